@@ -43,6 +43,8 @@ RESULT = {
     "scope_confirmed": True,
     "notes": "for the audit",
 }
+NO_PAGE = "The reference has no such page"
+SCREEN_PIXELS = 900
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
 
@@ -79,6 +81,44 @@ def no_page_is_wider_than_a_phone(world: World) -> None:
 def every_page_passes_the_accessibility_check_in_light_and_dark(world: World) -> None:
     with world.browser.page(bypass_csp=True) as page:
         _visit_every_page(world, page, is_accessible)
+
+
+def the_reference_is_narrowed_by_its_filter(world: World) -> None:
+    complaints: list[str] = []
+    with world.browser.page() as page:
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(f"{world.server.base_url}/docs")
+        entries = page.locator(".family li")
+        everything = entries.count()
+        assert entries.filter(visible=True).count() == everything > 150
+        field = page.get_by_label("Filter")
+        field.fill("post intents.create")
+        expect(entries.filter(visible=True)).to_have_count(1)
+        expect(page.get_by_role("status")).to_have_text("1 entry matches.")
+        field.fill("no such thing")
+        expect(page.get_by_role("heading", level=3).filter(visible=True)).to_have_count(0)
+        field.fill("")
+        expect(entries.filter(visible=True)).to_have_count(everything)
+        field.fill("/v1/intents/{intent_id}/resume")
+        entries.filter(visible=True).get_by_role("link").click()
+        expect(page.locator("article:target").get_by_role("heading", level=2)).to_have_text("intents.resume")
+    assert not complaints, complaints
+    with world.browser.page(java_script_enabled=False) as page:
+        page.goto(f"{world.server.base_url}/docs")
+        assert page.locator(".family li").filter(visible=True).count() == everything
+        expect(page.get_by_label("Filter")).to_be_hidden()
+
+
+def no_page_of_the_reference_is_longer_than_ten_screens(world: World) -> None:
+    with world.browser.page(viewport={"width": 1280, "height": SCREEN_PIXELS}) as page:
+        page.goto(f"{world.server.base_url}/docs")
+        names = page.locator(".family h3 a").evaluate_all("links => links.map(link => link.href)")
+        heights = {}
+        for name in [page.url, f"{page.url}/errors", *names]:
+            page.goto(name)
+            heights[name] = page.evaluate("document.documentElement.scrollHeight")
+    too_long = {name: height for name, height in heights.items() if height > 10 * SCREEN_PIXELS}
+    assert not too_long, too_long
 
 
 def a_page_is_framed_by_the_allowed_origin_alone(world: World) -> None:
@@ -173,9 +213,10 @@ def _visit_every_page(world: World, page: Page, look: Callable[[Page, str], None
     page.goto(link)
     expect(page.get_by_role("heading", level=1)).to_have_text("No answer is needed any more")
     look(page, "over")
-    page.goto(f"{world.server.base_url}/docs")
-    expect(page.get_by_role("heading", level=1)).to_have_text("AXME API reference")
-    look(page, "reference")
+    for name, title in (("", "AXME API reference"), ("/intents", "Intents"), ("/errors", "Error codes"), ("/x", NO_PAGE)):
+        page.goto(f"{world.server.base_url}/docs{name}")
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        look(page, f"reference{name}")
 
 
 def _is_as_narrow_as_its_window(page: Page, name: str) -> None:

@@ -1,9 +1,11 @@
-//! Tasks of the repository: `cargo xtask openapi`, `cargo xtask covered`, `cargo xtask bench`, `cargo xtask sim`.
+//! Tasks of the repository: `cargo xtask openapi`, `cargo xtask schemas`, `cargo xtask covered`, `cargo xtask bench`,
+//! `cargo xtask sim`.
 //! Nothing here is shipped.
 
 mod bench;
 mod coverage;
 mod openapi;
+mod schemas;
 mod sim;
 
 use clap::{Parser, Subcommand};
@@ -23,6 +25,8 @@ struct Xtask {
 enum Chore {
     /// Write spec/openapi.json from the table of operations.
     Openapi,
+    /// Write the input and the answer of each operation as JSON Schemas, one per file.
+    Schemas(schemas::Options),
     /// List operations that the tests did not cover. Run the tests on both engines first.
     #[command(name = "covered")]
     Coverage,
@@ -44,6 +48,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Xtask::parse().chore {
         Chore::Openapi => openapi::write(),
+        Chore::Schemas(options) => schemas::write(options),
         Chore::Coverage => coverage::check(),
         Chore::Bench(options) => bench::run(&options),
         Chore::Sim(options) => sim::run(&options),

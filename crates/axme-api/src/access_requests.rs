@@ -1,121 +1,199 @@
-//! Requests for what somebody else has to grant (`spec/protocol.md` §2.23).
+//! Requests for a role, an organization or a tier, which a reviewer has to grant (`spec/protocol.md` §2.23).
 
+pub use axme_types::access_requests::{RequestState, RequestType};
+pub use axme_types::members::OrgRole;
+pub use axme_types::quotas::HostedTier;
+use axme_types::text_enum;
 use serde::{Deserialize, Serialize};
 
-use crate::lenient;
 use crate::op::{Access, AnyOp, Op};
 use crate::page::Limit;
-use crate::workspace_ref::WorkspaceRef;
+use crate::{ErrorCode, Id, Timestamp, lenient};
 
+/// The operations of this family, in the order of the documentation.
 pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &LIST, &GET, &REVIEW];
 
+/// Creates an access request.
 pub static CREATE: Op<CreateAccessRequest, AccessRequestAnswer> =
     Op::post("access_requests.create", "/v1/access-requests")
         .access(Access::Role)
-        .about("Ask for an organization, a membership, a role or a higher quota.");
+        .errors(&[ErrorCode::NotFound])
+        .about("Request an organization, a membership, a role or a higher quota.");
+/// Lists access requests.
 pub static LIST: Op<ListAccessRequests, AccessRequestList> = Op::get("access_requests.list", "/v1/access-requests")
     .access(Access::Role)
-    .about("Requests from the caller's workspace, and those to an organization it may review for.");
+    .errors(&[ErrorCode::NotFound])
+    .about("List requests from the caller's workspace, and those to an organization that the caller reviews for.");
+/// Gets one access request.
 pub static GET: Op<GetAccessRequest, AccessRequestAnswer> =
     Op::get("access_requests.get", "/v1/access-requests/{access_request_id}")
         .access(Access::Role)
-        .about("One request.");
+        .about("Get one request.");
+/// Decides an access request.
 pub static REVIEW: Op<ReviewAccessRequest, AccessRequestAnswer> =
     Op::post("access_requests.review", "/v1/access-requests/{access_request_id}/review")
         .access(Access::Role)
-        .about("Decide a request. Approving it carries it out.");
+        .errors(&[ErrorCode::AccessRequestDecided, ErrorCode::MemberExists, ErrorCode::QuotaExceeded])
+        .about("Decide a request. Approval carries it out at once.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// A new access request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateAccessRequest {
-    /// `create_organization`, `join_organization`, `elevated_role` or `quota_upgrade`.
-    pub request_type: String,
-    /// Who is to get what is asked for. 1 to 255 characters.
+    /// The subject of the request.
+    pub request_type: RequestType,
+    /// The person, or another owner of keys, whom approval benefits: 1 to 255 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255)))]
     pub requester_actor_id: String,
-    #[serde(flatten)]
-    pub workspace: WorkspaceRef,
+    /// The id of the organization. Required for `join_organization`; the caller's own by default for `elevated_role` and
+    /// `quota_upgrade`.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<Id>,
+    /// The id of the workspace. For `quota_upgrade`, the caller's own by default.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<Id>,
+    /// The role. Required for `elevated_role`; `member` by default for `join_organization`.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub requested_role: Option<OrgRole>,
+    /// The tier. Required for `quota_upgrade`.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub requested_tier: Option<HostedTier>,
+    /// The name of the new organization: 2 to 120 characters. Required for `create_organization`.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub requested_role: Option<String>,
-    /// For `quota_upgrade`: `email_verified` or `corporate`.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub requested_tier: Option<String>,
-    /// The name of the organization to create.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 2, max = 120)))]
     pub company_name: Option<String>,
-    /// At most 4,000 characters.
+    /// The reason for the request, for the reviewer: at most 4,000 characters.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 4000)))]
     pub justification: Option<String>,
-    /// RFC 3339; nobody can decide it after that.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<String>,
+    /// The request expires at this time, unless it is decided before.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
+/// Which access requests to list.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListAccessRequests {
-    #[serde(flatten)]
-    pub workspace: WorkspaceRef,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
+    /// Only requests about this organization. A reviewer gets every request that the organization decides.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<Id>,
+    /// Only requests about this workspace, or from it.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<Id>,
+    /// Only requests in this state.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub state: Option<RequestState>,
+    /// The page size.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
     pub limit: Limit<100, 1_000>,
-    /// Only requests after this id: the last of the previous page.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
+    /// Only requests after this id: the last one of the previous page.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub after: Option<Id>,
 }
 
+/// Which access request to get.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetAccessRequest {
-    pub access_request_id: String,
+    /// The id of the access request.
+    pub access_request_id: Id,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+text_enum! {
+    /// The decision about an access request.
+    pub enum ReviewDecision {
+        /// Grant the request and carry it out.
+        Approve = "approve",
+        /// Refuse the request.
+        Reject = "reject",
+        /// Put the decision off.
+        Waitlist = "waitlist",
+    }
+}
+
+impl ReviewDecision {
+    /// Returns the state of a request after this decision.
+    pub const fn state(self) -> RequestState {
+        match self {
+            ReviewDecision::Approve => RequestState::Approved,
+            ReviewDecision::Reject => RequestState::Rejected,
+            ReviewDecision::Waitlist => RequestState::Waitlisted,
+        }
+    }
+}
+
+/// A decision about an access request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReviewAccessRequest {
-    pub access_request_id: String,
-    /// `approve`, `reject` or `waitlist`.
-    pub decision: String,
+    /// The id of the access request.
+    pub access_request_id: Id,
+    /// The decision.
+    pub decision: ReviewDecision,
+    /// The reviewer to show: 1 to 255 characters. The caller by default.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255)))]
     pub reviewer_actor_id: Option<String>,
-    /// At most 4,000 characters.
+    /// The reason for the decision: at most 4,000 characters.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 4000)))]
     pub review_comment: Option<String>,
 }
 
+/// An access request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccessRequest {
-    pub access_request_id: String,
-    pub request_type: String,
-    /// `pending`, `under_review`, `approved`, `rejected`, `waitlisted` or `expired`.
-    pub state: String,
+    /// The id of the access request.
+    pub access_request_id: Id,
+    /// The subject of the request.
+    pub request_type: RequestType,
+    /// The state of the request.
+    pub state: RequestState,
+    /// The person, or another owner of keys, whom approval benefits.
     pub requester_actor_id: String,
-    pub org_id: Option<String>,
-    pub workspace_id: Option<String>,
-    pub requested_role: Option<String>,
-    /// Only for `quota_upgrade`.
+    /// The id of the organization; that of the new one after approval of `create_organization`.
+    pub org_id: Option<Id>,
+    /// The id of the workspace.
+    pub workspace_id: Option<Id>,
+    /// The role.
+    pub requested_role: Option<OrgRole>,
+    /// The tier, only for `quota_upgrade`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requested_tier: Option<String>,
+    pub requested_tier: Option<HostedTier>,
+    /// The name of the new organization.
     pub company_name: Option<String>,
+    /// The reason for the request.
     pub justification: Option<String>,
+    /// The reviewer who decided last.
     pub reviewer_actor_id: Option<String>,
+    /// The reason for the decision.
     pub review_comment: Option<String>,
-    pub reviewed_at: Option<String>,
-    pub created_at: String,
-    pub updated_at: String,
+    /// When the request was last decided.
+    pub reviewed_at: Option<Timestamp>,
+    /// When the request was created.
+    pub created_at: Timestamp,
+    /// When the request last changed.
+    pub updated_at: Timestamp,
 }
 
+/// The access request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccessRequestAnswer {
+    /// Always true.
     pub ok: bool,
+    /// The access request.
     pub access_request: AccessRequest,
 }
 
+/// A page of access requests.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccessRequestList {
+    /// Always true.
     pub ok: bool,
+    /// The access requests, oldest first.
     pub access_requests: Vec<AccessRequest>,
 }

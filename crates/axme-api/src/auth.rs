@@ -1,11 +1,13 @@
-//! How people sign in and stay signed in (`spec/protocol.md` §1.3, §2.29).
+//! Sign-in of people, and their sessions (`spec/protocol.md` §1.3, §2.29).
 
+use axme_types::text_enum;
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::Nothing;
-use crate::lenient;
 use crate::op::{Access, AnyOp, Op, Route};
+use crate::{ErrorCode, Id, Timestamp, lenient};
 
+/// The operations of this family, in the order of the documentation.
 pub const OPERATIONS: &[&dyn AnyOp] = &[
     &LOGIN_INTENT,
     &VERIFY,
@@ -24,6 +26,7 @@ pub const OPERATIONS: &[&dyn AnyOp] = &[
     &INTROSPECT,
 ];
 
+/// The plain routes of this family.
 pub const ROUTES: &[Route] = &[
     KEYS,
     MAIL_PAGE,
@@ -36,361 +39,529 @@ pub const ROUTES: &[Route] = &[
     PROVIDER_CONFIRM,
 ];
 
-pub static LOGIN_INTENT: Op<LoginIntent, LoginIntended> =
-    Op::post("auth.login_intent", "/v1/auth/login-intent").access(Access::Public).about(
-        "Ask for a mail with a code and a link to sign in with. Whether anybody is known by the address is not told.",
-    );
-pub static VERIFY: Op<VerifyCode, SignedIn> =
+/// Mails a code and a link to sign in with.
+pub static LOGIN_INTENT: Op<LoginIntent, LoginIntentAnswer> = Op::post("auth.login_intent", "/v1/auth/login-intent")
+    .access(Access::Public)
+    .about("Request a mail with a code and a link to sign in with. The answer is the same if the address is unknown.");
+/// Signs in with the code of a mail.
+pub static VERIFY: Op<VerifyCode, SignInAnswer> =
     Op::post("auth.login_intent.verify", "/v1/auth/login-intent/{intent_id}/verify")
         .access(Access::Public)
         .secret()
+        .errors(&[ErrorCode::CodeAlreadyUsed, ErrorCode::CodeExpired, ErrorCode::InvalidCode, ErrorCode::SignUpClosed])
         .about("Sign in with the code of the mail.");
-pub static GRANT: Op<AskGrant, Grant> = Op::post("auth.cli_grants.create", "/v1/auth/cli-grants")
+/// Begins a sign-in that a person approves on another device.
+pub static GRANT: Op<CreateGrant, CreateGrantAnswer> = Op::post("auth.cli_grants.create", "/v1/auth/cli-grants")
     .access(Access::Public)
-    .about("Begin to sign in on another device: somebody opens the approval page and compares the code.");
-pub static POLL: Op<PollGrant, GrantState> = Op::get("auth.cli_grants.get", "/v1/auth/cli-grants/{grant_id}")
+    .about("Begin a sign-in on this device. The person opens the approval page on any device and compares the code.");
+/// Polls a sign-in until it is approved.
+pub static POLL: Op<PollGrant, PollGrantAnswer> = Op::get("auth.cli_grants.get", "/v1/auth/cli-grants/{grant_id}")
     .writing()
     .access(Access::Public)
     .secret()
-    .about("Whether a sign-in was approved; once approved, the credentials of it, once.");
-pub static REFRESH: Op<RefreshToken, Refreshed> = Op::post("auth.refresh", "/v1/auth/refresh")
+    .errors(&[ErrorCode::GrantExpired, ErrorCode::SignUpClosed])
+    .about("Poll a sign-in. Once it is approved, the next answer has its credentials, and no later one.");
+/// Exchanges a refresh token for a new access token.
+pub static REFRESH: Op<RefreshToken, RefreshAnswer> = Op::post("auth.refresh", "/v1/auth/refresh")
     .access(Access::Public)
     .secret()
-    .about("A new access token, and the refresh token for the time after. A refresh token is good once.");
-pub static LOGIN: Op<PasswordLogin, SignedIn> =
-    Op::post("auth.login", "/v1/auth/login").access(Access::Public).secret().about("Sign in with a password.");
-pub static REGISTER_PASSWORD: Op<RegisterPassword, PasswordRegistered> =
+    .errors(&[ErrorCode::InvalidRefreshToken, ErrorCode::RefreshTokenReused])
+    .about("Exchange a refresh token for a new access token and a new refresh token.");
+/// Signs in with a password.
+pub static LOGIN: Op<PasswordLogin, SignInAnswer> = Op::post("auth.login", "/v1/auth/login")
+    .access(Access::Public)
+    .secret()
+    .errors(&[ErrorCode::AccountLocked, ErrorCode::InvalidCredentials, ErrorCode::SignUpClosed])
+    .about("Sign in with a password.");
+/// Sets the password of the person.
+pub static REGISTER_PASSWORD: Op<RegisterPassword, RegisterPasswordAnswer> =
     Op::post("auth.register_password", "/v1/auth/register-password")
         .access(Access::Person)
-        .about("Set the password of the person who is signed in, and a name to sign in with.");
-pub static LOGOUT: Op<Nothing, SessionRevoked> =
-    Op::post("auth.logout", "/v1/auth/logout").access(Access::Person).about("End the session of the token.");
-pub static LOGOUT_ALL: Op<Nothing, LoggedOut> =
-    Op::post("auth.logout_all", "/v1/auth/logout-all").access(Access::Person).about("End every session of the person.");
-pub static SESSIONS: Op<ListLogins, LoginList> =
-    Op::get("auth.sessions.list", "/v1/auth/sessions").access(Access::Person).about("Where the person is signed in.");
-pub static REVOKE: Op<RevokeSession, SessionRevoked> = Op::post("auth.sessions.revoke", "/v1/auth/sessions/revoke")
+        .errors(&[
+            ErrorCode::AccountLocked,
+            ErrorCode::NickTaken,
+            ErrorCode::NotFound,
+            ErrorCode::PasswordChanged,
+            ErrorCode::SignInAgain,
+            ErrorCode::WeakPassword,
+            ErrorCode::WrongCurrentPassword,
+        ])
+        .about("Set the person's own password, and a name to sign in with. All other sessions end.");
+/// Ends the session of the token.
+pub static LOGOUT: Op<Nothing, RevokeSessionAnswer> = Op::post("auth.logout", "/v1/auth/logout")
     .access(Access::Person)
-    .about("End a session of the person.");
-pub static ASSISTANT_LINKS: Op<ListLogins, AssistantLinks> =
+    .errors(&[ErrorCode::NotFound])
+    .about("End the session of the token.");
+/// Ends every session of the person.
+pub static LOGOUT_ALL: Op<Nothing, LogoutAllAnswer> = Op::post("auth.logout_all", "/v1/auth/logout-all")
+    .access(Access::Person)
+    .errors(&[ErrorCode::NotFound])
+    .about("End every session of the person.");
+/// Lists the sessions of the person.
+pub static SESSIONS: Op<ListLogins, LoginList> = Op::get("auth.sessions.list", "/v1/auth/sessions")
+    .access(Access::Person)
+    .about("List the sessions of the person, newest first; at most 500.");
+/// Ends a session of the person.
+pub static REVOKE: Op<RevokeSession, RevokeSessionAnswer> =
+    Op::post("auth.sessions.revoke", "/v1/auth/sessions/revoke")
+        .access(Access::Person)
+        .errors(&[ErrorCode::NotFound])
+        .about("End a session of the person.");
+/// Lists the sessions that an assistant began.
+pub static ASSISTANT_LINKS: Op<ListLogins, AssistantLinkList> =
     Op::get("auth.assistant_links.list", "/v1/auth/assistant-links")
         .access(Access::Person)
-        .about("The sessions of the person that an assistant signed in to.");
-pub static DASHBOARD: Op<Nothing, DashboardToken> = Op::post("auth.dashboard_token", "/v1/auth/dashboard-token")
+        .about("List the sessions of the person that an assistant began, newest first.");
+/// Creates a token that opens a dashboard.
+pub static DASHBOARD: Op<Nothing, DashboardTokenAnswer> = Op::post("auth.dashboard_token", "/v1/auth/dashboard-token")
     .access(Access::Admin)
     .secret()
-    .about("A token that a dashboard is opened with: good once, for five minutes.");
-pub static EXCHANGE: Op<Exchange, SignedIn> = Op::post("auth.exchange", "/v1/auth/exchange")
+    .errors(&[ErrorCode::NoAccount])
+    .about("Create a token that opens a dashboard once, within five minutes.");
+/// Signs a dashboard in with its token.
+pub static EXCHANGE: Op<Exchange, SignInAnswer> = Op::post("auth.exchange", "/v1/auth/exchange")
     .access(Access::Public)
     .secret()
-    .about("Sign a dashboard in with the token it was opened with.");
+    .errors(&[ErrorCode::InvalidExchangeToken, ErrorCode::SignUpClosed])
+    .about("Sign a dashboard in with the token that opened it.");
+/// Reports whether an access token is valid, and its owner.
 pub static INTROSPECT: Op<Introspect, Introspection> = Op::ask("auth.introspect", "/v1/auth/introspect")
     .access(Access::Admin)
-    .about("Whether an access token counts, and whose it is.");
+    .about("Check whether an access token is valid, and get its claims.");
 
-/// The public halves of the keys that sign access tokens, as a JSON Web Key Set.
-pub const KEYS: Route =
-    Route::get("/.well-known/jwks.json").access(Access::Public).about("The keys that access tokens are signed with.");
-/// Where the link of a mail leads.
+/// Returns the public keys of access tokens, as a JSON Web Key Set.
+pub const KEYS: Route = Route::get("/.well-known/jwks.json")
+    .access(Access::Public)
+    .about("Get the public keys that verify access tokens, as a JSON Web Key Set.");
+/// Shows the page of a mailed sign-in link.
 pub const MAIL_PAGE: Route = Route::get("/app/login/{intent_id}")
     .access(Access::Public)
-    .about("The page behind the link of a mail: who wants to sign in, and a button.");
+    .about("Show the page of a mailed sign-in link, with a button that signs in.");
+/// Signs in from the page of a mailed link.
 pub const MAIL_PAGE_ANSWER: Route =
-    Route::post("/app/login/{intent_id}").access(Access::Public).about("Sign in by the link of a mail.");
-/// The same page where clients know it.
+    Route::post("/app/login/{intent_id}").access(Access::Public).about("Sign in by a mailed link.");
+/// Redirects from the path that clients know to [`MAIL_PAGE`].
 pub const CALLBACK: Route = Route::get("/v1/auth/login-intent/{intent_id}/callback")
     .access(Access::Public)
-    .about("Leads to the page behind the link of a mail.");
-/// Where somebody approves what another device asks for.
+    .about("Redirect to the page of a mailed sign-in link.");
+/// Shows the page on which a person approves a sign-in on another device.
 pub const DEVICE_PAGE: Route = Route::get("/app/login/cli")
     .access(Access::Public)
-    .about("The page on which a sign-in on another device is approved.");
-pub const DEVICE_PAGE_ANSWER: Route =
-    Route::post("/app/login/cli").access(Access::Public).about("One step of approving a sign-in on another device.");
-
-/// Where the button of the approval page leads, when a provider of OpenID Connect is set.
+    .about("Show the page that approves a sign-in on another device.");
+/// Takes one step of that approval: the email address, then the mailed code.
+pub const DEVICE_PAGE_ANSWER: Route = Route::post("/app/login/cli")
+    .access(Access::Public)
+    .about("Approve a sign-in on another device, one step at a time: the email address, then the mailed code.");
+/// Redirects to the provider of OpenID Connect, if the settings name one.
 pub const PROVIDER: Route =
-    Route::get("/app/login/provider").access(Access::Public).about("Leads to the provider of OpenID Connect.");
+    Route::get("/app/login/provider").access(Access::Public).about("Redirect to the provider of OpenID Connect.");
+/// Shows the page on which a person confirms the sign-in at the provider.
 pub const PROVIDER_ANSWER: Route = Route::get("/app/login/provider-callback")
     .access(Access::Public)
-    .about("Where the provider of OpenID Connect leads back to: the page on which the sign-in is confirmed.");
+    .about("Show the page that confirms a sign-in at the provider of OpenID Connect, which redirects here.");
+/// Signs in as the person that the provider has identified.
 pub const PROVIDER_CONFIRM: Route = Route::post("/app/login/provider-callback")
     .access(Access::Public)
-    .about("Sign in as whom the provider of OpenID Connect has said.");
+    .about("Sign in as the person that the provider of OpenID Connect has identified.");
 
+/// A sign-in by mail.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoginIntent {
-    /// An address for mail.
+    /// The email address of the person. It gets at most ten mails an hour.
     pub email: String,
 }
 
+text_enum! {
+    /// The way in which a sign-in reaches the person.
+    pub enum LoginDelivery {
+        /// By mail.
+        Email = "email",
+    }
+}
+
+/// The sign-in by mail that has begun.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct LoginIntended {
+pub struct LoginIntentAnswer {
+    /// Always true.
     pub ok: bool,
-    pub intent_id: String,
-    /// To be polled for the case that the link is opened.
+    /// The id of the sign-in.
+    pub intent_id: Id,
+    /// A secret: poll it for a person who opens the link instead of typing the code.
     pub grant_id: String,
-    /// `email`.
-    pub delivery: String,
-    /// Seconds.
+    /// The way in which the code and the link are sent.
+    pub delivery: LoginDelivery,
+    /// Seconds until the code and the link expire.
     pub expires_in: u64,
 }
 
+/// The code of a mail.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifyCode {
-    pub intent_id: String,
-    /// The six digits of the mail; spaces and hyphens do not matter.
+    /// The id of the sign-in.
+    pub intent_id: Id,
+    /// The six digits of the mail. Blanks and hyphens are ignored. A sign-in accepts five tries.
     pub code: String,
+    /// The program that signs in, such as `cli` or `web`; by default `cli`, `sdk` or `api`, from `x-axme-client`.
+    /// `dashboard` is reserved.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 32)))]
     pub client_type: Option<String>,
+    /// The name by which the person recognizes the device.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 120)))]
     pub device_label: Option<String>,
 }
 
-/// What somebody has who has signed in. `api_key` is theirs in the workspace that is named; it is left out where a password
-/// or a dashboard signed in.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+text_enum! {
+    /// The type of an access token.
+    pub enum TokenType {
+        /// It is sent in the header `Authorization`, after `Bearer`.
+        Bearer = "Bearer",
+    }
+}
+
+/// The credentials of a new session.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct SignedIn {
+pub struct SignInAnswer {
+    /// Always true.
     pub ok: bool,
+    /// The access token: a JSON Web Token.
     pub access_token: String,
-    /// The same again.
+    /// The same as `access_token`.
     pub account_session_token: String,
+    /// The refresh token, for `auth.refresh`. It is valid once.
     pub refresh_token: String,
     /// Seconds until the access token expires.
     pub expires_in: u64,
-    /// `Bearer`.
-    pub token_type: String,
-    pub session_id: String,
+    /// The type of the access token.
+    pub token_type: TokenType,
+    /// The id of the session.
+    pub session_id: Id,
+    /// The person's own key in the workspace. Absent after a sign-in with a password or by a dashboard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
-    /// Absent for somebody who belongs nowhere.
+    /// The id of the organization of the workspace. Absent for a person without a membership.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
+    pub org_id: Option<Id>,
+    /// The id of the workspace that the person works in. Absent for a person without a membership.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    pub workspace_id: Option<Id>,
 }
 
+/// A sign-in on a device. It has no parameters.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct AskGrant {}
+pub struct CreateGrant {}
 
+/// The sign-in that waits for approval.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Grant {
+pub struct CreateGrantAnswer {
+    /// Always true.
     pub ok: bool,
+    /// A secret: poll it until the sign-in is approved.
     pub grant_id: String,
-    /// What the person compares with the page.
+    /// The eight letters that the device shows, and that the person compares with the approval page.
     pub user_code: String,
+    /// The URL of the approval page. It already has a query.
     pub approval_url: String,
     /// Seconds between polls.
     pub poll_interval: u64,
-    /// Seconds.
+    /// Seconds until the sign-in expires.
     pub expires_in: u64,
 }
 
+/// Which sign-in to poll.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PollGrant {
+    /// The secret id of the sign-in.
     pub grant_id: String,
+    /// The name by which the person recognizes the device.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 120)))]
     pub device_label: Option<String>,
 }
 
-/// The state of a grant; with the credentials once it is approved.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct GrantState {
-    pub ok: bool,
-    /// `pending` or `approved`.
-    pub state: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub api_key: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub access_token: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account_session_token: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refresh_token: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_in: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+text_enum! {
+    /// The state of a sign-in that waits for approval.
+    pub enum GrantState {
+        /// No person has approved it yet.
+        Pending = "pending",
+        /// A person has approved it.
+        Approved = "approved",
+    }
 }
 
+/// The state of a sign-in, with the credentials once it is approved. They are absent before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PollGrantAnswer {
+    /// Always true.
+    pub ok: bool,
+    /// The state of the sign-in.
+    pub state: GrantState,
+    /// The person's own key in the workspace. Absent for a person without a membership.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
+    /// The access token: a JSON Web Token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_token: Option<String>,
+    /// The same as `access_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_session_token: Option<String>,
+    /// The refresh token, for `auth.refresh`. It is valid once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// Seconds until the access token expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u64>,
+    /// The id of the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<Id>,
+    /// The id of the organization of the workspace. Absent for a person without a membership.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<Id>,
+    /// The id of the workspace that the person works in. Absent for a person without a membership.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<Id>,
+}
+
+/// A refresh token.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RefreshToken {
+    /// The refresh token. A repetition within ten seconds succeeds; a later one ends the session.
     pub refresh_token: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// New tokens of a session.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Refreshed {
+pub struct RefreshAnswer {
+    /// Always true.
     pub ok: bool,
+    /// The access token: a JSON Web Token.
     pub access_token: String,
-    /// The same again.
+    /// The same as `access_token`.
     pub account_session_token: String,
+    /// The refresh token for the next refresh. It is valid once.
     pub refresh_token: String,
     /// Seconds until the access token expires.
     pub expires_in: u64,
-    /// `Bearer`.
-    pub token_type: String,
-    pub session_id: String,
+    /// The type of the access token.
+    pub token_type: TokenType,
+    /// The id of the session.
+    pub session_id: Id,
 }
 
+/// A sign-in with a password.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PasswordLogin {
-    /// The name that was set with the password, or the address for mail.
+    /// The name that was set with the password, or the email address.
     #[serde(alias = "email")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255)))]
     pub nick: String,
+    /// The password. Five wrong ones lock the name for 15 minutes.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1_024)))]
     pub password: String,
-    /// Which program signs in, such as `cli` or `web`. At most 32 characters.
+    /// The program that signs in, such as `cli` or `web`; by default `cli`, `sdk` or `api`, from `x-axme-client`.
+    /// `dashboard` is reserved.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 32)))]
     pub client_type: Option<String>,
-    /// What the person recognises the device by. At most 120 characters.
+    /// The name by which the person recognizes the device.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 120)))]
     pub device_label: Option<String>,
 }
 
+/// A new password.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegisterPassword {
-    /// 12 to 1024 characters, and not what everybody tries first.
+    /// The new password: at least five different characters, without the email address of the person.
+    #[cfg_attr(feature = "schema", schemars(length(min = 12, max = 1_024)))]
     pub password: String,
-    /// A name to sign in with, beside the address for mail: 3 to 32 letters, digits, `.`, `-` or `_`.
+    /// A name to sign in with, beside the email address: letters without accents, digits, `.`, `-` and `_`.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 3, max = 32)))]
     pub nick: Option<String>,
-    /// Needed when there is a password already.
+    /// The current password. Required if the person has one.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub current_password: Option<String>,
 }
 
+/// The names that the person signs in with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct PasswordRegistered {
+pub struct RegisterPasswordAnswer {
+    /// Always true.
     pub ok: bool,
+    /// The email address of the person.
     pub email: String,
+    /// The other name to sign in with, in lower case; null without one.
     pub nick: Option<String>,
 }
 
+/// Which sessions to list.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListLogins {
-    /// With those that have ended.
+    /// True to list sessions that have ended too; false by default.
     #[serde(default, deserialize_with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub include_revoked: Option<bool>,
 }
 
+/// A session of a person.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Login {
-    pub session_id: String,
-    /// True for the session of the token that is presented.
+pub struct LoginView {
+    /// The id of the session.
+    pub session_id: Id,
+    /// True for the session of the presented token.
     pub is_current: bool,
+    /// The program that signed in, such as `cli`, `web` or `dashboard`.
     pub client_type: String,
+    /// The name of the device; null if the program sent none.
     pub device_label: Option<String>,
-    pub created_at: String,
-    pub last_seen_at: String,
-    pub expires_at: String,
+    /// When the person signed in.
+    pub created_at: Timestamp,
+    /// When the tokens of the session were last refreshed.
+    pub last_seen_at: Timestamp,
+    /// When the session expires unless it is refreshed.
+    pub expires_at: Timestamp,
+    /// True if the session was ended.
     pub revoked: bool,
-    pub revoked_at: Option<String>,
+    /// When the session was ended; null otherwise.
+    pub revoked_at: Option<Timestamp>,
 }
 
+/// Sessions of the person.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoginList {
+    /// Always true.
     pub ok: bool,
-    pub sessions: Vec<Login>,
+    /// The sessions, newest first.
+    pub sessions: Vec<LoginView>,
 }
 
+/// A session that an assistant began.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct AssistantLink {
-    pub session_id: String,
-    /// Which assistant: what follows `assistant:` in the session's `client_type`.
+pub struct AssistantLinkView {
+    /// The id of the session.
+    pub session_id: Id,
+    /// The name of the assistant: the part of the session's `client_type` after `assistant:`.
     pub provider: String,
+    /// The name of the device; null if the assistant sent none.
     pub device_label: Option<String>,
-    pub created_at: String,
-    pub last_seen_at: String,
-    pub revoked_at: Option<String>,
+    /// When the person signed in.
+    pub created_at: Timestamp,
+    /// When the tokens of the session were last refreshed.
+    pub last_seen_at: Timestamp,
+    /// When the session was ended; null otherwise.
+    pub revoked_at: Option<Timestamp>,
 }
 
+/// Sessions that assistants began.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct AssistantLinks {
+pub struct AssistantLinkList {
+    /// Always true.
     pub ok: bool,
-    pub links: Vec<AssistantLink>,
+    /// The sessions, newest first.
+    pub links: Vec<AssistantLinkView>,
 }
 
+/// Which session to end.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RevokeSession {
-    pub session_id: String,
+    /// The id of the session.
+    pub session_id: Id,
 }
 
+/// The end of a session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct SessionRevoked {
+pub struct RevokeSessionAnswer {
+    /// Always true.
     pub ok: bool,
+    /// Always true.
     pub revoked: bool,
-    pub session_id: String,
+    /// The id of the session.
+    pub session_id: Id,
 }
 
+/// The end of every session of the person.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct LoggedOut {
+pub struct LogoutAllAnswer {
+    /// Always true.
     pub ok: bool,
-    /// Sessions that this call ended.
+    /// How many sessions the call ended.
     pub revoked_sessions: u64,
 }
 
+/// A token that opens a dashboard.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct DashboardToken {
+pub struct DashboardTokenAnswer {
+    /// Always true.
     pub ok: bool,
+    /// The token: `axme_dx_…`. It is valid once.
     pub token: String,
-    /// Seconds.
+    /// Seconds until the token expires.
     pub expires_in: u64,
 }
 
+/// A token that opens a dashboard.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Exchange {
+    /// The token: `axme_dx_…`.
     pub token: String,
 }
 
+/// An access token to check.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Introspect {
+    /// The access token.
     pub token: String,
 }
 
-/// What a token says, when it counts.
+/// The claims of a valid access token. The answer about any other token has only `ok` and `active`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Introspection {
+    /// Always true.
     pub ok: bool,
+    /// True if the token is valid and its session has not ended.
     pub active: bool,
+    /// The id of the person's account.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sub: Option<String>,
+    pub sub: Option<Id>,
+    /// The email address of the person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// The id of the session.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_id: Option<String>,
+    pub session_id: Option<Id>,
+    /// The scope of the token: `axme.api`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// The address of the person: `user://` and the email address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
-    /// Seconds since 1970.
+    /// When the token expires, in seconds since 1970-01-01 UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exp: Option<u64>,
 }

@@ -1,34 +1,36 @@
 //! Generates `spec/openapi.json` from the table and its types. Only the chores and the tests do; the server and the
 //! command line read the document that is committed ([`crate::openapi`]).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::op::{Access, AnyOp, Input, Method, path_fields};
+use crate::examples::Example;
+use crate::op::{AnyOp, Input, Method, OpInfo};
+use crate::plain_routes;
+use crate::responses::{error_responses, error_schema, security};
 
-/// The table as an OpenAPI 3.1 document. Stable: the same table always prints the same text.
-pub fn document() -> Value {
+/// The table as an OpenAPI 3.1 document, with the examples of its operations. Stable: the same table and examples always
+/// print the same text.
+pub fn document(examples: &BTreeMap<String, Example>) -> Value {
     let mut generator =
         SchemaSettings::draft2020_12().with(|s| s.definitions_path = "/components/schemas".into()).into_generator();
     let mut paths: Map<String, Value> = Map::new();
+    let mut path_parameters: Vec<(&OpInfo, Vec<Value>)> = Vec::new();
     for op in crate::table() {
         let info = op.info();
-        let described = describe(op, &mut generator);
+        let described = describe(op, &mut generator, examples.get(info.id));
+        let parameters = described["parameters"].as_array().into_iter().flatten();
+        path_parameters.push((info, parameters.filter(|parameter| parameter["in"] == "path").cloned().collect()));
         let entry = paths.entry(info.path.replace("{*", "{")).or_insert_with(|| json!({}));
         entry[info.method.as_str().to_ascii_lowercase()] = described;
     }
     for route in crate::routes() {
-        let parameters: Vec<Value> = path_fields(route.path).map(path_parameter).collect();
+        let parameter = |name: &'static str| like(route.path, name, &path_parameters);
+        let described = plain_routes::describe(&route, &mut generator, parameter);
         let entry = paths.entry(route.path.replace("{*", "{")).or_insert_with(|| json!({}));
-        let method = route.method.as_str().to_ascii_lowercase();
-        let name = route.path.trim_matches('/').replace(['/', '{', '}', '*'], "_");
-        entry[&method] = json!({
-            "operationId": if method == "get" { name } else { format!("{name}_{method}") },
-            "summary": route.about,
-            "parameters": parameters,
-            "security": security(route.access),
-            "responses": { "200": { "description": "OK" }, "default": { "description": "Error" } },
-        });
+        entry[route.method.as_str().to_ascii_lowercase()] = described;
     }
     paths.sort_keys();
     let mut schemas: Map<String, Value> = generator.take_definitions(true);
@@ -37,6 +39,7 @@ pub fn document() -> Value {
     json!({
         "openapi": "3.1.0",
         "info": { "title": "AXME", "version": env!("CARGO_PKG_VERSION"), "license": { "name": "MIT OR Apache-2.0" } },
+        "tags": crate::families::tags(),
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -48,21 +51,32 @@ pub fn document() -> Value {
     })
 }
 
-fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator) -> Value {
+fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator, example: Option<&Example>) -> Value {
     let info = op.info();
     let input = resolved(op.input_schema(generator), generator);
     let output = op.output_schema(generator);
     let in_path: Vec<&str> = info.path_fields().collect();
-    let mut parameters: Vec<Value> = in_path.iter().map(|name| path_parameter(name)).collect();
     let properties = input.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     let required: Vec<&str> =
         input.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let path_values: BTreeMap<&str, Value> = example
+        .and_then(|example| example.path_fields(info))
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name, value.into()))
+        .collect();
+    let mut parameters: Vec<Value> = Vec::new();
+    for name in &in_path {
+        let schema = properties.get(*name).map_or_else(|| json!({ "type": "string" }), without_null);
+        parameters.push(parameter(name, "path", true, schema, path_values.get(name)));
+    }
     let rest = properties.iter().filter(|(name, _)| !in_path.contains(&name.as_str()));
     let (mut body, mut is_needed) = (None, false);
     match (info.method, info.input) {
         (Method::Get | Method::Delete, _) => {
             parameters.extend(rest.map(|(name, schema)| {
-                json!({ "name": name, "in": "query", "required": required.contains(&name.as_str()), "schema": schema })
+                let value = example.and_then(|example| example.query.get(name));
+                parameter(name, "query", required.contains(&name.as_str()), schema.clone(), value)
             }));
         }
         (_, Input::RawBody) => {
@@ -77,9 +91,7 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator) -> Value 
         }
     }
     if info.effect == crate::Effect::Write {
-        parameters.push(
-            json!({ "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string" } }),
-        );
+        parameters.push(idempotency_key());
     }
     let mut described = json!({
         "operationId": info.id,
@@ -87,19 +99,82 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator) -> Value 
         "summary": info.about,
         "parameters": parameters,
         "security": security(info.access),
-        "responses": {
-            "200": { "description": "OK", "content": { "application/json": { "schema": output } } },
-            "default": {
-                "description": "Error",
-                "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
-            },
-        },
+        "responses": responses(info, &output.to_value(), example),
     });
     if let Some(schema) = body {
-        described["requestBody"] =
-            json!({ "required": is_needed, "content": { "application/json": { "schema": schema } } });
+        let mut content = json!({ "schema": schema });
+        if let Some(body) = example.and_then(|example| example.body.as_ref()) {
+            content["example"] = body.clone();
+        }
+        described["requestBody"] = json!({ "required": is_needed, "content": { "application/json": content } });
     }
     described
+}
+
+/// A parameter. Its schema repeats the description, for readers of schemas alone.
+fn parameter(name: &str, place: &str, is_required: bool, schema: Value, example: Option<&Value>) -> Value {
+    let mut parameter = json!({ "name": name, "in": place, "required": is_required });
+    if let Some(about) = schema.get("description") {
+        parameter["description"] = about.clone();
+    }
+    parameter["schema"] = schema;
+    if let Some(example) = example {
+        parameter["example"] = example.clone();
+    }
+    parameter
+}
+
+fn idempotency_key() -> Value {
+    let about = "A key of the caller's own, in printable ASCII. The same key with the same request returns the first answer \
+                 again for 48 hours. Calls for sign-in and trials ignore it.";
+    json!({
+        "name": "Idempotency-Key", "in": "header", "required": false, "description": about,
+        "schema": { "type": "string", "maxLength": 255 }, "example": "order-4711",
+    })
+}
+
+/// Fields of paths that no operation has.
+const ROUTE_FIELDS: [(&str, &str); 1] = [("page", "The name of the page: a family of operations, or `errors`.")];
+
+/// Returns the parameter of a route's path: that of the operation with the most similar path.
+fn like(path: &str, name: &str, known: &[(&OpInfo, Vec<Value>)]) -> Value {
+    let words = |path: &str| -> BTreeSet<String> {
+        path.split(|letter: char| !letter.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    let wanted = words(path);
+    let similar = known.iter().rev().filter_map(|(info, parameters)| {
+        let parameter = parameters.iter().find(|parameter| parameter["name"] == name)?;
+        Some((words(info.path).intersection(&wanted).count(), parameter))
+    });
+    let similar = similar.max_by_key(|(words, _)| *words).map(|(_, parameter)| parameter.clone());
+    similar.unwrap_or_else(|| {
+        let about = ROUTE_FIELDS.iter().find(|(field, _)| *field == name).map_or("", |(_, about)| about);
+        parameter(name, "path", true, json!({ "type": "string", "description": about }), None)
+    })
+}
+
+/// The answer, and for each status of an error the codes that come with it.
+fn responses(info: &OpInfo, answer: &Value, example: Option<&Example>) -> Value {
+    let mut content = json!({ "schema": answer });
+    if let Some(example) = example {
+        content["example"] = example.answer.clone();
+    }
+    let ok = json!({ "description": "OK", "content": { "application/json": content } });
+    let errors = error_responses(info.error_codes()).map(|(status, response)| (status.to_string(), response));
+    std::iter::once(("200".to_owned(), ok)).chain(errors).collect::<Map<_, _>>().into()
+}
+
+/// The schema of a field that is always there, because the path has it.
+fn without_null(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(types) = schema.get_mut("type").filter(|types| types.is_array()) {
+        let some: Vec<Value> = types.as_array().into_iter().flatten().filter(|name| *name != "null").cloned().collect();
+        *types = if some.len() == 1 { some[0].clone() } else { some.into() };
+    }
+    schema
 }
 
 /// The schema itself where `schema` is only a reference to it.
@@ -107,33 +182,4 @@ fn resolved(schema: schemars::Schema, generator: &schemars::SchemaGenerator) -> 
     let value = schema.to_value();
     let name = value.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
     name.and_then(|name| generator.definitions().get(name)).cloned().unwrap_or(value)
-}
-
-fn path_parameter(name: &str) -> Value {
-    json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
-}
-
-fn security(access: Access) -> Value {
-    match access {
-        Access::Public => json!([]),
-        Access::Person => json!([{ "bearer": [] }]),
-        Access::Key | Access::Role | Access::Admin => json!([{ "key": [] }, { "bearer": [] }]),
-    }
-}
-
-fn error_schema() -> Value {
-    json!({
-        "type": "object",
-        "required": ["ok", "error", "detail", "message"],
-        "properties": {
-            "ok": { "const": false },
-            "error": {
-                "type": "object",
-                "required": ["code", "message", "details"],
-                "properties": { "code": { "type": "string" }, "message": { "type": "string" }, "details": { "type": "object" } },
-            },
-            "detail": { "type": "string" },
-            "message": { "type": "string" },
-        },
-    })
 }

@@ -1,29 +1,51 @@
 //! Health, readiness and the API's own description: plain routes without a credential (`spec/protocol.md` §2.32).
 
+pub use axme_types::storage::StorageEngine;
 use serde::{Deserialize, Serialize};
 
 use crate::op::{Access, Route};
 
-pub const ROUTES: &[Route] = &[HEALTH, HEALTH_V1, READY, OPENAPI, REFERENCE];
+/// The plain routes of this family.
+pub const ROUTES: &[Route] = &[HEALTH, HEALTH_V1, READY, OPENAPI, REFERENCE, REFERENCE_PAGE, REFERENCE_FILTER];
 
-pub const HEALTH: Route = Route::get("/health").access(Access::Public).about("The process lives.");
-pub const HEALTH_V1: Route = Route::get("/v1/health").access(Access::Public).about("Same as /health.");
-pub const READY: Route =
-    Route::get("/ready").access(Access::Public).about("The server takes calls: its database answers.");
+/// Returns the health of the server.
+pub const HEALTH: Route =
+    Route::get("/health").access(Access::Public).about("Get the version and the storage of a running server.");
+/// The same as [`HEALTH`].
+pub const HEALTH_V1: Route =
+    Route::get("/v1/health").access(Access::Public).about("Get the version and the storage, like /health.");
+/// Tells whether the server accepts calls.
+pub const READY: Route = Route::get("/ready")
+    .access(Access::Public)
+    .about("Check whether the server accepts calls and reaches its database.");
+/// Returns the OpenAPI document.
 pub const OPENAPI: Route =
-    Route::get("/openapi.json").access(Access::Public).about("This API as an OpenAPI 3.1 document.");
+    Route::get("/openapi.json").access(Access::Public).about("Get this API as an OpenAPI 3.1 document.");
+/// Shows the index of the reference.
+pub const REFERENCE: Route =
+    Route::get("/docs").access(Access::Public).about("Show the index of this reference for people.");
+/// Shows another page of the reference.
+pub const REFERENCE_PAGE: Route = Route::get("/docs/{page}")
+    .access(Access::Public)
+    .about("Show a page of this reference: a family of operations, or `errors`.");
+/// Returns the script of the index.
+pub const REFERENCE_FILTER: Route =
+    Route::get("/docs/filter.js").access(Access::Public).about("Get the script behind the filter field of the index.");
 
-pub const REFERENCE: Route = Route::get("/docs").access(Access::Public).about("The same as a page for people.");
-
+/// The health of a server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Health {
+    /// Always true.
     pub ok: bool,
     /// Always `axme`.
     pub service: String,
+    /// The version of the server, such as `0.1.0`.
     pub version: String,
+    /// Always `self-hosted`.
     pub deployment_profile: String,
-    /// `sqlite` or `postgresql`.
-    pub storage: String,
+    /// The database of the server.
+    pub storage: StorageEngine,
+    /// The number of people who have an account.
     pub registered_users: u64,
 }

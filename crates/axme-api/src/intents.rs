@@ -1,173 +1,272 @@
-//! Intents: create, look, answer, end (`spec/protocol.md` §2.1, §4).
+//! Intents: create, read, answer, end (`spec/protocol.md` §2.1, §4).
 
+mod control;
+
+use axme_types::status::{HolderKind, LegacyStatus};
+use axme_types::time::MAX_SPAN_SECONDS;
+use axme_types::{Status, WaitingReason, text_enum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::op::{AnyOp, Op, Route};
 use crate::page::Limit;
-use crate::{Object, lenient};
+use crate::{ErrorCode, Id, Number, Object, Timestamp, lenient};
 
+pub use control::{BulkCancel, BulkCancelAnswer, ChangePolicyAnswer, ChangeReason, UpdateControls, UpdatePolicy};
+
+/// The operations of this family.
 pub const OPERATIONS: &[&dyn AnyOp] =
     &[&CREATE, &LIST, &GET, &EVENTS, &RESOLVE, &RESUME, &CONTROLS, &POLICY, &BULK_CANCEL];
 
+/// The plain routes of this family.
 pub const ROUTES: &[Route] = &[STREAM];
 
-pub static CREATE: Op<CreateIntent, Created> =
-    Op::post("intents.create", "/v1/intents").about("Submit an intent. Durable before the answer.");
-pub static LIST: Op<ListIntents, IntentList> =
-    Op::get("intents.list", "/v1/intents").about("Intents, newest first; the steps of workflows are not listed.");
+/// Submits an intent.
+pub static CREATE: Op<CreateIntent, CreateIntentAnswer> =
+    Op::post("intents.create", "/v1/intents").submits().about("Submit an intent. It is durable before the answer.");
+/// Lists intents.
+pub static LIST: Op<ListIntents, IntentList> = Op::get("intents.list", "/v1/intents")
+    .errors(&[ErrorCode::InvalidAgentAddress])
+    .about("List intents, newest first, without the steps of workflows.");
+/// Returns an intent.
 pub static GET: Op<GetIntent, IntentAnswer> = Op::get("intents.get", "/v1/intents/{intent_id}")
-    .about("One intent. With the receiver's key this acknowledges it.");
+    .about("Get one intent. With the receiver's key this acknowledges it.");
+/// Lists the events of an intent.
 pub static EVENTS: Op<ListEvents, EventList> =
-    Op::get("intents.events", "/v1/intents/{intent_id}/events").about("What happened to an intent, in order.");
-pub static RESOLVE: Op<ResolveIntent, Resolved> = Op::post("intents.resolve", "/v1/intents/{intent_id}/resolve")
-    .about("End an intent: COMPLETED, FAILED or CANCELED.");
-pub static RESUME: Op<ResumeIntent, Resumed> = Op::post("intents.resume", "/v1/intents/{intent_id}/resume")
+    Op::get("intents.events", "/v1/intents/{intent_id}/events").about("List the events of an intent, in order.");
+/// Ends an intent.
+pub static RESOLVE: Op<ResolveIntent, ResolveAnswer> = Op::post("intents.resolve", "/v1/intents/{intent_id}/resolve")
+    .errors(&[
+        ErrorCode::DeadlinePassed,
+        ErrorCode::IntentAlreadyTerminal,
+        ErrorCode::PayloadTooLarge,
+        ErrorCode::TaskIsGuarded,
+    ])
+    .about("End an intent as COMPLETED, FAILED or CANCELED.");
+/// Answers an intent.
+pub static RESUME: Op<ResumeIntent, ResumeAnswer> = Op::post("intents.resume", "/v1/intents/{intent_id}/resume")
     .raw_body()
-    .about("Answer an intent: an agent's result, a person's task_result, or a control-plane go-on.");
+    .errors(&[
+        ErrorCode::AlreadyAnswered,
+        ErrorCode::CommentRequired,
+        ErrorCode::Contradiction,
+        ErrorCode::DeadlinePassed,
+        ErrorCode::EvidenceRequired,
+        ErrorCode::FormInvalid,
+        ErrorCode::IntentAlreadyTerminal,
+        ErrorCode::NotAsked,
+        ErrorCode::NotWaitingForHuman,
+        ErrorCode::OutcomeNotAllowed,
+        ErrorCode::OutcomeRequired,
+        ErrorCode::PayloadTooLarge,
+        ErrorCode::RequesterMayNotAnswer,
+        ErrorCode::TaskResultRequired,
+        ErrorCode::WaitingForAgent,
+        ErrorCode::WaitingForTime,
+    ])
+    .about("Answer an intent with an agent's result or a person's task_result, or let a paused one continue.");
 
-pub static CONTROLS: Op<UpdateControls, PolicyChanged> =
+/// Changes the controls of an intent.
+pub static CONTROLS: Op<UpdateControls, ChangePolicyAnswer> =
     Op::post("intents.controls", "/v1/intents/{intent_id}/controls")
-        .about("Change how a live intent is driven: time-out, reminders, escalation, delivery attempts.");
-pub static POLICY: Op<UpdatePolicy, PolicyChanged> = Op::post("intents.policy", "/v1/intents/{intent_id}/policy")
-    .about("Change who else may act on a live intent (grants), and its bounds (envelope).");
-pub static BULK_CANCEL: Op<BulkCancel, BulkCanceled> = Op::post("intents.bulk_cancel", "/v1/intents/bulk-cancel")
-    .about("Cancel live intents older than a number of hours; says which without doing it unless dry_run is false.");
+        .errors(&[
+            ErrorCode::IntentAlreadyTerminal,
+            ErrorCode::InvalidControl,
+            ErrorCode::PayloadTooLarge,
+            ErrorCode::PolicyTooLarge,
+        ])
+        .about("Change the time-out, reminders, escalation and delivery attempts of a live intent.");
+/// Changes the policy of an intent.
+pub static POLICY: Op<UpdatePolicy, ChangePolicyAnswer> = Op::post("intents.policy", "/v1/intents/{intent_id}/policy")
+    .errors(&[
+        ErrorCode::IntentAlreadyTerminal,
+        ErrorCode::InvalidControl,
+        ErrorCode::InvalidGrant,
+        ErrorCode::PayloadTooLarge,
+        ErrorCode::PolicyTooLarge,
+    ])
+    .about("Change the grants of a live intent, which say who else may act on it, and its bounds.");
+/// Cancels old intents.
+pub static BULK_CANCEL: Op<BulkCancel, BulkCancelAnswer> = Op::post("intents.bulk_cancel", "/v1/intents/bulk-cancel")
+    .about("Cancel live intents older than a number of hours. Only lists them unless dry_run is false.");
 
+/// Streams the events of an intent.
 pub const STREAM: Route = Route::get("/v1/intents/{intent_id}/events/stream")
-    .about("Events of an intent as server-sent events: since, wait_seconds, follow.");
+    .about("Stream the events of an intent as server-sent events. Parameters: since, wait_seconds, follow.");
 
 /// The longest payload and result, in bytes of JSON.
 pub const MAX_PAYLOAD_BYTES: usize = 131_072;
 
+/// A new intent.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateIntent {
-    /// Letters, digits, `.`, `_` and `-`; published types look like `intent.ask.v1`.
+    /// The type of the intent: letters, digits, `.`, `_` and `-`. Published types look like `intent.ask.v1`.
     #[serde(alias = "intentType")]
     pub intent_type: String,
-    /// An address in any form. `agent://agent_core` and `human` wait for a person.
+    /// The receiver, as an address in any form. `agent://agent_core` and `human` wait for a person.
     #[serde(default, alias = "toAgent", deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub to_agent: Option<String>,
-    /// Used only when the key has no agent address of its own.
+    /// The sender. Used only when the key has no agent address of its own.
     #[serde(default, alias = "fromAgent", deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub from_agent: Option<String>,
+    /// The address whose inbox gets the result.
     #[serde(default, alias = "replyTo", deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
-    /// A UUID; made when missing.
+    /// An id of the caller's own that links related intents. The server makes one when it is missing.
     #[serde(
         default,
         alias = "correlationId",
-        deserialize_with = "lenient::text",
+        deserialize_with = "lenient::opt",
         skip_serializing_if = "Option::is_none"
     )]
-    pub correlation_id: Option<String>,
-    /// At most 131,072 bytes of JSON. When missing, the unknown fields of the request are the payload.
+    pub correlation_id: Option<Id>,
+    /// The work to do: at most 131,072 bytes of JSON. When missing, the unknown fields of the request are the payload.
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub payload: Option<Object>,
-    /// RFC 3339; the intent becomes TIMED_OUT then.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub deadline_at: Option<String>,
-    /// 60 to 604,800, instead of `deadline_at`.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub ttl_seconds: Option<u64>,
-    /// Whoever has to act is reminded after this long, then every `remind_interval_seconds` (as long again unless given), at
-    /// most `max_reminders` times (3 unless given); after one more interval `escalate_to` is asked as well.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub remind_after_seconds: Option<u64>,
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub remind_interval_seconds: Option<u64>,
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub max_reminders: Option<u64>,
+    /// The intent becomes TIMED_OUT at this time.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub deadline_at: Option<Timestamp>,
+    /// Seconds until the deadline, instead of `deadline_at`.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds: Option<Number<60, 604_800>>,
+    /// Seconds until the first reminder to the actor that has to act next. The other reminder fields are relative to it.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub remind_after_seconds: Option<Number<1, MAX_SPAN_SECONDS>>,
+    /// Seconds between reminders; by default as many as until the first one.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub remind_interval_seconds: Option<Number<1, MAX_SPAN_SECONDS>>,
+    /// How many reminders are sent at most; 3 by default. One interval after the last, `escalate_to` is asked as well.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub max_reminders: Option<Number<1, MAX_SPAN_SECONDS>>,
+    /// The address, contact or role that is asked after the last reminder.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub escalate_to: Option<String>,
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub max_delivery_attempts: Option<u64>,
-    /// What a person is asked: title, description, task_type, allowed_outcomes, required_comment, evidence_required, assignees.
+    /// How many pushes to the receiver may fail before the intent fails.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub max_delivery_attempts: Option<Number<1, { u32::MAX as u64 }>>,
+    /// The task for a person: title, description, task_type, allowed_outcomes, required_comment, evidence_required,
+    /// assignees.
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub human_task: Option<Object>,
+    /// Every other field of the request.
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub rest: Object,
 }
 
+/// The new intent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Created {
+pub struct CreateIntentAnswer {
+    /// Always true.
     pub ok: bool,
-    pub intent_id: String,
-    pub status: String,
-    pub created_at: String,
-    pub correlation_id: String,
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// The status of the intent.
+    pub status: Status,
+    /// When the intent was created.
+    pub created_at: Timestamp,
+    /// The id that links related intents.
+    pub correlation_id: Id,
+    /// The same id and status, for clients that look for them here.
     pub intent: CreatedIntent,
-    /// Fields that are probably misspelt, and where the payload differs from a schema that lets it pass.
+    /// Fields that are probably misspelled, and violations of a schema that only warns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
+/// The id and status of a new intent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreatedIntent {
-    pub intent_id: String,
-    pub status: String,
-    /// Twin of `status`.
-    pub lifecycle_status: String,
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// The status of the intent.
+    pub status: Status,
+    /// The same as `status`.
+    pub lifecycle_status: Status,
 }
 
+/// Which intents to list.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListIntents {
-    /// One status, or several with commas.
+    /// One status, or several separated by commas.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// Only intents to this address.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub to_agent: Option<String>,
+    /// The page size: 50 by default, at most 500.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
     pub limit: Limit<50, 500>,
-    /// Only intents older than this id: the last of the previous page.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
+    /// Only intents older than this id: the last one of the previous page.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub before: Option<Id>,
 }
 
+/// A page of intents.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntentList {
+    /// Always true.
     pub ok: bool,
+    /// The intents, newest first.
     pub intents: Vec<IntentSummary>,
-    /// Give it as `before` for the next page; null on the last.
-    pub next_before: Option<String>,
+    /// Send it as `before` to get the next page; null on the last page.
+    pub next_before: Option<Id>,
 }
 
+/// An intent in a list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntentSummary {
-    pub intent_id: String,
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// The type of the intent.
     pub intent_type: String,
-    pub status: String,
-    pub lifecycle_status: String,
+    /// The status of the intent.
+    pub status: Status,
+    /// The same as `status`.
+    pub lifecycle_status: Status,
+    /// The address of the sender.
     pub from_agent: String,
+    /// The address of the receiver.
     pub to_agent: String,
-    pub created_at: String,
-    pub updated_at: String,
+    /// When the intent was created.
+    pub created_at: Timestamp,
+    /// When the intent last changed.
+    pub updated_at: Timestamp,
 }
 
+/// Which intent to get.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetIntent {
-    pub intent_id: String,
+    /// The id of the intent.
+    pub intent_id: Id,
 }
 
-/// The intent, and the mirrors that some programs read at the top level.
+/// The intent, with copies of some fields for clients that read them at the top level.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntentAnswer {
+    /// Always true.
     pub ok: bool,
+    /// The intent.
     pub intent: IntentView,
-    pub intent_id: String,
-    pub status: String,
-    pub lifecycle_status: String,
+    /// The same as `intent.intent_id`.
+    pub intent_id: Id,
+    /// The same as `intent.status`.
+    pub status: Status,
+    /// The same as `intent.status`.
+    pub lifecycle_status: Status,
+    /// The same as `intent.intent_type`.
     pub intent_type: String,
+    /// The same as `intent.payload`.
     pub payload: Value,
+    /// The same as `intent.result`.
     pub result: Value,
 }
 
@@ -175,88 +274,119 @@ pub struct IntentAnswer {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntentView {
-    pub intent_id: String,
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// The type of the intent.
     pub intent_type: String,
-    pub correlation_id: String,
+    /// The id that links related intents.
+    pub correlation_id: Id,
+    /// The address of the sender.
     pub from_agent: String,
+    /// The address of the receiver.
     pub to_agent: String,
+    /// The address whose inbox gets the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    /// The id of the workflow that this intent is a step of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent_intent_id: Option<String>,
-    pub status: String,
-    /// Twin of `status`.
-    pub lifecycle_status: String,
-    /// Null unless WAITING.
-    pub lifecycle_waiting_reason: Option<String>,
-    /// The coarser word of older clients.
-    pub legacy_status: String,
+    pub parent_intent_id: Option<Id>,
+    /// The status of the intent.
+    pub status: Status,
+    /// The same as `status`.
+    pub lifecycle_status: Status,
+    /// Why the intent waits; null unless its status is WAITING.
+    pub lifecycle_waiting_reason: Option<WaitingReason>,
+    /// The status in the coarser vocabulary of older clients.
+    pub legacy_status: LegacyStatus,
+    /// The work to do, as the sender submitted it.
     pub payload: Value,
+    /// The result; null until the intent has one.
     pub result: Value,
-    /// `{code, message, details?}` of a FAILED intent.
+    /// The error of a failed, canceled or timed-out intent: `{code, message, details?}`; otherwise null.
     pub error: Value,
+    /// The task for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub human_task: Option<Value>,
-    /// Who has to act next.
+    /// The actor that has to act next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_with: Option<Holder>,
+    /// The intent becomes TIMED_OUT at this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deadline_at: Option<String>,
-    /// When the one who has to act next must have acted; the deadline of the step or of the intent.
+    pub deadline_at: Option<Timestamp>,
+    /// When the actor that has to act next must have acted: the deadline of the step, or else of the intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub due_at: Option<String>,
+    pub due_at: Option<Timestamp>,
+    /// How many pushes to the receiver may fail before the intent fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_delivery_attempts: Option<u32>,
+    /// Seconds until the first reminder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_after_seconds: Option<u64>,
+    /// Seconds between reminders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_interval_seconds: Option<u64>,
+    /// How many reminders are sent at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_reminders: Option<u32>,
+    /// The address, contact or role that is asked after the last reminder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_to: Option<String>,
-    /// What was set while it ran; absent when nothing was.
+    /// The controls that were changed while the intent was live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controls: Option<Object>,
+    /// The other addresses that may act on the intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants: Option<Object>,
+    /// The bounds of the intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envelope: Option<Object>,
-    /// Reminders since the present waiting began.
+    /// Reminders since the intent began to wait for its present holder.
     pub remind_count: u32,
-    /// Pushes to its receiver that failed.
+    /// Pushes to the receiver that failed.
     pub delivery_attempt: u32,
+    /// Counts the changes of controls and policy.
     pub policy_generation: u32,
-    pub created_at: String,
-    pub updated_at: String,
+    /// When the intent was created.
+    pub created_at: Timestamp,
+    /// When the intent last changed.
+    pub updated_at: Timestamp,
 }
 
+/// The actor that has to act next.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Holder {
-    /// `agent`, `human` or `internal`.
+    /// The kind of actor.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: HolderKind,
+    /// An address, a contact or a role.
     #[serde(rename = "ref")]
     pub reference: String,
+    /// The name to show.
     pub name: String,
 }
 
+/// Which events to list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListEvents {
-    pub intent_id: String,
+    /// The id of the intent.
+    pub intent_id: Id,
     /// Only events with a greater `seq`.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
+    /// The page size: 1,000 by default and at most.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
     pub limit: Limit<1_000, 1_000>,
 }
 
+/// Events of an intent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventList {
+    /// Always true.
     pub ok: bool,
+    /// The events, in order.
     pub events: Vec<EventView>,
 }
 
@@ -264,193 +394,177 @@ pub struct EventList {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventView {
-    pub intent_id: String,
-    /// 2, 4, 6, …: also right for clients that ask for `last + 1`.
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// The number of the event: 2, 4, 6, …, so that clients that ask for `last + 1` miss none either.
     pub seq: u64,
+    /// The type of the event, such as `intent.completed`.
     pub event_type: String,
     /// The status after the event.
-    pub status: String,
-    pub waiting_reason: Option<String>,
+    pub status: Status,
+    /// Why the intent waits after the event.
+    pub waiting_reason: Option<WaitingReason>,
+    /// The actor that has to act next.
     pub pending_with: Option<Holder>,
-    /// The address that holds the intent, when an agent does.
+    /// The address of the agent that holds the intent.
     pub handler: Option<String>,
+    /// The caller who caused the event.
     pub actor: String,
-    pub at: String,
+    /// When the event happened.
+    pub at: Timestamp,
+    /// Facts that depend on the type of the event.
     pub details: Object,
+    /// The task that the event assigned to a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub human_task: Option<Value>,
+    /// The result with which the intent ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
-    /// Twin of `result`.
+    /// The same as `result`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
+    /// The error with which the intent ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Value>,
-    /// Set when a stream frame left out `result`, `data` and `details` for their size: read the intent.
+    /// True when a stream left out `result`, `data` and `details` because of their size: read the intent to get them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncated: Option<bool>,
 }
 
+text_enum! {
+    /// How a call ends an intent.
+    pub enum EndStatus {
+        /// The work is done.
+        Completed = "COMPLETED",
+        /// The work failed.
+        Failed = "FAILED",
+        /// The work is not wanted any more.
+        Canceled = "CANCELED",
+    }
+}
+
+/// The end of an intent.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResolveIntent {
-    pub intent_id: String,
-    /// `COMPLETED`, `FAILED` or `CANCELED`.
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// How the intent ends: `COMPLETED`, `FAILED` or `CANCELED`, in any case.
     pub status: String,
+    /// The result, of any shape.
     #[serde(default)]
     pub result: Value,
+    /// The error of a failed intent.
     #[serde(default)]
     pub error: Value,
+    /// Why the intent ends so.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Accepted and not recorded: events name the caller that was authenticated.
+    /// Accepted and ignored: events name the caller that was authenticated.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
+    /// The address that the caller acts for, if the key may act for several.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub expected_policy_generation: Option<u64>,
+    /// Changes nothing unless the intent is at this generation; the answer then has `applied: false`.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub expected_policy_generation: Option<Number<0, { u32::MAX as u64 }>>,
 }
 
+text_enum! {
+    /// Why a call changed nothing.
+    pub enum NotAppliedReason {
+        /// The intent is not at the expected generation.
+        StalePolicyGeneration = "stale_policy_generation",
+        /// The answer does not let the intent proceed.
+        NotApproved = "not_approved",
+    }
+}
+
+/// The effect of the call on the intent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Resolved {
+pub struct ResolveAnswer {
+    /// Always true.
     pub ok: bool,
+    /// False when the call changed nothing, for the reason in `reason`.
     pub applied: bool,
-    /// `stale_policy_generation` when nothing was done because of it.
+    /// Why the call changed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<NotAppliedReason>,
+    /// The generation of the intent after the call.
     pub policy_generation: u32,
+    /// The intent after the call.
     pub intent: IntentView,
+    /// The last event that the call caused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<EventView>,
+    /// Whether the result went to the inbox of `reply_to`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_delivery: Option<CompletionDelivery>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct UpdateControls {
-    pub intent_id: String,
-    /// Merged into the controls; null takes a key away. Acted on are `timeout_seconds` (counted from now),
-    /// `remind_after_seconds`, `remind_interval_seconds`, `max_reminders`, `escalate_to` and `max_delivery_attempts`.
-    #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
-    pub controls_patch: Option<Object>,
-    #[serde(flatten)]
-    pub why: ChangeReason,
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct UpdatePolicy {
-    pub intent_id: String,
-    /// `{"delegate:<address>": {"allow": [action, …]}}`; actions are `read`, `resume`, `resolve`, `update_controls` and
-    /// `update_policy`. Null takes a grant away.
-    #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
-    pub grants_patch: Option<Object>,
-    /// Bounds: `max_retry_count`, `retry_backoff_seconds`, `execution_timeout_seconds`, `ttl_seconds` (from the creation).
-    #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
-    pub envelope_patch: Option<Object>,
-    #[serde(flatten)]
-    pub why: ChangeReason,
-}
-
-/// What both kinds of change may say beside the change itself.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ChangeReason {
-    /// Kept in the audit trail beside the caller's own identity, as is `reason`.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub actor: Option<String>,
-    /// At most 2,000 characters.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub owner_agent: Option<String>,
-    /// Changes nothing unless the intent is at this generation; the answer then says `applied: false`.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub expected_policy_generation: Option<u64>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct PolicyChanged {
-    pub ok: bool,
-    pub applied: bool,
-    /// `stale_policy_generation` when nothing was done because of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    pub policy_generation: u32,
-    pub intent: IntentView,
-    /// Keys that were kept and that the server does not act on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct BulkCancel {
-    /// Hours since the creation, at least 0.1; 24 unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub older_than_hours: Option<f64>,
-    /// DELIVERED, WAITING, IN_PROGRESS and SUBMITTED unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status_filter: Option<Vec<String>>,
-    /// True unless given: nothing is canceled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dry_run: Option<bool>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    #[serde(default, skip_serializing_if = "Limit::is_unset")]
-    pub limit: Limit<500, 5_000>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct BulkCanceled {
-    pub ok: bool,
-    pub dry_run: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub would_cancel: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub canceled: Option<u64>,
-    pub intent_ids: Vec<String>,
-    /// True when there may be more beyond the limit.
-    pub has_more: bool,
+text_enum! {
+    /// Why a result is not in an inbox.
+    pub enum NotDeliveredReason {
+        /// The intent has no `reply_to`.
+        ReplyToNotSet = "reply_to_not_set",
+        /// The intent is older than the inboxes of this server.
+        CreatedBeforeInboxes = "created_before_inboxes",
+    }
 }
 
 /// Whether the result went to the inbox of `reply_to`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CompletionDelivery {
+    /// True when the result is in the inbox.
     pub delivered: bool,
+    /// Why it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<NotDeliveredReason>,
+    /// The address of the inbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    /// The thread in the inbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thread_id: Option<String>,
-    /// The same however often it is asked for.
+    pub thread_id: Option<Id>,
+    /// The message in the thread; the same in every answer about this intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<String>,
+    pub message_id: Option<Id>,
+    /// The message itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion: Option<Completion>,
 }
 
+text_enum! {
+    /// The type of a message in a thread that is about an intent.
+    pub enum MessageType {
+        /// The intent has ended.
+        IntentCompletion = "intent_completion",
+    }
+}
+
+/// The message about the end of an intent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Completion {
-    /// Always `intent_completion`.
+    /// The type of the message.
     #[serde(rename = "type")]
-    pub kind: String,
-    pub intent_id: String,
-    pub status: String,
+    pub kind: MessageType,
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// The status with which it ended.
+    pub status: Status,
 }
 
+/// An answer to an intent.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResumeIntent {
-    pub intent_id: String,
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// The address that the caller acts for, if the key may act for several.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
     /// The answer: see the documentation of resume for its shapes.
@@ -458,17 +572,22 @@ pub struct ResumeIntent {
     pub body: Object,
 }
 
+/// The effect of the call on the intent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Resumed {
+pub struct ResumeAnswer {
+    /// Always true.
     pub ok: bool,
+    /// False when the call changed nothing, for the reason in `reason`.
     pub applied: bool,
-    /// `stale_policy_generation` when nothing was done because of it.
+    /// Why the call changed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<NotAppliedReason>,
+    /// The generation of the intent after the call.
     pub policy_generation: u32,
+    /// The intent after the call.
     pub intent: IntentView,
-    /// The last event that this call caused.
+    /// The last event that the call caused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<EventView>,
 }

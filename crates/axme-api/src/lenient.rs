@@ -1,9 +1,11 @@
-//! Leniency that clients need: numbers and booleans that arrive as text in a query, and nothing where nothing was meant.
+//! Readers of fields that clients send in several forms: numbers and flags as text in a query, and empty text for an
+//! absent field. They are for `#[serde(deserialize_with = "…")]`.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-/// A whole number, also as text. Empty text and null are absent.
+/// Reads a whole number of at least 0, also from text. Empty text and null are absent.
 pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     match Option::<Value>::deserialize(deserializer)? {
         None | Some(Value::Null) => Ok(None),
@@ -18,7 +20,16 @@ pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, 
     }
 }
 
-/// A number that must be there and whole.
+/// Reads a value that has a type of its own: a time, an id, a word, a bounded number. Empty text and null are absent.
+pub fn opt<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    match Option::<Value>::deserialize(deserializer)? {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+        Some(value) => serde_json::from_value(value).map(Some).map_err(de::Error::custom),
+    }
+}
+
+/// Reads a required whole number of at least 0. Text is refused.
 pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     match Value::deserialize(deserializer)? {
         Value::Number(number) => whole_of(&number),
@@ -26,7 +37,7 @@ pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Erro
     }
 }
 
-/// `7.0` is a whole number to a JSON Schema, and some programs write it so.
+/// Returns the whole number that a JSON number stands for. `7.0` is one in JSON Schema, and some programs write it so.
 fn whole_of<E: de::Error>(number: &serde_json::Number) -> Result<u64, E> {
     let largest = 2f64.powi(53);
     let exactly = |number: f64| (number.fract() == 0.0 && (0.0..=largest).contains(&number)).then_some(number as u64);
@@ -34,7 +45,7 @@ fn whole_of<E: de::Error>(number: &serde_json::Number) -> Result<u64, E> {
     whole.ok_or_else(|| E::custom(format!("{number} is not a whole number of at least 0")))
 }
 
-/// Text; empty text and null are absent.
+/// Reads text. Empty text and null are absent.
 pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     match Option::<Value>::deserialize(deserializer)? {
         None | Some(Value::Null) => Ok(None),
@@ -44,7 +55,7 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
     }
 }
 
-/// An object; null is absent.
+/// Reads an object. Null is absent.
 pub fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<crate::Object>, D::Error> {
     match Option::<Value>::deserialize(deserializer)? {
         None | Some(Value::Null) => Ok(None),
@@ -53,7 +64,7 @@ pub fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<crate
     }
 }
 
-/// A flag, also as the text `true`, `false`, `1` or `0`. Empty text and null are absent.
+/// Reads a flag, also from the text `true`, `false`, `1` or `0`. Empty text and null are absent.
 pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     match Option::<Value>::deserialize(deserializer)? {
         None | Some(Value::Null) => Ok(None),

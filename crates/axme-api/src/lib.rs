@@ -5,6 +5,8 @@
 //! operations as `OPERATIONS`, in the order of the documentation, and its plain routes as `ROUTES`. To add an operation
 //! to a family, edit that file only.
 
+#![deny(missing_docs)]
+
 pub mod access_requests;
 pub mod agents;
 pub mod alpha;
@@ -15,6 +17,11 @@ pub mod billing;
 pub mod capabilities;
 pub mod deliveries;
 pub mod error;
+#[cfg(feature = "schema")]
+pub mod errors_page;
+#[cfg(feature = "schema")]
+pub mod examples;
+pub mod families;
 #[cfg(feature = "schema")]
 pub mod generate;
 pub mod health;
@@ -28,15 +35,20 @@ pub mod me;
 pub mod media;
 pub mod members;
 pub mod mesh;
+pub mod number;
 pub mod op;
 pub mod openapi;
 pub mod organizations;
 pub mod page;
 pub mod personal;
+#[cfg(feature = "schema")]
+mod plain_routes;
 pub mod policies;
 pub mod portal;
 pub mod principals;
 pub mod quotas;
+#[cfg(feature = "schema")]
+mod responses;
 pub mod roles;
 pub mod routing;
 pub mod scenarios;
@@ -51,7 +63,9 @@ pub mod users;
 pub mod webhooks;
 pub mod workspace_ref;
 
-pub use error::{ApiError, ErrorKind};
+pub use axme_types::{Id, Status, Timestamp, WaitingReason};
+pub use error::{ApiError, ErrorCode, ErrorKind};
+pub use number::Number;
 pub use op::{Access, AnyOp, Effect, Input, Method, Op, OpInfo, Route};
 pub use page::Limit;
 pub use workspace_ref::WorkspaceRef;

@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document of this API, as it is committed in `spec/openapi.json`. A test holds it equal to the table.
+//! The OpenAPI 3.1 document of this API, as committed in `spec/openapi.json`. A test checks that it equals the table.
 
 use std::sync::LazyLock;
 
@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 
 use crate::op::{Input, OpInfo};
 
+/// The text of the document.
 pub const OPENAPI: &str = include_str!("../../../spec/openapi.json");
 
-/// The document, parsed when it is first asked for.
+/// Returns the document. The first call parses it.
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> =
         LazyLock::new(|| serde_json::from_str(OPENAPI).expect("a test compares the committed document with the table"));
@@ -17,14 +18,16 @@ pub fn document() -> &'static Value {
 
 /// One field of an operation's input.
 pub struct Field {
+    /// The name of the field.
     pub name: &'static str,
-    /// A JSON Schema; it may refer to others in [`document`].
+    /// The JSON Schema of the field. It may refer to others in [`document`].
     pub schema: &'static Value,
+    /// True if the input must have the field.
     pub is_required: bool,
 }
 
-/// The fields that an operation takes: those of the path, then those of the query or the body. A body that is taken as it is
-/// counts as one field, `body`.
+/// Returns the fields of an operation's input: those of the path, then those of the query or the body. The body of an
+/// operation with [`Input::RawBody`] is one field, `body`.
 pub fn input_fields(info: &OpInfo) -> Vec<Field> {
     let method = info.method.as_str().to_ascii_lowercase();
     let described = &document()["paths"][info.path.replace("{*", "{")][method];
@@ -50,7 +53,7 @@ pub fn input_fields(info: &OpInfo) -> Vec<Field> {
     fields
 }
 
-/// The schema with everything that it refers to in its place. A type inside itself is any value.
+/// Returns the schema with all references replaced by their targets. A type inside itself becomes any value.
 pub fn inlined(schema: &Value) -> Value {
     inline(schema, &mut Vec::new())
 }
@@ -60,7 +63,7 @@ fn inline(schema: &Value, open: &mut Vec<String>) -> Value {
         Value::Object(words) => match words.get("$ref").and_then(Value::as_str) {
             Some(target) => {
                 let mut whole = definition(target, open);
-                // Words beside a reference say more than what it refers to.
+                // Keywords beside a reference override those of its target.
                 for (word, value) in words.iter().filter(|(word, _)| *word != "$ref") {
                     whole.insert(word.clone(), inline(value, open));
                 }

@@ -4,12 +4,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{ApiError, lenient};
 
-/// The page size that a caller asks for: `DEFAULT` without one, and `MAX` for any larger one.
+/// The page size that a caller asks for: `DEFAULT` without one, and `MAX` for any larger one. 0 is refused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limit<const DEFAULT: u64, const MAX: u64>(Option<u64>);
 
 impl<const DEFAULT: u64, const MAX: u64> Limit<DEFAULT, MAX> {
-    /// Returns the page size, from 1 to `MAX`. Refuses 0.
+    /// Returns the page size, from 1 to `MAX`. A size of 0 is an error.
     pub fn items(self) -> Result<i64, ApiError> {
         match self.0 {
             Some(0) => Err(ApiError::invalid("limit must be at least 1")),
@@ -17,6 +17,7 @@ impl<const DEFAULT: u64, const MAX: u64> Limit<DEFAULT, MAX> {
         }
     }
 
+    /// True if the caller asked for no size.
     pub fn is_unset(&self) -> bool {
         self.0.is_none()
     }
@@ -50,11 +51,14 @@ impl<const DEFAULT: u64, const MAX: u64> schemars::JsonSchema for Limit<DEFAULT,
         "Limit".into()
     }
 
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let mut schema = generator.subschema_for::<Option<u64>>();
-        let about = format!("At most this many, 1 to {MAX}; {DEFAULT} unless given.");
-        schema.insert("description".to_owned(), about.into());
-        schema
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["integer", "null"],
+            "description": "The page size.",
+            "minimum": 1,
+            "maximum": MAX,
+            "default": DEFAULT,
+        })
     }
 }
 
@@ -74,5 +78,12 @@ mod tests {
         }
         assert!(items(json!(0)).is_err());
         assert!(serde_json::from_value::<Limit<20, 100>>(json!("many")).is_err());
+    }
+
+    #[cfg(feature = "schema")]
+    #[test]
+    fn the_schema_has_the_bounds_and_the_default() {
+        let schema = serde_json::to_value(schemars::schema_for!(Limit<20, 100>)).unwrap();
+        assert_eq!((&schema["minimum"], &schema["maximum"], &schema["default"]), (&json!(1), &json!(100), &json!(20)));
     }
 }

@@ -1,77 +1,45 @@
-//! The roles of an organization's members, and what each may do: the whole matrix is [`Permission::holders`].
+//! The roles of an organization's members and their permissions. The whole matrix is [`Permission::holders`].
 
 use OrgRole::{BillingViewer, Member, OrgAdmin, OrgOwner, SecurityAuditor, WorkspaceAdmin};
-
-/// A role in an organization, or in one workspace of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrgRole {
-    OrgOwner,
-    OrgAdmin,
-    /// Also what every workspace-admin key has in its own workspace.
-    WorkspaceAdmin,
-    Member,
-    BillingViewer,
-    SecurityAuditor,
-}
+pub use axme_types::members::OrgRole;
 
 /// Something that a role may allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
+    /// Read an organization and its workspaces.
     ViewOrganization,
+    /// Change an organization and its status.
     ChangeOrganization,
+    /// Create workspaces.
     CreateWorkspaces,
+    /// Change a workspace and its status.
     ChangeWorkspace,
+    /// List members.
     ViewMembers,
-    /// Roles up to one's own; only owners make owners.
+    /// Give and take away roles up to one's own; only owners make owners.
     ManageMembers,
-    /// Service accounts and their keys.
+    /// Manage service accounts and their keys.
     ManageAccounts,
-    /// Who may send to the organization.
+    /// Read the policies about senders.
     ViewPolicies,
+    /// Change the policies about senders.
     ManagePolicies,
+    /// Decide access requests.
     ReviewRequests,
+    /// Read quotas and usage.
     ViewUsage,
+    /// Change quotas.
     ChangeQuotas,
+    /// Read billing plans and invoices.
     ViewBilling,
+    /// Change billing plans.
     ChangeBilling,
+    /// Read the audit trail.
     ReadAudit,
 }
 
-impl OrgRole {
-    pub const ALL: [OrgRole; 6] = [OrgOwner, OrgAdmin, WorkspaceAdmin, Member, BillingViewer, SecurityAuditor];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            OrgOwner => "org_owner",
-            OrgAdmin => "org_admin",
-            WorkspaceAdmin => "workspace_admin",
-            Member => "member",
-            BillingViewer => "billing_viewer",
-            SecurityAuditor => "security_auditor",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<OrgRole> {
-        OrgRole::ALL.into_iter().find(|role| role.as_str() == text)
-    }
-
-    /// True for roles that hold in the whole organization, whichever workspace they were given in.
-    pub const fn spans_organization(self) -> bool {
-        matches!(self, OrgOwner | OrgAdmin)
-    }
-
-    /// The roles that may be given, and taken away, by who has this one.
-    pub const fn gives(self) -> &'static [OrgRole] {
-        match self {
-            OrgOwner => &OrgRole::ALL,
-            OrgAdmin => &[OrgAdmin, WorkspaceAdmin, Member, BillingViewer, SecurityAuditor],
-            WorkspaceAdmin => &[WorkspaceAdmin, Member],
-            Member | BillingViewer | SecurityAuditor => &[],
-        }
-    }
-}
-
 impl Permission {
+    /// Every permission, in the order of declaration.
     pub const ALL: [Permission; 15] = [
         Permission::ViewOrganization,
         Permission::ChangeOrganization,
@@ -90,10 +58,10 @@ impl Permission {
         Permission::ReadAudit,
     ];
 
-    /// The roles that have it.
+    /// Returns the roles that have the permission.
     pub const fn holders(self) -> &'static [OrgRole] {
         match self {
-            Permission::ViewOrganization => &OrgRole::ALL,
+            Permission::ViewOrganization => OrgRole::ALL,
             Permission::ViewMembers => &[OrgOwner, OrgAdmin, WorkspaceAdmin, Member, SecurityAuditor],
             Permission::ChangeWorkspace | Permission::ManageMembers | Permission::ManageAccounts => {
                 &[OrgOwner, OrgAdmin, WorkspaceAdmin]
@@ -111,7 +79,7 @@ impl Permission {
         }
     }
 
-    /// True for what concerns the whole organization, so that a role in one workspace is not enough.
+    /// True for permissions about the whole organization, for which a role in one workspace is not enough.
     pub const fn is_of_organization(self) -> bool {
         matches!(
             self,
@@ -122,7 +90,7 @@ impl Permission {
         )
     }
 
-    /// True for what concerns no workspace, and may be done with a role in any of them.
+    /// True for permissions that do not depend on the workspace: a role in any of them is enough.
     pub const fn is_of_any_workspace(self) -> bool {
         matches!(self, Permission::ViewOrganization | Permission::ViewPolicies)
     }

@@ -1,276 +1,417 @@
-//! Where principals are reached: routes to endpoints, and handles on transports (`spec/protocol.md` §2.16).
+//! The endpoints at which principals are reached: routes to endpoints, and handles on transports
+//! (`spec/protocol.md` §2.16).
 
+use axme_types::text_enum;
 use serde::{Deserialize, Serialize};
 
-use crate::Object;
-use crate::lenient;
+pub use axme_types::routing::{AuthMode, BindingStatus, FailoverPolicy, RouteHealth, RouteStatus, TransportType};
+
 use crate::op::{Access, AnyOp, Op};
 use crate::page::Limit;
-use crate::principals::{Alias, Principal};
+use crate::principals::{AliasView, PrincipalView};
 use crate::workspace_ref::WorkspaceRef;
+use crate::{ErrorCode, Id, Number, Object, Timestamp, lenient};
 
+/// The operations of this family, in the order of the documentation.
 pub const OPERATIONS: &[&dyn AnyOp] = &[&REGISTER, &LIST, &UPDATE, &REMOVE, &RESOLVE, &BIND, &LIST_BINDINGS, &UNBIND];
 
+/// Adds a route to a principal.
 pub static REGISTER: Op<RegisterRoute, RouteAnswer> = Op::post("routing.endpoints.register", "/v1/routing/endpoints")
     .access(Access::Role)
-    .about("Add an endpoint at which a principal is reached.");
-pub static LIST: Op<ListPlaces, RouteList> =
-    Op::get("routing.endpoints.list", "/v1/routing/endpoints").access(Access::Role).about("Routes, oldest first.");
+    .errors(&[ErrorCode::NotFound, ErrorCode::NotSupportedYet, ErrorCode::PayloadTooLarge])
+    .about("Register an endpoint at which a principal is reached.");
+/// Lists routes.
+pub static LIST: Op<ListPlaces, RouteList> = Op::get("routing.endpoints.list", "/v1/routing/endpoints")
+    .access(Access::Role)
+    .errors(&[ErrorCode::NotFound])
+    .about("List the routes of the workspace, oldest first.");
+/// Changes a route.
 pub static UPDATE: Op<UpdateRoute, RouteAnswer> =
     Op::patch("routing.endpoints.update", "/v1/routing/endpoints/{route_id}")
         .access(Access::Role)
-        .about("Change a route; what is not given stays.");
-pub static REMOVE: Op<RemoveRoute, RouteRemoved> =
+        .errors(&[ErrorCode::PayloadTooLarge])
+        .about("Change a route. Absent fields stay unchanged.");
+/// Removes a route.
+pub static REMOVE: Op<RemoveRoute, RemoveRouteAnswer> =
     Op::delete("routing.endpoints.remove", "/v1/routing/endpoints/{route_id}")
         .access(Access::Role)
-        .about("Remove a route; what is on its way is still sent.");
-pub static RESOLVE: Op<ResolveRoute, RouteResolved> =
-    Op::ask("routing.resolve", "/v1/routing/resolve").access(Access::Role).about("Which route a delivery would take.");
+        .about("Remove a route. Deliveries that are already submitted are still sent.");
+/// Returns the route that a delivery would take.
+pub static RESOLVE: Op<ResolveRoute, ResolveRouteAnswer> = Op::ask("routing.resolve", "/v1/routing/resolve")
+    .access(Access::Role)
+    .errors(&[ErrorCode::NotFound, ErrorCode::RouteNotFound])
+    .about("Find the route that a delivery to a principal would take.");
+/// Stores a handle of a principal on a transport.
 pub static BIND: Op<UpsertBinding, BindingAnswer> = Op::post("transports.bindings.upsert", "/v1/transports/bindings")
     .access(Access::Role)
-    .about("Note a principal's handle on a transport; the same handle again changes it.");
-pub static LIST_BINDINGS: Op<ListPlaces, BindingList> =
-    Op::get("transports.bindings.list", "/v1/transports/bindings").access(Access::Role).about("Handles, oldest first.");
-pub static UNBIND: Op<RemoveBinding, BindingRemoved> =
+    .errors(&[ErrorCode::NotFound, ErrorCode::NotSupportedYet, ErrorCode::PayloadTooLarge])
+    .about("Store a principal's handle on a transport. The same handle again is updated.");
+/// Lists handles.
+pub static LIST_BINDINGS: Op<ListPlaces, BindingList> = Op::get("transports.bindings.list", "/v1/transports/bindings")
+    .access(Access::Role)
+    .errors(&[ErrorCode::NotFound])
+    .about("List the handles of the workspace, oldest first.");
+/// Removes a handle.
+pub static UNBIND: Op<RemoveBinding, RemoveBindingAnswer> =
     Op::delete("transports.bindings.remove", "/v1/transports/bindings/{binding_id}")
         .access(Access::Role)
-        .about("Forget a handle.");
+        .about("Remove a handle.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// A new route.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegisterRoute {
-    pub principal_id: String,
-    /// `http`, `webhook` or `queue`.
-    pub transport_type: String,
-    /// 8 to 2,048 characters; for `http` and `webhook` a URL that the server may call.
+    /// The id of the principal.
+    pub principal_id: Id,
+    /// The transport.
+    pub transport_type: TransportType,
+    /// The endpoint. For `http` and `webhook`, a URL that the server may call; for `queue`, a name.
+    #[cfg_attr(feature = "schema", schemars(length(min = 8, max = 2_048)))]
     pub endpoint_url: String,
-    /// `none`, `signed_key`, `jwt` or `mtls`.
-    pub auth_mode: String,
-    /// 2 to 64 characters.
+    /// The way in which the endpoint authenticates the server.
+    pub auth_mode: AuthMode,
+    /// The region of the endpoint. Stored for callers; the server does not act on it.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 2, max = 64)))]
     pub region: Option<String>,
-    /// 2 to 128 characters.
+    /// The cluster of the endpoint. Stored for callers; the server does not act on it.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 2, max = 128)))]
     pub cluster_id: Option<String>,
-    /// `none`, `same_region` or `cross_region`; `none` unless given.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub failover_policy: Option<String>,
-    /// 1 to 10,000; 100 unless given. The lowest is taken first.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub priority: Option<u64>,
+    /// The regions that may replace the region of the route; `none` by default.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub failover_policy: Option<FailoverPolicy>,
+    /// The rank of the route; 100 by default. The server selects the lowest one.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Number<1, 10_000>>,
+    /// Any facts; at most 16 KiB of JSON.
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Object>,
+    /// The workspace; the caller's own by default.
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
     pub workspace: WorkspaceRef,
 }
 
+/// A change of a route. Absent fields stay unchanged.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdateRoute {
-    pub route_id: String,
+    /// The id of the route.
+    pub route_id: Id,
+    /// The endpoint. For `http` and `webhook`, a URL that the server may call; for `queue`, a name.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 8, max = 2_048)))]
     pub endpoint_url: Option<String>,
+    /// The way in which the endpoint authenticates the server.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub auth_mode: Option<AuthMode>,
+    /// The region of the endpoint. Stored for callers; the server does not act on it.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub auth_mode: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 2, max = 64)))]
     pub region: Option<String>,
+    /// The cluster of the endpoint. Stored for callers; the server does not act on it.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 2, max = 128)))]
     pub cluster_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub failover_policy: Option<String>,
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub priority: Option<u64>,
-    /// `healthy`, `degraded`, `unhealthy` or `unknown`; `unhealthy` is taken only when nothing else is left.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub health_status: Option<String>,
-    /// `active`, `inactive` or `draining`; only `active` is taken.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
+    /// The regions that may replace the region of the route.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub failover_policy: Option<FailoverPolicy>,
+    /// The rank of the route. The server selects the lowest one.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Number<1, 10_000>>,
+    /// The health of the route.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub health_status: Option<RouteHealth>,
+    /// The status of the route.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub status: Option<RouteStatus>,
+    /// Any facts; at most 16 KiB of JSON.
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Object>,
+    /// The workspace; the caller's own by default.
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
     pub workspace: WorkspaceRef,
 }
 
+/// Which routes or handles to list.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListPlaces {
+    /// The workspace; the caller's own by default.
     #[serde(flatten)]
     pub workspace: WorkspaceRef,
+    /// Only those of this principal.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub principal_id: Option<Id>,
+    /// Only those on this transport. An unknown word matches nothing.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub principal_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<TransportType>"))]
     pub transport_type: Option<String>,
+    /// Only those with this status. An unknown word matches nothing. A handle is never `draining`.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<RouteStatus>"))]
     pub status: Option<String>,
+    /// The most items of the answer.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
     pub limit: Limit<200, 1_000>,
 }
 
+/// Which route to remove.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemoveRoute {
-    pub route_id: String,
+    /// The id of the route.
+    pub route_id: Id,
+    /// The workspace; the caller's own by default.
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
     pub workspace: WorkspaceRef,
 }
 
+/// Which principal to find a route to: `alias` or `principal_id` is required, and the alias takes precedence.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResolveRoute {
-    pub org_id: String,
-    pub workspace_id: String,
-    /// This or `principal_id`.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    pub org_id: Id,
+    /// The id of the workspace. The slug of the caller's own is accepted too.
+    pub workspace_id: Id,
+    /// An active alias of the principal.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub principal_id: Option<String>,
+    /// The id of the principal.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub principal_id: Option<Id>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// A handle of a principal on a transport.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpsertBinding {
-    pub principal_id: String,
-    /// `http`, `webhook` or `queue`.
-    pub transport_type: String,
-    /// 2 to 255 characters.
+    /// The id of the principal.
+    pub principal_id: Id,
+    /// The transport.
+    pub transport_type: TransportType,
+    /// The name of the principal on the transport.
+    #[cfg_attr(feature = "schema", schemars(length(min = 2, max = 255)))]
     pub transport_handle: String,
-    /// 1 to 10,000; 100 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub priority: Option<u64>,
-    /// `active` or `inactive`.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
+    /// The rank of the handle; 100 by default. Stored for callers; the server does not act on it.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Number<1, 10_000>>,
+    /// The status of the handle; `active` by default.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub status: Option<BindingStatus>,
+    /// Any facts; at most 16 KiB of JSON.
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Object>,
+    /// The workspace; the caller's own by default.
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
     pub workspace: WorkspaceRef,
 }
 
+/// Which handle to remove.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemoveBinding {
-    pub binding_id: String,
+    /// The id of the handle.
+    pub binding_id: Id,
+    /// The workspace; the caller's own by default.
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
     pub workspace: WorkspaceRef,
 }
 
+/// A route to an endpoint of a principal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteView {
-    pub route_id: String,
-    pub principal_id: String,
-    pub org_id: String,
-    pub workspace_id: String,
-    pub transport_type: String,
+    /// The id of the route.
+    pub route_id: Id,
+    /// The id of the principal.
+    pub principal_id: Id,
+    /// The id of the organization.
+    pub org_id: Id,
+    /// The id of the workspace.
+    pub workspace_id: Id,
+    /// The transport.
+    pub transport_type: TransportType,
+    /// The endpoint: a URL, or the name of a queue.
     pub endpoint_url: String,
-    pub auth_mode: String,
+    /// The way in which the endpoint authenticates the server.
+    pub auth_mode: AuthMode,
+    /// The region of the endpoint; null if it was not set.
     pub region: Option<String>,
+    /// The cluster of the endpoint; null if it was not set.
     pub cluster_id: Option<String>,
-    pub failover_policy: String,
+    /// The regions that may replace the region of the route.
+    pub failover_policy: FailoverPolicy,
+    /// The rank of the route. The server selects the lowest one.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 10_000)))]
     pub priority: i64,
-    pub health_status: String,
-    pub status: String,
+    /// The health of the route.
+    pub health_status: RouteHealth,
+    /// The status of the route.
+    pub status: RouteStatus,
+    /// The facts that callers stored with it.
     pub metadata: Object,
-    pub created_at: String,
-    pub updated_at: String,
+    /// When the route was registered.
+    pub created_at: Timestamp,
+    /// When the route last changed.
+    pub updated_at: Timestamp,
 }
 
+/// The route.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteAnswer {
+    /// Always true.
     pub ok: bool,
+    /// The route.
     pub route: RouteView,
 }
 
+/// Routes of the workspace.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteList {
+    /// Always true.
     pub ok: bool,
+    /// The routes, oldest first.
     pub routes: Vec<RouteView>,
 }
 
+/// The removal of a route.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RemovedRoute {
-    pub route_id: String,
+pub struct RouteRemoval {
+    /// The id of the route.
+    pub route_id: Id,
+    /// Always true.
     pub removed: bool,
 }
 
-/// `route` and `result` are twins.
+/// The removal of the route, under two names.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RouteRemoved {
+pub struct RemoveRouteAnswer {
+    /// Always true.
     pub ok: bool,
-    pub route: RemovedRoute,
-    pub result: RemovedRoute,
+    /// The removal.
+    pub route: RouteRemoval,
+    /// The same as `route`.
+    pub result: RouteRemoval,
 }
 
+/// The route that a delivery would take.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RouteResolved {
+pub struct ResolveRouteAnswer {
+    /// Always true.
     pub ok: bool,
+    /// The way from the name to the endpoint.
     pub resolution: RouteResolution,
 }
 
+text_enum! {
+    /// A step from a name to an endpoint.
+    pub enum ResolverStep {
+        /// The alias is looked up.
+        Alias = "alias",
+        /// The principal is looked up.
+        PrincipalId = "principal_id",
+        /// The route is selected.
+        EndpointRoute = "endpoint_route",
+        /// The delivery is sent on the transport.
+        TransportDispatch = "transport_dispatch",
+    }
+}
+
+/// The way from a name to an endpoint.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteResolution {
-    pub alias: Option<Alias>,
-    pub principal: Principal,
+    /// The alias; null if the request named the principal by its id.
+    pub alias: Option<AliasView>,
+    /// The principal.
+    pub principal: PrincipalView,
+    /// The route that a delivery would take.
     pub selected_route: RouteView,
-    /// In the order in which they would be taken.
+    /// All active routes in the order in which the server selects them.
     pub candidate_routes: Vec<RouteView>,
-    pub resolver_chain: Vec<String>,
+    /// The steps of the resolution; always the same four.
+    pub resolver_chain: Vec<ResolverStep>,
 }
 
+/// A handle of a principal on a transport.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BindingView {
-    pub binding_id: String,
-    pub principal_id: String,
-    pub org_id: String,
-    pub workspace_id: String,
-    pub transport_type: String,
+    /// The id of the handle.
+    pub binding_id: Id,
+    /// The id of the principal.
+    pub principal_id: Id,
+    /// The id of the organization.
+    pub org_id: Id,
+    /// The id of the workspace.
+    pub workspace_id: Id,
+    /// The transport.
+    pub transport_type: TransportType,
+    /// The name of the principal on the transport.
     pub transport_handle: String,
+    /// The rank of the handle.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 10_000)))]
     pub priority: i64,
-    pub status: String,
+    /// The status of the handle.
+    pub status: BindingStatus,
+    /// The facts that callers stored with it.
     pub metadata: Object,
-    pub created_at: String,
-    pub updated_at: String,
+    /// When the handle was stored.
+    pub created_at: Timestamp,
+    /// When the handle last changed.
+    pub updated_at: Timestamp,
 }
 
+/// The handle.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BindingAnswer {
+    /// Always true.
     pub ok: bool,
+    /// The handle.
     pub binding: BindingView,
 }
 
+/// Handles of the workspace.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BindingList {
+    /// Always true.
     pub ok: bool,
+    /// The handles, oldest first.
     pub bindings: Vec<BindingView>,
 }
 
+/// The removal of a handle.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RemovedBinding {
-    pub binding_id: String,
+pub struct BindingRemoval {
+    /// The id of the handle.
+    pub binding_id: Id,
+    /// Always true.
     pub removed: bool,
 }
 
-/// `binding` and `result` are twins.
+/// The removal of the handle, under two names.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct BindingRemoved {
+pub struct RemoveBindingAnswer {
+    /// Always true.
     pub ok: bool,
-    pub binding: RemovedBinding,
-    pub result: RemovedBinding,
+    /// The removal.
+    pub binding: BindingRemoval,
+    /// The same as `binding`.
+    pub result: BindingRemoval,
 }

@@ -1,79 +1,110 @@
 //! Scenario bundles: validate and apply (`spec/protocol.md` §2.2, §6).
 
+use axme_types::Status;
 use serde::{Deserialize, Serialize};
 
-use crate::Object;
 use crate::op::{AnyOp, Op};
+use crate::{ErrorCode, Id, Object, Timestamp};
 
+/// The operations of this family.
 pub const OPERATIONS: &[&dyn AnyOp] = &[&APPLY, &VALIDATE];
 
-pub static APPLY: Op<Bundle, Applied> = Op::post("scenarios.apply", "/v1/scenarios/apply")
+/// Applies a bundle.
+pub static APPLY: Op<Bundle, ApplyAnswer> = Op::post("scenarios.apply", "/v1/scenarios/apply")
     .aliases(&["/v1/scenarios/bundle"])
     .raw_body()
+    .submits()
+    .errors(&[ErrorCode::ScenarioInvalid])
     .about("Provision the bundle's agents, compile its workflow and submit its intent, all or nothing.");
+/// Checks a bundle.
 pub static VALIDATE: Op<Bundle, Validation> = Op::ask("scenarios.validate", "/v1/scenarios/validate")
     .raw_body()
-    .about("Say everything that is wrong with a bundle. Changes nothing; answers 200 either way.");
+    .about("Check a bundle and report every error. Changes nothing, and answers 200 either way.");
 
-/// A bundle as it was written; it is read leniently.
+/// A bundle. It is read leniently: see the documentation of scenarios for its fields.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Bundle {
+    /// The bundle: scenario_id, agents, humans, workflow and intent.
     #[serde(default)]
     pub body: Object,
 }
 
+/// The errors of a bundle.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Validation {
+    /// Always true.
     pub ok: bool,
+    /// True if the bundle has no errors.
     pub valid: bool,
-    /// Plain sentences, each naming its place.
+    /// The errors. Each names its place in the bundle first.
     pub errors: Vec<String>,
+    /// Hints, such as unknown fields. They do not prevent the bundle from being applied.
     pub warnings: Vec<String>,
 }
 
+/// The intent and the agents of the bundle.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Applied {
+pub struct ApplyAnswer {
+    /// Always true.
     pub ok: bool,
-    pub intent_id: String,
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// The id of the scenario, from the bundle.
     pub scenario_id: String,
-    pub status: String,
-    /// Whom the intent waits for: an address, a contact or a role.
+    /// The status of the intent.
+    pub status: Status,
+    /// The address, contact or role that the intent waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_with: Option<String>,
-    /// Names the compiled plan; twin of `workflow_compile_id`. Absent without a workflow.
+    /// The id of the compiled workflow, the same for equal workflows; absent without a workflow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compile_id: Option<String>,
+    /// The same as `compile_id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow_compile_id: Option<String>,
-    /// True when this answer repeats an earlier one of the same idempotency key.
+    /// True when this answer repeats an earlier one for the same idempotency key.
     pub idempotent: bool,
-    pub agents: Vec<AppliedAgent>,
-    /// The agents again, as other clients read them.
-    pub agents_provisioned: Vec<ProvisionedAgent>,
-    /// What the bundle asks for and this server does not do yet.
+    /// The agents of the bundle.
+    pub agents: Vec<AgentAssignment>,
+    /// The same agents with their accounts, for clients that look for them here.
+    pub agents_provisioned: Vec<AgentProvision>,
+    /// Hints about the bundle, such as unknown fields, and violations of a schema that only warns.
     pub warnings: Vec<String>,
-    pub deadline_at: Option<String>,
-    pub created_at: String,
+    /// The intent becomes TIMED_OUT at this time; null without a deadline.
+    pub deadline_at: Option<Timestamp>,
+    /// When the intent was created.
+    pub created_at: Timestamp,
 }
 
+/// An agent of a bundle.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct AppliedAgent {
+pub struct AgentAssignment {
+    /// The role of the agent in the bundle.
     pub role: String,
+    /// The address of the agent.
     pub address: String,
+    /// True if the call registered the agent.
     pub created: bool,
 }
 
+/// An agent of a bundle and its account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ProvisionedAgent {
+pub struct AgentProvision {
+    /// The role of the agent in the bundle.
     pub role: String,
+    /// The address of the agent.
     pub address: String,
+    /// The same as `address`.
     pub agent_address: String,
+    /// The id of the agent's service account; null if the agent is not registered.
     pub service_account_id: Option<String>,
+    /// The same as `service_account_id`.
     pub sa_id: Option<String>,
+    /// True if the call registered the agent.
     pub created: bool,
 }

@@ -1,82 +1,97 @@
-//! Work that is due, worked off at once instead of a moment later (`spec/protocol.md` §2.32). Not operations: what they
-//! do takes more than one transaction, and leaves the server.
+//! Due work, done at once instead of a moment later (`spec/protocol.md` §2.32). These are plain routes and not operations,
+//! because their work takes several transactions and calls other servers.
 
 use serde::{Deserialize, Serialize};
 
-use crate::lenient;
 use crate::op::{Access, Route};
+use crate::{Number, lenient};
 
+/// The plain routes of this family.
 pub const ROUTES: &[Route] = &[WORKFLOW, WEBHOOK, RECONCILE];
 
-/// Body: [`Tick`]. Answers with [`Ticked`].
+/// Fires due timers. The body is a [`Tick`], the answer a [`TickAnswer`].
 pub const WORKFLOW: Route = Route::post("/internal/scheduler/workflow-tick")
     .access(Access::Admin)
-    .about("Work off the timers of the key's own workspace that are due.");
+    .about("Fire the due timers of the key's own workspace. Fields: limit, dry_run.");
 
-/// Body: [`Tick`]. Answers with [`Ticked`].
+/// Sends due events to subscribers. The body is a [`Tick`], the answer a [`TickAnswer`].
 pub const WEBHOOK: Route = Route::post("/internal/scheduler/webhook-tick")
     .access(Access::Admin)
-    .about("Send the events to subscribers in the key's own workspace that are due.");
+    .about("Send the due events of the key's own workspace to subscribers. Fields: limit, owner_agent, dry_run.");
 
-/// Body: [`Reconcile`]. Answers with [`Reconciled`].
-pub const RECONCILE: Route =
-    Route::post("/internal/scheduler/reconcile-safety").access(Access::Admin).about("Both, one after the other.");
+/// Does both. The body is a [`ReconcileRound`], the answer a [`ReconcileRoundAnswer`].
+pub const RECONCILE: Route = Route::post("/internal/scheduler/reconcile-safety")
+    .access(Access::Admin)
+    .about("Do both, one after the other. Fields: workflow_limit, webhook_limit, owner_agent, dry_run.");
 
+/// One round of due work.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tick {
-    /// At most this many, 1 to 500; 50 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
-    /// Only to the subscribers of this owner; for webhooks.
+    /// How many timers or events the round handles at most; 50 by default.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Number<1, 500>>,
+    /// Only events to the subscribers of this address. Timers ignore it.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
-    /// Only count what is due.
+    /// True to only count the due work; false by default.
     #[serde(default, deserialize_with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<bool>,
 }
 
+/// One round of both kinds of due work.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Reconcile {
-    /// 1 to 500; 50 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub workflow_limit: Option<u64>,
-    /// 1 to 500; 50 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub webhook_limit: Option<u64>,
+pub struct ReconcileRound {
+    /// How many timers the round fires at most; 50 by default.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub workflow_limit: Option<Number<1, 500>>,
+    /// How many events the round sends at most; 50 by default.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub webhook_limit: Option<Number<1, 500>>,
+    /// Only events to the subscribers of this address.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
+    /// True to only count the due work; false by default.
     #[serde(default, deserialize_with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<bool>,
 }
 
-/// What a round came to.
+/// The outcome of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Round {
-    /// How many were due, up to the limit.
+pub struct RoundCounts {
+    /// How many timers or events were due, up to the limit.
     pub due: u64,
-    /// How many of them were worked off or tried; none in a dry run.
+    /// How many of them were handled; 0 in a dry run. An event counts even if its subscriber failed: it is tried again.
     pub done: u64,
-    /// How many failed and stay due. An event that a subscriber did not take is tried again later, and is none of them.
+    /// How many timers failed and stay due.
     pub failed: u64,
 }
 
+/// The outcome of a round.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Ticked {
+pub struct TickAnswer {
+    /// Always true.
     pub ok: bool,
+    /// True if the round only counted.
     pub dry_run: bool,
+    /// The counts.
     #[serde(flatten)]
-    pub round: Round,
+    pub round: RoundCounts,
 }
 
+/// The outcome of both rounds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Reconciled {
+pub struct ReconcileRoundAnswer {
+    /// Always true.
     pub ok: bool,
+    /// True if the rounds only counted.
     pub dry_run: bool,
-    pub workflow: Round,
-    pub webhook: Round,
+    /// The counts of timers.
+    pub workflow: RoundCounts,
+    /// The counts of events.
+    pub webhook: RoundCounts,
 }

@@ -1,111 +1,166 @@
 //! Tasks: intents that wait for a person, from that person's side (`spec/protocol.md` §2.4, §5).
 //! They are answered through `intents.resume` with a `task_result`, or, without a key, through a link to the task.
 
+use axme_types::Status;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::lenient;
 use crate::op::{Access, AnyOp, Op, Route};
 use crate::page::Limit;
+use crate::{ErrorCode, Id, Timestamp, lenient};
 
+/// The operations of this family.
 pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &REASSIGN, &LINK];
 
+/// The plain routes of this family.
 pub const ROUTES: &[Route] = &[ACTION, PAGE, PAGE_ANSWER, STYLE];
 
+/// Lists tasks.
 pub static LIST: Op<ListTasks, TaskList> =
-    Op::get("tasks.list", "/v1/me/tasks").about("Tasks that the caller may answer, oldest first.");
+    Op::get("tasks.list", "/v1/me/tasks").about("List the tasks that the caller may answer, oldest first.");
 
-pub static REASSIGN: Op<ReassignTask, Reassigned> = Op::post("tasks.reassign", "/v1/tasks/{intent_id}/reassign")
+/// Reassigns a task.
+pub static REASSIGN: Op<ReassignTask, ReassignAnswer> = Op::post("tasks.reassign", "/v1/tasks/{intent_id}/reassign")
     .access(Access::Admin)
-    .about("Give a task to somebody else, who alone has it then. Mailed, if they have an address for it.");
+    .errors(&[
+        ErrorCode::DeadlinePassed,
+        ErrorCode::FromRequired,
+        ErrorCode::IntentAlreadyTerminal,
+        ErrorCode::InvalidAssignee,
+        ErrorCode::NotWaitingForHuman,
+        ErrorCode::RequesterMayNotAnswer,
+    ])
+    .about("Give a task, or one person's part of it, to another person. Mails the person at an email address.");
+
+/// Creates a link to a task.
 pub static LINK: Op<LinkTask, TaskLink> = Op::post("tasks.link", "/v1/tasks/{intent_id}/links")
     .access(Access::Admin)
     .secret()
-    .about("Make a link with which one person answers a task without a key, as a form or through /v1/tasks/action.");
+    .errors(&[
+        ErrorCode::NoLongerAMember,
+        ErrorCode::NotAsked,
+        ErrorCode::NotWaitingForHuman,
+        ErrorCode::RequesterMayNotAnswer,
+    ])
+    .about("Create a link with which one person answers a task without a key, on a page or through /v1/tasks/action.");
 
 /// Answers a task with a link's token: `{"token", "outcome", "comment"?, "data"?}`, or the answer under `task_result`.
 pub const ACTION: Route = Route::post("/v1/tasks/action")
     .access(Access::Public)
     .about("Answer the task behind a link: token, outcome, comment, data. The token is the credential.");
+/// Shows the form behind a link.
 pub const PAGE: Route = Route::get("/app/tasks/{intent_id}")
     .access(Access::Public)
-    .about("The form behind a link to a task, as a page. Changes nothing.");
+    .about("Show the form behind a link to a task, as a page. Changes nothing.");
+/// Accepts the form behind a link.
 pub const PAGE_ANSWER: Route = Route::post("/app/tasks/{intent_id}")
     .access(Access::Public)
-    .about("The form, sent: shown again with what is wrong, to be confirmed, or answered.");
-pub const STYLE: Route = Route::get("/app/style.css").access(Access::Public).about("How the pages look.");
+    .about("Send the form. The page shows its errors, asks for confirmation, or records the answer.");
+/// Returns the style sheet of the pages.
+pub const STYLE: Route =
+    Route::get("/app/style.css").access(Access::Public).about("Return the style sheet of the pages.");
 
+/// A change of the person who has to answer a task.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReassignTask {
-    pub intent_id: String,
-    /// An address for mail, a role or a name.
+    /// The id of the intent that waits for the answer.
+    pub intent_id: Id,
+    /// The new assignee: an email address, a role or a name of 1 to 255 characters. Required.
     #[serde(default, alias = "assign_to", alias = "assignee")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 255)))]
     pub to: String,
-    /// In whose place, where several people are asked; the whole task without it.
+    /// The assignee to replace, if several people have to answer. By default the whole task passes to the new assignee.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 255)))]
     pub from: Option<String>,
+    /// The reason, which the history of the intent keeps; at most 2,000 characters.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 2_000)))]
     pub note: Option<String>,
 }
 
+/// The task after its reassignment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Reassigned {
+pub struct ReassignAnswer {
+    /// Always true.
     pub ok: bool,
-    pub intent_id: String,
-    /// Who has it now.
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// The new assignee.
     pub assigned_to: String,
+    /// The task.
     pub task: Task,
 }
 
+/// The task and the person of a new link.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LinkTask {
-    pub intent_id: String,
-    /// Who will answer with it, as the history then names them; the account's owner unless given.
+    /// The id of the intent that waits for the answer.
+    pub intent_id: Id,
+    /// The person whom the history names as the author of the answer. By default the owner of the key, or the caller.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 255)))]
     pub person: Option<String>,
 }
 
+/// A link to a task, for one person.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskLink {
+    /// Always true.
     pub ok: bool,
-    pub intent_id: String,
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// The person who answers with the link.
     pub person: String,
-    /// The page with the form. Shown once.
+    /// The URL of the page with the form. Shown once.
     pub url: String,
-    /// For `/v1/tasks/action`. Shown once.
+    /// The token for `/v1/tasks/action`. Shown once.
     pub token: String,
-    pub expires_at: String,
+    /// When the link ends: after seven days, or earlier at the deadline of the task or the intent.
+    pub expires_at: Timestamp,
 }
 
+/// Which tasks to list.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListTasks {
+    /// How many tasks are returned at most: 100 by default, 500 at the highest.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
     pub limit: Limit<100, 500>,
 }
 
+/// The tasks that the caller may answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskList {
+    /// Always true.
     pub ok: bool,
+    /// The tasks, oldest first.
     pub tasks: Vec<Task>,
 }
 
+/// A task that waits for a person.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Task {
-    /// The id to resume with the answer.
-    pub intent_id: String,
+    /// The id of the intent, to which `intents.resume` sends the answer.
+    pub intent_id: Id,
+    /// The type of the intent.
     pub intent_type: String,
-    /// Always `WAITING`.
-    pub status: String,
+    /// The status of the intent, always `WAITING`.
+    pub status: Status,
+    /// The address of the sender of the intent.
     pub from_agent: String,
-    pub assigned_at: String,
+    /// When the intent began to wait for the answer.
+    pub assigned_at: Timestamp,
+    /// When the step has to be answered; absent without such a deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub due_at: Option<String>,
+    pub due_at: Option<Timestamp>,
+    /// The task: title, description, task_type, allowed_outcomes, required_comment, evidence_required, assignees and
+    /// further fields.
     pub human_task: Value,
 }

@@ -2,142 +2,208 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::lenient;
 use crate::op::{AnyOp, Op};
+use crate::{ErrorCode, Id, Timestamp, lenient};
 
+/// The operations of this family.
 pub const OPERATIONS: &[&dyn AnyOp] =
     &[&CHECK_NICK, &RESOLVE_NICK, &REGISTER_NICK, &RENAME_NICK, &PROFILE, &UPDATE_PROFILE];
 
-pub static CHECK_NICK: Op<Nick, NickChecked> =
-    Op::get("users.check_nick", "/v1/users/check-nick").about("Whether a nick is free.");
-pub static RESOLVE_NICK: Op<Nick, NickResolved> =
-    Op::get("users.resolve_nick", "/v1/users/resolve-nick").about("Whose a nick is.");
-pub static REGISTER_NICK: Op<RegisterNick, NickRegistered> =
-    Op::post("users.register_nick", "/v1/users/register-nick").about("Make a user with a nick that is free.");
-pub static RENAME_NICK: Op<ChangeProfile, NickRenamed> =
-    Op::post("users.rename_nick", "/v1/users/rename-nick").about("Give a user another nick; the old one is free then.");
-pub static PROFILE: Op<GetProfile, Profile> =
-    Op::get("users.profile.get", "/v1/users/profile").about("What is known of a user.");
-pub static UPDATE_PROFILE: Op<ChangeProfile, Profile> =
-    Op::post("users.profile.update", "/v1/users/profile/update").about("Change what is given of a user.");
+/// Checks whether a nick is free.
+pub static CHECK_NICK: Op<Nick, CheckNickAnswer> =
+    Op::get("users.check_nick", "/v1/users/check-nick").about("Check whether a nick is free.");
+/// Finds the user of a nick.
+pub static RESOLVE_NICK: Op<Nick, ResolveNickAnswer> =
+    Op::get("users.resolve_nick", "/v1/users/resolve-nick").about("Find the user of a nick.");
+/// Registers a user.
+pub static REGISTER_NICK: Op<RegisterNick, RegisterNickAnswer> =
+    Op::post("users.register_nick", "/v1/users/register-nick")
+        .errors(&[ErrorCode::NickTaken])
+        .about("Register a user under a nick that is free.");
+/// Gives a user another nick.
+pub static RENAME_NICK: Op<ChangeProfile, RenameNickAnswer> = Op::post("users.rename_nick", "/v1/users/rename-nick")
+    .errors(&[ErrorCode::NickTaken, ErrorCode::NotFound])
+    .about("Give a user another nick. The old one becomes free.");
+/// Returns a user.
+pub static PROFILE: Op<GetProfile, ProfileAnswer> = Op::get("users.profile.get", "/v1/users/profile")
+    .errors(&[ErrorCode::NotFound])
+    .about("Get the profile of a user. Only an admin and the key that registered the user see it.");
+/// Changes a user.
+pub static UPDATE_PROFILE: Op<ChangeProfile, ProfileAnswer> =
+    Op::post("users.profile.update", "/v1/users/profile/update")
+        .errors(&[ErrorCode::NickTaken, ErrorCode::NotFound])
+        .about("Change the profile of a user. Fields that are absent stay unchanged.");
 
+/// A nick.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Nick {
-    /// `@` and 3 to 32 letters, digits, `_`, `.` and `-`; case does not count.
+    /// `@` and 3 to 32 letters, digits, `_`, `.` and `-`, in upper or lower case.
+    #[cfg_attr(feature = "schema", schemars(length(min = 4, max = 33)))]
     pub nick: String,
 }
 
+/// A new user.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegisterNick {
-    /// `@` and 3 to 32 letters, digits, `_`, `.` and `-`; case does not count.
+    /// `@` and 3 to 32 letters, digits, `_`, `.` and `-`. Nicks that differ only in case are the same.
+    #[cfg_attr(feature = "schema", schemars(length(min = 4, max = 33)))]
     pub nick: String,
-    /// At most 120 characters.
+    /// The name to show; at most 120 characters.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 120)))]
     pub display_name: Option<String>,
-    /// 3 to 32 characters.
+    /// The telephone number: 3 to 32 characters.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 32)))]
     pub phone: Option<String>,
-    /// 3 to 255 characters.
+    /// The email address: 3 to 255 characters.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 255)))]
     pub email: Option<String>,
 }
 
+/// Which user to get.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetProfile {
-    /// `agent://user/<user_id>`.
+    /// The address of the user, `agent://user/<user_id>`.
     pub owner_agent: String,
 }
 
-/// What is missing stays as it is.
+/// A change of a user. Fields that are absent stay unchanged.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangeProfile {
-    /// `agent://user/<user_id>`.
+    /// The address of the user, `agent://user/<user_id>`.
     pub owner_agent: String,
-    /// Needed for a new nick, optional elsewhere.
+    /// The new nick: `@` and 3 to 32 letters, digits, `_`, `.` and `-`. Required by `users.rename_nick`.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 33)))]
     pub nick: Option<String>,
-    /// At most 120 characters.
+    /// The name to show; at most 120 characters.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 120)))]
     pub display_name: Option<String>,
-    /// 3 to 32 characters.
+    /// The telephone number: 3 to 32 characters.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 32)))]
     pub phone: Option<String>,
-    /// 3 to 255 characters.
+    /// The email address: 3 to 255 characters.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 255)))]
     pub email: Option<String>,
 }
 
+/// Whether a nick is free.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct NickChecked {
+pub struct CheckNickAnswer {
+    /// Always true.
     pub ok: bool,
+    /// The nick as the call names it.
     pub nick: String,
+    /// The nick in lower case, without `@`.
     pub normalized_nick: String,
+    /// The public address of the nick, `<normalized_nick>@ax`.
     pub public_address: String,
+    /// True if the nick is free in the workspace.
     pub available: bool,
 }
 
-/// `phone` and `email` are shown to admins and to whoever registered the user.
+/// The user of a nick. `phone` and `email` are shown to admins and to the key that registered the user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct NickResolved {
+pub struct ResolveNickAnswer {
+    /// Always true.
     pub ok: bool,
+    /// True if a user has the nick.
     pub resolved: bool,
+    /// The nick as the call names it.
     pub nick: String,
+    /// The nick in lower case, without `@`.
     pub normalized_nick: String,
+    /// The public address of the nick, `<normalized_nick>@ax`.
     pub public_address: String,
+    /// The address of the user, `agent://user/<user_id>`; null without a user.
     pub owner_agent: Option<String>,
+    /// The name to show; null without one.
     pub display_name: Option<String>,
+    /// The telephone number; null if it is unknown or hidden.
     pub phone: Option<String>,
+    /// The email address; null if it is unknown or hidden.
     pub email: Option<String>,
 }
 
-/// A user and their contact data. Flattened into answers, without a description of its own.
+/// A user with contact data. Flattened into answers, without a description of its own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(description = ""))]
 pub struct UserCard {
-    pub user_id: String,
+    /// The id of the user.
+    pub user_id: Id,
+    /// The address of the user, `agent://user/<user_id>`.
     pub owner_agent: String,
+    /// The nick, as it was registered.
     pub nick: String,
+    /// The public address of the nick.
     pub public_address: String,
+    /// The name to show; null without one.
     pub display_name: Option<String>,
+    /// The telephone number; null without one.
     pub phone: Option<String>,
+    /// The email address; null without one.
     pub email: Option<String>,
 }
 
+/// The new user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct NickRegistered {
+pub struct RegisterNickAnswer {
+    /// Always true.
     pub ok: bool,
+    /// The user.
     #[serde(flatten)]
     pub user: UserCard,
-    pub created_at: String,
+    /// When the user was registered.
+    pub created_at: Timestamp,
 }
 
+/// The user under the new nick.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct NickRenamed {
+pub struct RenameNickAnswer {
+    /// Always true.
     pub ok: bool,
+    /// The user.
     #[serde(flatten)]
     pub user: UserCard,
-    pub renamed_at: String,
+    /// When the nick was changed.
+    pub renamed_at: Timestamp,
 }
 
+/// A user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Profile {
+pub struct ProfileAnswer {
+    /// Always true.
     pub ok: bool,
-    pub user_id: String,
+    /// The id of the user.
+    pub user_id: Id,
+    /// The address of the user, `agent://user/<user_id>`.
     pub owner_agent: String,
+    /// The nick, as it was registered.
     pub nick: String,
+    /// The nick in lower case, without `@`.
     pub normalized_nick: String,
+    /// The public address of the nick, `<normalized_nick>@ax`.
     pub public_address: String,
+    /// The name to show; null without one.
     pub display_name: Option<String>,
+    /// The telephone number; null without one.
     pub phone: Option<String>,
+    /// The email address; null without one.
     pub email: Option<String>,
-    pub updated_at: String,
+    /// When the user last changed.
+    pub updated_at: Timestamp,
 }

@@ -2,162 +2,228 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Object;
-use crate::lenient;
 use crate::op::{AnyOp, Op};
+use crate::{ErrorCode, Id, Object, Timestamp, lenient};
 
+/// The operations of this family.
 pub const OPERATIONS: &[&dyn AnyOp] = &[&UPSERT, &LIST, &DELETE, &PUBLISH, &REPLAY];
 
+/// Creates or changes a subscription.
 pub static UPSERT: Op<UpsertSubscription, SubscriptionAnswer> =
     Op::post("webhooks.subscriptions.upsert", "/v1/webhooks/subscriptions")
         .secret()
-        .about("Subscribe a callback to events; the same owner and callback again change the subscription.");
+        .errors(&[ErrorCode::InvalidAgentAddress])
+        .about("Subscribe a callback to events. The same owner and callback again change the subscription.");
+/// Lists subscriptions.
 pub static LIST: Op<ListSubscriptions, SubscriptionList> =
-    Op::get("webhooks.subscriptions.list", "/v1/webhooks/subscriptions").about("Subscriptions, oldest first.");
-pub static DELETE: Op<DeleteSubscription, SubscriptionDeleted> =
+    Op::get("webhooks.subscriptions.list", "/v1/webhooks/subscriptions")
+        .errors(&[ErrorCode::InvalidAgentAddress])
+        .about("List subscriptions, oldest first.");
+/// Ends a subscription.
+pub static DELETE: Op<DeleteSubscription, DeleteSubscriptionAnswer> =
     Op::delete("webhooks.subscriptions.delete", "/v1/webhooks/subscriptions/{subscription_id}")
-        .about("End a subscription; what it has not got yet is not sent.");
-pub static PUBLISH: Op<PublishEvent, EventPublished> =
-    Op::post("webhooks.events.publish", "/v1/webhooks/events").about("Send an event of one's own to subscribers.");
-pub static REPLAY: Op<ReplayEvent, EventReplayed> =
+        .errors(&[ErrorCode::InvalidAgentAddress])
+        .about("End a subscription. Its pending deliveries are not sent.");
+/// Publishes an event.
+pub static PUBLISH: Op<PublishEvent, PublishEventAnswer> = Op::post("webhooks.events.publish", "/v1/webhooks/events")
+    .errors(&[ErrorCode::InvalidAgentAddress, ErrorCode::PayloadTooLarge, ErrorCode::QuotaExceeded])
+    .about("Send an event of the caller's own to its subscribers.");
+/// Sends an event again.
+pub static REPLAY: Op<ReplayEvent, ReplayEventAnswer> =
     Op::post("webhooks.events.replay", "/v1/webhooks/events/{event_id}/replay")
-        .about("Send an event again, to everybody who is subscribed to it now.");
+        .errors(&[ErrorCode::InvalidAgentAddress, ErrorCode::QuotaExceeded])
+        .about("Send an event again, to all present subscribers that want it.");
 
+/// A subscription to create or change.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpsertSubscription {
-    /// Whose events; the caller's own address unless given. With a workspace-admin key without an address: everybody's.
+    /// The owner of the events; by default the address of the key. Without both, an admin key gets the events of all.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
-    /// 8 to 2,048 characters.
+    /// The URL to which events are posted: 8 to 2,048 characters, and an address that the server may call.
+    #[cfg_attr(feature = "schema", schemars(length(min = 8, max = 2_048)))]
     pub callback_url: String,
-    /// 1 to 32: `intent.completed`, `inbox.reply_received`, …; `intent.*` for a family, `*` for all.
+    /// The types of the events, 1 to 32 of them. `intent.*` is a family of types, `*` all of them.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 32)))]
     pub event_types: Vec<String>,
-    /// 16 to 128 characters; made and shown once when it is missing.
+    /// The secret that signs the posts: 16 to 128 characters. A new subscription without it gets a new secret.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 128)))]
     pub secret: Option<String>,
-    /// False pauses: what happens meanwhile is not sent later.
+    /// True by default. False pauses the subscription: events of that time are not sent later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-    /// At most 255 characters.
+    /// The purpose of the subscription; at most 255 characters.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 255)))]
     pub description: Option<String>,
 }
 
+/// Which subscriptions to list.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListSubscriptions {
+    /// The owner of the events; by default the address of the key. Without both, an admin key gets all subscriptions.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
-    /// `true` lists paused and ended ones too.
+    /// True also lists subscriptions that are paused or have ended; false by default.
     #[serde(default, deserialize_with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub include_inactive: Option<bool>,
 }
 
+/// Which subscription to end.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeleteSubscription {
-    pub subscription_id: String,
+    /// The id of the subscription.
+    pub subscription_id: Id,
+    /// The owner for whom the caller acts. Without an admin key, only the address of the key.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
 }
 
+/// An event of the caller's own.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PublishEvent {
+    /// The owner of the event; by default the address of the key, or else the owner of the key.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
-    /// 3 to 100 characters.
+    /// The type of the event: 3 to 100 characters without blanks.
+    #[cfg_attr(feature = "schema", schemars(length(min = 3, max = 100)))]
     pub event_type: String,
-    /// 2 to 100 characters: what sends it.
+    /// The program that sends the event: 2 to 100 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 2, max = 100)))]
     pub source: String,
+    /// The content of the event: at most 131,072 bytes of JSON.
     pub payload: Object,
 }
 
+/// Which event to send again.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplayEvent {
-    pub event_id: String,
+    /// The id of the event.
+    pub event_id: Id,
+    /// The owner for whom the caller acts. Without an admin key, only the address of the key.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
 }
 
+/// A subscription as callers see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Subscription {
-    pub subscription_id: String,
+pub struct SubscriptionView {
+    /// The id of the subscription.
+    pub subscription_id: Id,
+    /// The owner of the events. If the subscription gets the events of all owners, the owner of the key that created it.
     pub owner_agent: String,
+    /// The URL to which events are posted.
     pub callback_url: String,
+    /// The types of the events.
     pub event_types: Vec<String>,
+    /// False if the subscription is paused or has ended.
     pub active: bool,
+    /// The purpose of the subscription; null without one.
     pub description: Option<String>,
-    pub created_at: String,
-    pub updated_at: String,
-    pub revoked_at: Option<String>,
-    /// The secret's last four characters.
+    /// When the subscription was created.
+    pub created_at: Timestamp,
+    /// When the subscription last changed.
+    pub updated_at: Timestamp,
+    /// When the subscription ended; null until then.
+    pub revoked_at: Option<Timestamp>,
+    /// The last four characters of the secret, after `…`.
     pub secret_hint: Option<String>,
-    /// The whole secret, only in the answer to the call for which it was made.
+    /// The whole secret. Only in the answer to the call for which the server made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
 }
 
+/// The subscription after the call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubscriptionAnswer {
+    /// Always true.
     pub ok: bool,
-    pub subscription: Subscription,
+    /// The subscription.
+    pub subscription: SubscriptionView,
 }
 
+/// The subscriptions.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubscriptionList {
+    /// Always true.
     pub ok: bool,
-    pub subscriptions: Vec<Subscription>,
+    /// The subscriptions, oldest first. Ended subscriptions follow, at most 100 and the latest first.
+    pub subscriptions: Vec<SubscriptionView>,
 }
 
+/// The end of a subscription.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct SubscriptionDeleted {
+pub struct DeleteSubscriptionAnswer {
+    /// Always true.
     pub ok: bool,
-    pub subscription_id: String,
-    pub revoked_at: String,
+    /// The id of the subscription.
+    pub subscription_id: Id,
+    /// When the subscription ended.
+    pub revoked_at: Timestamp,
 }
 
-/// What became of an event's deliveries. Sending comes after the answer, so `processed_deliveries` is 0.
+/// The deliveries of an event. Flattened into answers, without a description of its own.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Counters {
-    /// By this call.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(description = ""))]
+pub struct DeliveryCounters {
+    /// The deliveries that this call queued.
     pub queued_deliveries: u64,
-    /// By this call.
+    /// Always 0, because deliveries are sent after the answer.
     pub processed_deliveries: u64,
-    /// Of the event, so far.
+    /// The deliveries of the event that have arrived so far.
     pub delivered: u64,
+    /// The deliveries of the event that are still to be sent.
     pub pending: u64,
+    /// The deliveries of the event that the server has given up.
     pub dead_lettered: u64,
 }
 
+/// The published event.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct EventPublished {
+pub struct PublishEventAnswer {
+    /// Always true.
     pub ok: bool,
-    pub accepted_at: String,
+    /// When the event was accepted.
+    pub accepted_at: Timestamp,
+    /// The type of the event.
     pub event_type: String,
+    /// The program that sent the event.
     pub source: String,
+    /// The owner of the event.
     pub owner_agent: String,
-    pub event_id: String,
+    /// The id of the event, for `webhooks.events.replay`.
+    pub event_id: Id,
+    /// The deliveries of the event.
     #[serde(flatten)]
-    pub counters: Counters,
+    pub counters: DeliveryCounters,
 }
 
+/// The event that is sent again.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct EventReplayed {
+pub struct ReplayEventAnswer {
+    /// Always true.
     pub ok: bool,
-    pub event_id: String,
+    /// The id of the event.
+    pub event_id: Id,
+    /// The type of the event.
     pub event_type: String,
+    /// The owner of the event.
     pub owner_agent: String,
-    pub replayed_at: String,
+    /// When the event was queued again.
+    pub replayed_at: Timestamp,
+    /// The deliveries of the event.
     #[serde(flatten)]
-    pub counters: Counters,
+    pub counters: DeliveryCounters,
 }

@@ -1,34 +1,32 @@
-//! Which workspace a call is about.
+//! The workspace that a call names.
 
 use serde::{Deserialize, Serialize};
 
-use crate::lenient;
+use crate::{Id, lenient};
 
-/// A workspace and its organization, as a caller names them; the caller's own workspace unless given. Flattened into inputs,
-/// so that its schema has no description: it would become that of the input.
+/// A workspace and its organization, as a caller names them. Flattened into inputs, so that its schema has no
+/// description: it would become that of the input.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(description = ""))]
 pub struct WorkspaceRef {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    /// The id of the organization; the caller's own by default. The slug of the caller's own is accepted too.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<Id>,
+    /// The id of the workspace; the caller's own by default. Required with another organization. The slug of the
+    /// caller's own is accepted too.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<Id>,
 }
 
 impl WorkspaceRef {
-    pub fn new(org_id: impl Into<String>, workspace_id: impl Into<String>) -> WorkspaceRef {
+    /// Returns the reference to a workspace of an organization.
+    pub fn new(org_id: impl Into<Id>, workspace_id: impl Into<Id>) -> WorkspaceRef {
         WorkspaceRef { org_id: Some(org_id.into()), workspace_id: Some(workspace_id.into()) }
     }
 
-    /// The schema for operations whose published description names the default.
+    /// The schema for inputs of which the workspace is not the first part.
     #[cfg(feature = "schema")]
-    pub(crate) fn own_unless_given(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "object",
-            "properties": {
-                "org_id": { "type": ["string", "null"], "description": "The key's own workspace unless given." },
-                "workspace_id": { "type": ["string", "null"] },
-            },
-        })
+    pub(crate) fn own_unless_given(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        <WorkspaceRef as schemars::JsonSchema>::json_schema(generator)
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use axme_api::families::FAMILIES;
+
 /// The names that a line of a family's file declares: an operation, or a plain route.
 fn declared<'a>(text: &'a str, before: &'a str, after: &'a str) -> impl Iterator<Item = &'a str> {
     text.lines().filter_map(move |line| {
@@ -46,5 +48,22 @@ fn no_operation_is_listed_twice() {
     let mut ids = BTreeSet::new();
     for op in axme_api::table() {
         assert!(ids.insert(op.info().id), "{} is listed twice", op.info().id);
+    }
+}
+
+#[test]
+fn every_operation_and_route_belongs_to_one_family() {
+    let names: BTreeSet<&str> = FAMILIES.iter().map(|family| family.name).collect();
+    assert_eq!(names.len(), FAMILIES.len(), "no name occurs twice");
+    for op in axme_api::table() {
+        let first = op.info().id.split('.').next().unwrap();
+        assert!(names.contains(first), "{first} is missing in families.rs");
+    }
+    let operations: usize = FAMILIES.iter().map(|family| family.operations().len()).sum();
+    let routes: usize = FAMILIES.iter().map(|family| family.routes.len()).sum();
+    assert_eq!((operations, routes), (axme_api::table().len(), axme_api::routes().len()));
+    for family in FAMILIES {
+        assert!(!family.operations().is_empty() || !family.routes.is_empty(), "{} is empty", family.name);
+        assert!(family.about.ends_with('.'), "{}", family.about);
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use axme_api::health::{self, Health};
 use axme_api::intents::{
-    self, CreateIntent, Created, GetIntent, IntentAnswer, ResolveIntent, Resolved, ResumeIntent, Resumed,
+    self, CreateIntent, CreateIntentAnswer, GetIntent, IntentAnswer, ResolveAnswer, ResolveIntent, ResumeAnswer,
+    ResumeIntent,
 };
-use axme_api::scenarios::{self, Applied, Bundle, Validation};
+use axme_api::scenarios::{self, ApplyAnswer, Bundle, Validation};
 use futures_util::StreamExt;
 
 use crate::{Client, ClientError, Object};
@@ -18,7 +19,7 @@ impl Client {
     /// # Errors
     ///
     /// Those of [`Client::call`].
-    pub async fn send_intent(&self, intent: &CreateIntent) -> Result<Created, ClientError> {
+    pub async fn send_intent(&self, intent: &CreateIntent) -> Result<CreateIntentAnswer, ClientError> {
         self.call_with_key(&intents::CREATE, intent, &fresh_key()).await
     }
 
@@ -28,7 +29,7 @@ impl Client {
     ///
     /// Those of [`Client::call`].
     pub async fn get_intent(&self, intent_id: &str) -> Result<IntentAnswer, ClientError> {
-        self.call(&intents::GET, &GetIntent { intent_id: intent_id.to_owned() }).await
+        self.call(&intents::GET, &GetIntent { intent_id: intent_id.into() }).await
     }
 
     /// Waits until the intent has ended, and returns it. Every terminal status is a success of this call: check the
@@ -55,8 +56,8 @@ impl Client {
     /// # Errors
     ///
     /// Those of [`Client::call`]; status 409 if the intent has ended.
-    pub async fn resume(&self, intent_id: &str, body: Object) -> Result<Resumed, ClientError> {
-        let input = ResumeIntent { intent_id: intent_id.to_owned(), owner_agent: None, body };
+    pub async fn resume(&self, intent_id: &str, body: Object) -> Result<ResumeAnswer, ClientError> {
+        let input = ResumeIntent { intent_id: intent_id.into(), owner_agent: None, body };
         self.call_with_key(&intents::RESUME, &input, &fresh_key()).await
     }
 
@@ -66,7 +67,7 @@ impl Client {
     /// # Errors
     ///
     /// Those of [`Client::call`]; status 409 if the intent has ended.
-    pub async fn resolve(&self, ending: &ResolveIntent) -> Result<Resolved, ClientError> {
+    pub async fn resolve(&self, ending: &ResolveIntent) -> Result<ResolveAnswer, ClientError> {
         self.call_with_key(&intents::RESOLVE, ending, &fresh_key()).await
     }
 
@@ -77,7 +78,7 @@ impl Client {
     /// # Errors
     ///
     /// Those of [`Client::call`].
-    pub async fn apply_scenario(&self, bundle: Object) -> Result<Applied, ClientError> {
+    pub async fn apply_scenario(&self, bundle: Object) -> Result<ApplyAnswer, ClientError> {
         let own = bundle.get("idempotency_key").and_then(serde_json::Value::as_str).filter(|key| !key.is_empty());
         let key = own.map_or_else(fresh_key, str::to_owned);
         self.call_with_key(&scenarios::APPLY, &Bundle { body: bundle }, &key).await

@@ -40,6 +40,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// The table of operations, with the types of their inputs and answers.
 pub use axme_api as api;
+pub use axme_api::{Id, Status, Timestamp, WaitingReason};
 pub use calls::fresh_key;
 pub use error::{ClientError, Refusal};
 pub use stream::{Delivery, Feed};
@@ -47,12 +48,6 @@ pub use tokens::{TokenStore, Tokens};
 
 /// A JSON object whose keys keep their order.
 pub type Object = axme_api::Object;
-
-/// Returns whether an intent with this `status` has ended (`spec/protocol.md` §4.1). An unknown status returns `false`.
-// A test compares this list with `axme-intent`, which the SDK does not link.
-pub fn is_terminal(status: &str) -> bool {
-    matches!(status, "COMPLETED" | "FAILED" | "CANCELED" | "TIMED_OUT")
-}
 
 /// The default time limit of one attempt of a call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -194,16 +189,4 @@ impl Builder {
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use axme_intent::Status;
-
-    #[test]
-    fn terminal_statuses_are_those_of_the_rules() {
-        for status in Status::ALL {
-            assert_eq!(super::is_terminal(status.as_str()), status.is_terminal(), "{}", status.as_str());
-        }
-    }
 }

@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use axme_api::Limit;
 use axme_api::agents;
 use axme_api::intents::{self, EventView, GetIntent, ListEvents};
+use axme_api::{Id, Limit, Status, Timestamp, lenient};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use reqwest::header::ACCEPT;
@@ -20,7 +20,7 @@ use sse_stream::{Sse, SseByteStream};
 
 use crate::exchange::{REPEATS, pause};
 use crate::request::{path, query};
-use crate::{Client, ClientError, Object, is_terminal};
+use crate::{Client, ClientError, Object};
 
 type Frames = BoxStream<'static, Result<Sse, sse_stream::Error>>;
 
@@ -43,9 +43,9 @@ pub struct Delivery {
     /// The number of the delivery; it grows with every delivery to this agent.
     pub seq: u64,
     /// The id of the intent, for [`Client::get_intent`] and [`Client::resume`].
-    pub intent_id: String,
+    pub intent_id: Id,
     /// The status at delivery: `DELIVERED`, or `CREATED` for a step on some servers.
-    pub status: String,
+    pub status: Status,
     /// The name of the event, `intent.delivered` from this server.
     pub event_type: String,
     /// The type of the intent, such as `intent.ask.v1`.
@@ -57,9 +57,9 @@ pub struct Delivery {
     /// The address of the receiving agent, `agent://org/workspace/name`.
     #[serde(default)]
     pub to_agent: String,
-    /// The time when the intent was created, RFC 3339.
-    #[serde(default)]
-    pub at: String,
+    /// When the intent was created. `None` if the server leaves it out.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
     /// The payload. `None` if it is too large for a frame; [`Client::get_intent`] returns it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,
@@ -129,7 +129,7 @@ impl Source for EventSource {
         while !self.is_over {
             match self.reader.step::<EventView>().await? {
                 Step::Frame(event) => {
-                    self.is_over = is_terminal(&event.status);
+                    self.is_over = event.status.is_terminal();
                     return Ok(Some(event));
                 }
                 // The intent may have ended at or before `since`; then no frame follows.
@@ -145,12 +145,12 @@ impl EventSource {
     async fn catch_up(&mut self) -> Result<(), ClientError> {
         let client = &self.reader.client;
         let fetched = async {
-            let answer = client.call(&intents::GET, &GetIntent { intent_id: self.intent_id.clone() }).await?;
-            if !is_terminal(&answer.status) {
+            let answer = client.call(&intents::GET, &GetIntent { intent_id: self.intent_id.as_str().into() }).await?;
+            if !answer.status.is_terminal() {
                 return Ok(None);
             }
             let input = ListEvents {
-                intent_id: self.intent_id.clone(),
+                intent_id: self.intent_id.as_str().into(),
                 since: Some(self.reader.since),
                 limit: Limit::default(),
             };

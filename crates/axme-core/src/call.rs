@@ -15,12 +15,12 @@ mod idempotency;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axme_api::{Access, ApiError, ErrorKind, OpInfo};
+use axme_api::{Access, ApiError, ErrorCode, OpInfo};
 use axme_intent::Address;
 use axme_intent::human::Via;
 use axme_store::replies;
 
-pub use decode::check_body;
+pub use decode::{check_body, decode_fields};
 pub(crate) use handler::async_handler;
 pub use handler::{
     AfterCall, AsyncContext, AsyncHandler, Binding, BoxFuture, Encoder, ErasedAsyncHandler, ErasedHandler, Handler,
@@ -124,6 +124,21 @@ pub async fn call(
     request: Request,
 ) -> Result<EncodedReply> {
     let info = binding.info();
+    let reply = dispatch(app, binding, permit, request).await;
+    if let Err(Error::Api(error)) = &reply {
+        let is_listed = info.error_codes().contains(&error.code);
+        debug_assert!(is_listed, "{} answers with {}, which its entry in the table does not list", info.id, error.code);
+    }
+    reply
+}
+
+async fn dispatch(
+    app: &Arc<AppState>,
+    binding: &Binding,
+    permit: &CallPermit,
+    request: Request,
+) -> Result<EncodedReply> {
+    let info = binding.info();
     authorize(info.access, &permit.caller)?;
     match binding {
         Binding::Transaction(handler) => transact(app, *handler, permit, request).await,
@@ -187,7 +202,7 @@ async fn transact(
         let Some(repeat) = &repeat else { return outcome.map(Outcome::Fresh) };
         let (status, body, kept) = match outcome {
             Ok(encode) => (200, encode()?, None),
-            Err(Error::Kept(error)) => (error.kind.http_status(), encode(&error.body())?, Some(error)),
+            Err(Error::Kept(error)) => (error.kind().http_status(), encode(&error.body())?, Some(error)),
             Err(error) => return Err(error),
         };
         replies::put(tx, &repeat.key, &repeat.reply(tx.rng, status, &body, secret)?)?;
@@ -233,5 +248,5 @@ fn check_owner(request: &Request, caller: &Caller) -> Result<()> {
         return Ok(());
     }
     let message = format!("owner_agent is \"{query}\" in the query and \"{header}\" in x-owner-agent");
-    Err(ApiError::new(ErrorKind::Malformed, "owner_mismatch", message).into())
+    Err(ApiError::new(ErrorCode::OwnerMismatch, message).into())
 }

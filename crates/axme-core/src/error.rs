@@ -1,8 +1,8 @@
 //! Errors inside the server: a refusal for the caller, or a failure of the store. [`Error::into_api`] turns both into
 //! the caller's answer and logs the failures.
 
-use axme_api::{ApiError, ErrorKind};
-use axme_intent::{Refusal, RefusalKind};
+use axme_api::{ApiError, ErrorCode, ErrorKind};
+use axme_intent::Refusal;
 use axme_store::JobError;
 pub use axme_store::StoreError;
 
@@ -22,12 +22,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Error {
-        let kind = match refusal.kind {
-            RefusalKind::Conflict => ErrorKind::Conflict,
-            RefusalKind::Invalid => ErrorKind::Invalid,
-            RefusalKind::Forbidden => ErrorKind::Forbidden,
-        };
-        Error::Api(ApiError { kind, code: refusal.code, message: refusal.message, details: refusal.details })
+        Error::Api(ApiError { code: refusal.code, message: refusal.message, details: refusal.details })
     }
 }
 
@@ -53,8 +48,8 @@ impl Error {
     /// The kind of a refusal; `None` for a failure of the store.
     pub fn kind(&self) -> Option<ErrorKind> {
         match self {
-            Error::Api(error) => Some(error.kind),
-            Error::Kept(error) => Some(error.kind),
+            Error::Api(error) => Some(error.kind()),
+            Error::Kept(error) => Some(error.kind()),
             Error::Store(_) => None,
         }
     }
@@ -71,8 +66,7 @@ impl Error {
             Error::Store(StoreError::Unknown(why)) => {
                 tracing::error!(why, "the outcome of a commit is unknown");
                 ApiError::new(
-                    ErrorKind::Unavailable,
-                    "outcome_unknown",
+                    ErrorCode::OutcomeUnknown,
                     "the database connection was lost during the commit, so the change may have been made. Check it, or \
                      repeat the call with the same Idempotency-Key",
                 )

@@ -4,28 +4,12 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::address::MAX_ADDRESS_CHARS;
 use axme_intent::{Address, Home, IntentId, Status, Time};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-
-/// Checks that a word is one of the allowed ones. The error lists them.
-pub(crate) fn check_word(field: &str, word: Option<&str>, known: &[&str]) -> Result<()> {
-    let check = |word| read_word(field, word, |word| known.contains(&word).then_some(()), known);
-    word.map_or(Ok(()), check)
-}
-
-/// Parses one of the allowed words. The error lists them.
-pub(crate) fn read_word<T>(
-    field: &str,
-    word: &str,
-    parse: impl FnOnce(&str) -> Option<T>,
-    known: &[&str],
-) -> Result<T> {
-    parse(word).ok_or_else(|| none_of(field, word, known))
-}
 
 /// Creates the error for a word that is not one of the allowed ones.
 pub(crate) fn none_of(field: &str, word: &str, known: &[&str]) -> Error {
@@ -82,7 +66,7 @@ pub(crate) fn check_bytes(what: &str, value: &impl serde::Serialize, most: usize
         return Ok(());
     }
     let message = format!("{what} has {} bytes of JSON; at most {most} are accepted", counter.0);
-    Err(ApiError::new(ErrorKind::TooLarge, "payload_too_large", message).into())
+    Err(ApiError::new(ErrorCode::PayloadTooLarge, message).into())
 }
 
 struct Counter(usize);
@@ -102,12 +86,12 @@ pub fn address(text: &str, field: &str, home: Home<'_>) -> Result<Address> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > MAX_ADDRESS_CHARS || text.chars().any(char::is_control) {
         let message = format!("{field}: must be an address of 1 to {MAX_ADDRESS_CHARS} characters");
-        return Err(ApiError::new(ErrorKind::Invalid, "invalid_agent_address", message).into());
+        return Err(ApiError::new(ErrorCode::InvalidAgentAddress, message).into());
     }
     let address = Address::resolve(text, home);
     if address.is_nameless() {
         let message = format!("{field}: \"{text}\" contains no name");
-        return Err(ApiError::new(ErrorKind::Invalid, "invalid_agent_address", message).into());
+        return Err(ApiError::new(ErrorCode::InvalidAgentAddress, message).into());
     }
     Ok(address)
 }
@@ -123,11 +107,9 @@ pub(crate) fn check_ahead(field: &str, at: Option<Time>, now: Time) -> Result<()
     }
 }
 
+/// Parses a status in any case. `CANCELLED` is accepted too.
 pub fn parse_status(word: &str) -> Result<Status> {
-    Status::parse(word).ok_or_else(|| {
-        let known: Vec<&str> = Status::ALL.iter().map(|s| s.as_str()).collect();
-        none_of("status", word.trim(), &known)
-    })
+    Status::read(word).ok_or_else(|| none_of("status", word.trim(), Status::WORDS))
 }
 
 /// Parses the id of an intent. Invalid text is answered as not found.

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_store::{Limits, Store, Wakeups};
 
 use crate::auth::oidc::OidcSettings;
@@ -100,7 +100,7 @@ impl AppState {
         let open = streams.of_account.get(&caller.service_account_id).copied().unwrap_or_default();
         if open >= self.limits.streams_per_account {
             let message = format!("this account has {open} open streams, the maximum; close one first");
-            return Err(ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message).into());
+            return Err(ApiError::new(ErrorCode::RateLimitExceeded, message).into());
         }
         let open = streams.of_workspace.get(&caller.workspace).copied().unwrap_or_default();
         quota::check_total("sse_streams_max", open as u64, 1, allowance.streams)?;

@@ -2,8 +2,9 @@
 //! (`spec/protocol.md` §2.1).
 
 use axme_api::intents::{EventView, Holder, IntentView};
+use axme_api::{Id, Timestamp};
 use axme_intent::lifecycle::{Event, EventBody, Fault, IntentSpec, State, Wait};
-use axme_intent::{self as rules, HolderKind, IntentId, Object};
+use axme_intent::{self as rules, HolderKind, IntentId, Object, WaitingReason};
 use serde_json::{Value, json};
 
 use axme_store::intents::Head;
@@ -37,20 +38,20 @@ pub fn intent(head: &Head, spec: &IntentSpec) -> IntentView {
     let (result, error) = outcome(intent);
     let task = waiting.and_then(|w| w.task.as_deref()).or(spec.task.as_ref());
     let reminder_plan = intent.reminder_plan(&intent.policy, spec.plan.as_ref());
-    let deadline_at = intent.deadline(spec.deadline_at).map(|at| at.to_string());
-    let due_at = waiting.and_then(|w| w.due_at).map(|at| at.to_string()).or_else(|| deadline_at.clone());
+    let deadline_at = intent.deadline(spec.deadline_at).map(Timestamp);
+    let due_at = waiting.and_then(|w| w.due_at).map(Timestamp).or(deadline_at);
     IntentView {
-        intent_id: intent.id.to_string(),
+        intent_id: intent.id.into(),
         intent_type: head.intent_type.clone(),
-        correlation_id: spec.correlation_id.to_string(),
+        correlation_id: spec.correlation_id.into(),
         from_agent: head.from.to_string(),
         to_agent: head.to.to_string(),
         reply_to: spec.reply_to.clone(),
-        parent_intent_id: intent.parent.map(|id| id.to_string()),
-        status: status.as_str().to_owned(),
-        lifecycle_status: status.as_str().to_owned(),
-        lifecycle_waiting_reason: waiting.map(|w| w.reason.as_str().to_owned()),
-        legacy_status: status.legacy().to_owned(),
+        parent_intent_id: intent.parent.map(Id::from),
+        status,
+        lifecycle_status: status,
+        lifecycle_waiting_reason: waiting.map(|w| w.reason),
+        legacy_status: status.legacy(),
         payload: spec.payload.clone(),
         result,
         error,
@@ -69,31 +70,26 @@ pub fn intent(head: &Head, spec: &IntentSpec) -> IntentView {
         grants: Some(intent.policy.grants.clone()).filter(|fields| !fields.is_empty()),
         envelope: Some(intent.policy.envelope.clone()).filter(|fields| !fields.is_empty()),
         policy_generation: intent.policy_generation,
-        created_at: intent.created_at.to_string(),
-        updated_at: intent.updated_at.to_string(),
+        created_at: intent.created_at.into(),
+        updated_at: intent.updated_at.into(),
     }
 }
 
 pub fn holder(holder: &rules::Holder) -> Holder {
-    let kind = match holder.kind {
-        HolderKind::Agent => "agent",
-        HolderKind::Human => "human",
-        HolderKind::Internal => "internal",
-    };
-    Holder { kind: kind.to_owned(), reference: holder.reference.clone(), name: holder.name.clone() }
+    Holder { kind: holder.kind, reference: holder.reference.clone(), name: holder.name.clone() }
 }
 
 pub fn event(id: IntentId, event: &Event) -> EventView {
     let mut view = EventView {
-        intent_id: id.to_string(),
+        intent_id: id.into(),
         seq: wire_number(event.position.into()),
         event_type: event.body.event_type().to_owned(),
-        status: event.status.as_str().to_owned(),
+        status: event.status,
         waiting_reason: None,
         pending_with: None,
         handler: None,
         actor: event.actor.clone(),
-        at: event.at.to_string(),
+        at: event.at.into(),
         details: Object::new(),
         human_task: None,
         result: None,
@@ -119,7 +115,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
         }
         EventBody::Waiting(waiting) => show_waiting(&mut view, waiting),
         EventBody::HumanTaskAssigned { holder: who, task } => {
-            view.waiting_reason = Some("WAITING_FOR_HUMAN".to_owned());
+            view.waiting_reason = Some(WaitingReason::WaitingForHuman);
             view.pending_with = Some(holder(who));
             view.human_task = Some(json!(task));
         }
@@ -140,7 +136,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
             }
         }
         EventBody::Voted { vote, needed } => {
-            view.waiting_reason = Some("WAITING_FOR_HUMAN".to_owned());
+            view.waiting_reason = Some(WaitingReason::WaitingForHuman);
             for (name, value) in [
                 ("task_result", vote.result.clone()),
                 ("answered_by", json!(vote.by)),
@@ -187,7 +183,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
 }
 
 fn show_waiting(view: &mut EventView, waiting: &Wait) {
-    view.waiting_reason = Some(waiting.reason.as_str().to_owned());
+    view.waiting_reason = Some(waiting.reason);
     view.pending_with = Some(holder(&waiting.holder));
     if waiting.holder.kind == HolderKind::Agent {
         view.handler = Some(waiting.holder.reference.clone());

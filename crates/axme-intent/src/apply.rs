@@ -1,8 +1,8 @@
 //! Folds events into an intent. Its state has no other source.
 
+use crate::WaitingReason;
 use crate::human::is_same_person;
 use crate::lifecycle::{Event, EventBody, Intent, State};
-use crate::status::WaitingReason;
 use crate::workflow::Cursor;
 
 /// Folds one event into the intent. Never fails and decides nothing.

@@ -8,18 +8,20 @@ mod policy;
 mod reminder_plan;
 mod steps;
 
+use axme_types::ErrorCode;
 pub use policy::{PolicyDecision, change_policy};
 use serde_json::{Value, json};
 use steps::StepEnd;
 pub use steps::notice_context;
 
 use crate::apply::apply;
+use crate::holder::Holder;
 use crate::lifecycle::{
     Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Intent, IntentSpec, Refusal,
     State, TimerKind,
 };
-use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::{Plan, StepKind, combined_result};
+use crate::{HolderKind, Status, WaitingReason};
 use crate::{HumanTask, Object};
 
 /// Decides the first events of a new intent: created, submitted, then delivered to an agent, waiting for a person, or
@@ -74,10 +76,11 @@ pub fn decide(
             | Command::ExecutionTimedOut
             | Command::PushFailed { .. }
             | Command::ChildEnded { .. } => Ok(Decision::default()),
-            _ => {
-                Err(Refusal::conflict("intent_already_terminal", format!("the intent is already {}", status.as_str()))
-                    .with("status", status.as_str()))
-            }
+            _ => Err(Refusal::new(
+                ErrorCode::IntentAlreadyTerminal,
+                format!("the intent is already {}", status.as_str()),
+            )
+            .with("status", status.as_str())),
         };
     }
     match command {
@@ -211,12 +214,12 @@ impl<'a> DecisionBuilder<'a> {
     fn refuse_unless_plain(&self, plan: Option<&Plan>) -> Result<(), Refusal> {
         let Some(waiting) = self.intent.waiting() else { return Ok(()) };
         match (waiting.reason, waiting.child) {
-            (WaitingReason::WaitingForHuman, _) => Err(Refusal::invalid(
-                "task_result_required",
+            (WaitingReason::WaitingForHuman, _) => Err(Refusal::new(
+                ErrorCode::TaskResultRequired,
                 "the intent is waiting for a person: send {\"task_result\": {\"outcome\": …}}".to_owned(),
             )),
-            (_, Some(child)) => Err(Refusal::conflict(
-                "waiting_for_agent",
+            (_, Some(child)) => Err(Refusal::new(
+                ErrorCode::WaitingForAgent,
                 format!("the intent is waiting for {}: send the answer to intent {child}", waiting.holder.reference),
             )
             .with("child_intent_id", child.to_string())),
@@ -226,8 +229,8 @@ impl<'a> DecisionBuilder<'a> {
                     return Ok(());
                 }
                 let until = waiting.due_at.map(|at| format!(" until {at}")).unwrap_or_default();
-                Err(Refusal::conflict(
-                    "waiting_for_time",
+                Err(Refusal::new(
+                    ErrorCode::WaitingForTime,
                     format!("the intent is waiting for time to pass{until}; no answer is accepted"),
                 ))
             }

@@ -48,6 +48,12 @@ impl fmt::Display for IntentId {
     }
 }
 
+impl From<IntentId> for axme_types::Id {
+    fn from(id: IntentId) -> axme_types::Id {
+        id.0.into()
+    }
+}
+
 impl FromStr for IntentId {
     type Err = uuid::Error;
     fn from_str(text: &str) -> Result<Self, Self::Err> {

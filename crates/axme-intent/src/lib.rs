@@ -10,9 +10,9 @@
 pub mod address;
 mod apply;
 mod decide;
-pub mod delivery;
 pub mod fields;
 pub mod form;
+mod holder;
 pub mod human;
 pub mod ids;
 pub mod lifecycle;
@@ -23,26 +23,22 @@ pub mod resume;
 pub mod scenario;
 pub mod semantic;
 mod serde_fields;
-mod status;
 pub mod task_types;
 pub mod template;
-mod text_enum;
-pub mod time;
 pub mod workflow;
 
 pub use address::{Address, Home};
 pub use apply::apply;
+pub use axme_types::{DeliveryBinding, HolderKind, Status, Time, WaitingReason};
 pub use decide::{PolicyDecision, change_policy, decide, notice_context, submit};
-pub use delivery::DeliveryBinding;
 pub use human::{HumanTask, TaskResult};
 pub use ids::IntentId;
 pub use lifecycle::{
-    Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Holder, HolderKind, Intent,
-    IntentSpec, Refusal, RefusalKind, State, Status, Tally, TimerKind, Wait, WaitingReason,
+    Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Holder, Intent, IntentSpec,
+    Refusal, State, Tally, TimerKind, Wait,
 };
 pub use policy::Policy;
 pub use reminder_plan::ReminderPlan;
-pub use time::Time;
 pub use workflow::{Plan, Retry, Step, StepKind};
 
 /// A JSON object that keeps the order of its keys.

@@ -13,14 +13,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use crate::holder::Holder;
 use crate::human::{Vote, is_same_person};
 use crate::policy::Policy;
-pub use crate::refusal::{Refusal, RefusalKind};
+pub use crate::refusal::Refusal;
 use crate::reminder_plan::ReminderPlan;
 use crate::serde_fields::{is_zero, present};
-pub use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::Cursor;
 use crate::{Address, HumanTask, IntentId, Plan, Time};
+pub use crate::{HolderKind, Status, WaitingReason};
 
 /// The specification that an intent is created with. It never changes afterwards; the first event keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,14 +6,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::HolderKind;
+use crate::holder::Holder;
 use crate::reminder_plan::ReminderPlan;
-use crate::status::{Holder, HolderKind};
 use crate::{Object, Time};
 
 /// The largest settings of one intent, in bytes of JSON.
 pub const MAX_POLICY_BYTES: usize = 16_384;
-/// The longest time span in a setting: ten years.
-pub const MAX_SPAN_SECONDS: u64 = 315_576_000;
+pub use axme_types::time::MAX_SPAN_SECONDS;
 pub const USUAL_PUSHES: u32 = 3;
 
 /// The settings as they were sent, and the deadline that follows from them.

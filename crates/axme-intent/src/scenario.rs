@@ -14,9 +14,10 @@ mod steps;
 use reader::Reader;
 use serde_json::Value;
 
+use crate::HolderKind;
 use crate::address::{MAX_ADDRESS_CHARS, agent_name};
 use crate::fields::shown;
-use crate::status::{Holder, HolderKind};
+use crate::holder::Holder;
 use crate::workflow::Plan;
 use crate::{Address, DeliveryBinding, Home, HumanTask, Object, ReminderPlan, Time, fields};
 

@@ -1,6 +1,7 @@
 //! Semantic schemas: what the payload of an intent type must look like (`spec/protocol.md` §2.10). They have the limits
 //! of forms: no outside references, no recursion, patterns in linear time.
 
+use axme_types::schemas::CompatibilityMode;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
@@ -8,31 +9,6 @@ use crate::form::{self, MAX_LOOKS, MAX_SCHEMA_BYTES, MOST_COMPLAINTS};
 
 /// The longest error, in characters.
 const MAX_COMPLAINT_CHARS: usize = 300;
-
-/// How far a payload may differ from its schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Not at all.
-    Strict,
-    /// Unknown fields are allowed: the sender is newer than the receiver.
-    Backward,
-    /// Any difference is allowed, and reported.
-    Warn,
-}
-
-impl Mode {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Mode::Strict => "strict",
-            Mode::Backward => "backward",
-            Mode::Warn => "warn",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Mode> {
-        [Mode::Strict, Mode::Backward, Mode::Warn].into_iter().find(|mode| mode.as_str() == text)
-    }
-}
 
 /// Checks a semantic schema. The error says what is wrong with it.
 pub fn check_schema(schema: &Value) -> Result<(), String> {
@@ -46,7 +22,7 @@ pub fn check_schema(schema: &Value) -> Result<(), String> {
 }
 
 /// Returns what is wrong with a payload under `mode`.
-pub fn complaints(schema: &Value, payload: &Value, mode: Mode) -> Vec<String> {
+pub fn complaints(schema: &Value, payload: &Value, mode: CompatibilityMode) -> Vec<String> {
     let schema = nameless(schema);
     match form::parts(&schema) {
         Ok(parts) if parts.saturating_mul(form::values(payload) + 1) > MAX_LOOKS => {
@@ -63,7 +39,7 @@ pub fn complaints(schema: &Value, payload: &Value, mode: Mode) -> Vec<String> {
         use ValidationErrorKind::{AdditionalProperties, UnevaluatedProperties};
         matches!(kind, AdditionalProperties { .. } | UnevaluatedProperties { .. })
     };
-    let counts = |kind: &ValidationErrorKind| mode != Mode::Backward || !is_unknown_field(kind);
+    let counts = |kind: &ValidationErrorKind| mode != CompatibilityMode::Backward || !is_unknown_field(kind);
     let found = validator.iter_errors(payload).filter(|error| counts(error.kind()));
     let text = |error: jsonschema::ValidationError<'_>| {
         // The error may show the whole value.
@@ -95,16 +71,15 @@ mod tests {
         });
         check_schema(&schema).unwrap();
         let count = |payload: Value, mode| complaints(&schema, &payload, mode).len();
-        for mode in [Mode::Strict, Mode::Backward, Mode::Warn] {
+        for mode in CompatibilityMode::ALL.iter().copied() {
             assert_eq!(count(json!({ "n": 1 }), mode), 0);
             assert_eq!(count(json!({ "n": "1" }), mode), 1);
             assert_eq!(count(json!({}), mode), 1);
-            assert_eq!(Mode::parse(mode.as_str()), Some(mode));
         }
         let more = json!({ "n": 1, "more": true });
-        assert_eq!(count(more.clone(), Mode::Strict), 1);
-        assert_eq!(count(more.clone(), Mode::Backward), 0);
-        assert_eq!(count(more, Mode::Warn), 1);
+        assert_eq!(count(more.clone(), CompatibilityMode::Strict), 1);
+        assert_eq!(count(more.clone(), CompatibilityMode::Backward), 0);
+        assert_eq!(count(more, CompatibilityMode::Warn), 1);
     }
 
     #[test]

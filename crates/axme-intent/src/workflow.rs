@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::holder::Holder;
 use crate::serde_fields::{is_zero, present};
-use crate::status::Holder;
 use crate::{Address, HumanTask, Object, ReminderPlan};
 
 /// The most steps that one intent may run, loops included. It stops a plan that loops without end.

@@ -96,7 +96,7 @@ impl Default for Config {
             trials: false,
             oidc: None,
             embed_origins: Vec::new(),
-            tier: Tier::default(),
+            tier: Tier::SelfHosted,
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
         }

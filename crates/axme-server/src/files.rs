@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axum::body::{Body, Bytes};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
@@ -244,7 +244,7 @@ fn unavailable(why: impl std::fmt::Display) -> Error {
 /// Not "unavailable", since a retry does not help: the file was removed by hand, or another node has it.
 fn missing(name: &str) -> Error {
     tracing::error!(name, "a file is missing from the file store: check that all nodes use the same store");
-    ApiError::new(ErrorKind::NotFound, "file_missing", "the file is missing from the file store of this server").into()
+    ApiError::new(ErrorCode::FileMissing, "the file is missing from the file store of this server").into()
 }
 
 /// Runs disk work on a thread that may block.

@@ -14,7 +14,7 @@ use axme_core::auth::placement::OPERATORS_ORG_SLUG;
 use axme_core::auth::{FreshKey, fresh_key};
 use axme_core::error::StoreError;
 use axme_core::state::AppState;
-use axme_store::members::{Member, MemberStatus};
+use axme_store::members::{Member, MemberStatus, OrgRole};
 use axme_store::organizations::{Organization, Workspace};
 use axme_store::service_accounts::{NewKey, ServiceAccount};
 use axme_store::{Shard, Tx, members, organizations, person_accounts, service_accounts};
@@ -52,7 +52,7 @@ pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_u
             member_id: account,
             workspace_id: Uuid::nil(),
             actor_id: email.clone(),
-            role: "org_owner".to_owned(),
+            role: OrgRole::OrgOwner,
             status: MemberStatus::Active,
             created_at: now,
             updated_at: now,

@@ -130,7 +130,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     });
     // Commands on this machine use the local address, even if public_url is set.
     folder.write_run(&RunFile { base_url: local_url, pid: std::process::id() })?;
-    tracing::info!(%addr, base_url, storage = app.store.engine, data = %folder.path().display(), "axme is listening");
+    tracing::info!(%addr, base_url, storage = app.store.engine.as_str(), data = %folder.path().display(), "axme is listening");
     let mails = app.mails.clone();
     let patience = Duration::from_secs(limits.shutdown_seconds);
     Ok(Running { addr, base_url, folder, stop, server, workers, patience, mails })

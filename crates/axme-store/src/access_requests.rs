@@ -1,33 +1,14 @@
 //! SQL for access requests: requests for an organization, a membership, a higher role or a higher tier. The members of
 //! one organization decide each request.
 
-use axme_intent::{Time, text_enum};
+use axme_intent::Time;
+pub use axme_types::access_requests::{RequestState, RequestType};
+use axme_types::members::OrgRole;
+use axme_types::quotas::HostedTier;
 use uuid::Uuid;
 
 use super::{Row, Tx};
 use crate::error::StoreError;
-
-text_enum! {
-    pub enum RequestType {
-        CreateOrganization = "create_organization",
-        JoinOrganization = "join_organization",
-        ElevatedRole = "elevated_role",
-        QuotaUpgrade = "quota_upgrade",
-    }
-}
-
-text_enum! {
-    pub enum RequestState {
-        Pending = "pending",
-        UnderReview = "under_review",
-        Approved = "approved",
-        Rejected = "rejected",
-        /// It can still be approved or rejected.
-        Waitlisted = "waitlisted",
-        /// Not stored: an undecided request is expired from `expires_at` on.
-        Expired = "expired",
-    }
-}
 
 #[derive(Debug, Clone)]
 pub struct AccessRequest {
@@ -42,8 +23,8 @@ pub struct AccessRequest {
     pub requester_actor_id: String,
     pub org_id: Option<Uuid>,
     pub workspace_id: Option<Uuid>,
-    pub requested_role: Option<String>,
-    pub requested_tier: Option<String>,
+    pub requested_role: Option<OrgRole>,
+    pub requested_tier: Option<HostedTier>,
     pub company_name: Option<String>,
     pub justification: Option<String>,
     pub reviewer_actor_id: Option<String>,
@@ -78,8 +59,8 @@ fn request(row: &Row) -> Result<AccessRequest, StoreError> {
         requester_actor_id: row.string(6)?,
         org_id: row.opt_uuid(7)?,
         workspace_id: row.opt_uuid(8)?,
-        requested_role: row.opt_string(9)?,
-        requested_tier: row.opt_string(10)?,
+        requested_role: row.opt_word(9, OrgRole::parse)?,
+        requested_tier: row.opt_word(10, HostedTier::parse)?,
         company_name: row.opt_string(11)?,
         justification: row.opt_string(12)?,
         reviewer_actor_id: row.opt_string(13)?,
@@ -106,8 +87,8 @@ pub fn insert(tx: &mut Tx<'_>, r: &AccessRequest) -> Result<(), StoreError> {
             (&r.requester_actor_id).into(),
             r.org_id.into(),
             r.workspace_id.into(),
-            r.requested_role.as_ref().into(),
-            r.requested_tier.as_ref().into(),
+            r.requested_role.map(OrgRole::as_str).into(),
+            r.requested_tier.map(HostedTier::as_str).into(),
             r.company_name.as_ref().into(),
             r.justification.as_ref().into(),
             r.expires_at.into(),

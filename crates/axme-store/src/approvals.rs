@@ -2,6 +2,7 @@
 //! recorded and have no effect.
 
 use axme_intent::Time;
+use axme_types::approvals::ApprovalDecision;
 use uuid::Uuid;
 
 use super::Tx;
@@ -10,8 +11,7 @@ use crate::error::StoreError;
 #[derive(Debug, Clone)]
 pub struct Approval {
     pub approval_id: Uuid,
-    /// `approve` or `reject`.
-    pub decision: String,
+    pub decision: ApprovalDecision,
     pub comment: Option<String>,
     pub decided_by: String,
     pub decided_at: Time,
@@ -26,7 +26,7 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Approva
     row.map(|row| {
         Ok(Approval {
             approval_id: row.uuid(0)?,
-            decision: row.string(1)?,
+            decision: row.word(1, ApprovalDecision::parse)?,
             comment: row.opt_string(2)?,
             decided_by: row.string(3)?,
             decided_at: row.time(4)?,
@@ -45,7 +45,7 @@ pub fn put(tx: &mut Tx<'_>, workspace: Uuid, approval: &Approval) -> Result<(), 
         &[
             workspace.into(),
             approval.approval_id.into(),
-            (&approval.decision).into(),
+            approval.decision.as_str().into(),
             approval.comment.as_ref().into(),
             (&approval.decided_by).into(),
             approval.decided_at.into(),

@@ -2,6 +2,7 @@
 //! has the current period.
 
 use axme_intent::Time;
+pub use axme_types::billing::BillingCycle;
 use uuid::Uuid;
 
 use super::{Row, Tx};
@@ -13,7 +14,7 @@ pub struct Plan {
     pub billing_plan_id: Uuid,
     pub plan_code: String,
     pub currency: String,
-    pub billing_cycle: String,
+    pub billing_cycle: BillingCycle,
     pub monthly_commit_minor: i64,
     pub seats_included: i64,
     pub overage_unit_price_minor: i64,
@@ -72,7 +73,7 @@ fn plan(row: &Row) -> Result<Plan, StoreError> {
         billing_plan_id: row.uuid(1)?,
         plan_code: row.string(2)?,
         currency: row.string(3)?,
-        billing_cycle: row.string(4)?,
+        billing_cycle: row.word(4, BillingCycle::parse)?,
         monthly_commit_minor: row.int(5)?,
         seats_included: row.int(6)?,
         overage_unit_price_minor: row.int(7)?,
@@ -100,7 +101,7 @@ pub fn put(tx: &mut Tx<'_>, p: &Plan) -> Result<(), StoreError> {
             p.billing_plan_id.into(),
             (&p.plan_code).into(),
             (&p.currency).into(),
-            (&p.billing_cycle).into(),
+            p.billing_cycle.as_str().into(),
             p.monthly_commit_minor.into(),
             p.seats_included.into(),
             p.overage_unit_price_minor.into(),

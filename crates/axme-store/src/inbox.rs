@@ -4,6 +4,7 @@
 //! later time, so each scan goes back a little. The version of a thread tells whether its change has a number already.
 
 use axme_intent::{Address, IntentId, Time};
+pub use axme_types::inbox::EntryKind;
 use uuid::Uuid;
 
 use super::Tx;
@@ -37,8 +38,7 @@ pub struct Member {
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub id: Uuid,
-    /// `reply`, `delegated`, `approved` or `rejected`.
-    pub kind: String,
+    pub kind: EntryKind,
     pub actor: String,
     pub at: Time,
     /// An object.
@@ -171,7 +171,7 @@ pub fn add(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, entry: &Entry) ->
             thread.into(),
             number.into(),
             entry.id.into(),
-            (&entry.kind).into(),
+            entry.kind.as_str().into(),
             (&entry.actor).into(),
             entry.at.into(),
             entry.details.to_string().into(),
@@ -191,7 +191,13 @@ pub fn entry(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, number: i64) ->
 }
 
 fn read_entry(row: &super::Row) -> Result<Entry, StoreError> {
-    Ok(Entry { id: row.uuid(0)?, kind: row.string(1)?, actor: row.string(2)?, at: row.time(3)?, details: row.json(4)? })
+    Ok(Entry {
+        id: row.uuid(0)?,
+        kind: row.word(1, EntryKind::parse)?,
+        actor: row.string(2)?,
+        at: row.time(3)?,
+        details: row.json(4)?,
+    })
 }
 
 /// The most entries, and bytes of entries, to read. The last entry is always read.
@@ -255,13 +261,13 @@ pub fn replies(
 }
 
 /// Finds the last decision of a thread: `approved` or `rejected`.
-pub fn last_decision(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId) -> Result<Option<String>, StoreError> {
+pub fn last_decision(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId) -> Result<Option<EntryKind>, StoreError> {
     let row = tx.row(
         "SELECT kind FROM inbox_entries WHERE workspace_id = $1 AND thread_id = $2 AND kind IN ('approved', 'rejected') \
          ORDER BY number DESC LIMIT 1",
         &[workspace.into(), thread.into()],
     )?;
-    row.map(|row| row.string(0)).transpose()
+    row.map(|row| row.word(0, EntryKind::parse)).transpose()
 }
 
 /// Hides a message from `owner`, or from everyone without an owner.

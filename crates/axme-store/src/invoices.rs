@@ -2,6 +2,7 @@
 //! draft until it is issued.
 
 use axme_intent::Time;
+use axme_types::billing::BillingCycle;
 use uuid::Uuid;
 
 use super::{Row, Tx};
@@ -13,7 +14,7 @@ pub struct Invoice {
     pub id: Uuid,
     pub billing_plan_id: Uuid,
     pub plan_code: String,
-    pub billing_cycle: String,
+    pub billing_cycle: BillingCycle,
     pub currency: String,
     /// The committed amount of the whole period, in the minor unit of `currency`.
     pub commit_minor: i64,
@@ -39,7 +40,7 @@ pub fn insert(tx: &mut Tx<'_>, invoice: &Invoice) -> Result<(), StoreError> {
             invoice.id.into(),
             invoice.billing_plan_id.into(),
             (&invoice.plan_code).into(),
-            (&invoice.billing_cycle).into(),
+            invoice.billing_cycle.as_str().into(),
             (&invoice.currency).into(),
             invoice.commit_minor.into(),
             invoice.seats_included.into(),
@@ -115,7 +116,7 @@ fn invoice(row: &Row) -> Result<Invoice, StoreError> {
         id: row.uuid(1)?,
         billing_plan_id: row.uuid(2)?,
         plan_code: row.string(3)?,
-        billing_cycle: row.string(4)?,
+        billing_cycle: row.word(4, BillingCycle::parse)?,
         currency: row.string(5)?,
         commit_minor: row.int(6)?,
         seats_included: row.int(7)?,

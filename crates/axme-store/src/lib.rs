@@ -59,6 +59,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axme_intent::Time;
+use axme_types::storage::StorageEngine;
 use uuid::Uuid;
 
 pub use clock::Clock;
@@ -82,8 +83,7 @@ pub struct Store {
     readers: Queue,
     environment: Arc<Environment>,
     clock: Arc<dyn Clock>,
-    /// `sqlite` or `postgresql`.
-    pub engine: &'static str,
+    pub engine: StorageEngine,
 }
 
 /// The resources of a store besides its database.
@@ -114,7 +114,7 @@ impl Store {
         let readers = readers.collect::<Result<_, _>>()?;
         let writers = vec![Queue::spawn("write", vec![Box::new(writer)], limits.write_group, QUEUE_JOBS)];
         let readers = Queue::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: "sqlite" })
+        Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: StorageEngine::Sqlite })
     }
 
     /// Connects to PostgreSQL and brings its schema up to date.
@@ -131,7 +131,7 @@ impl Store {
         let writers = (0..limits.postgres_writers.max(1)).map(writer).collect();
         let readers = (0..limits.read_threads.max(1)).map(|_| connect() as Box<dyn writer::Engine>).collect();
         let readers = Queue::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: "postgresql" })
+        Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: StorageEngine::Postgresql })
     }
 
     /// Runs a job in a write transaction and returns once it is durable. `shard` belongs to the family that the job

@@ -1,47 +1,8 @@
 //! All limits of the server, in one struct. The settings fill it, and every transaction carries it. The tier decides
 //! which limits a workspace has by default.
 
-use std::fmt;
-
+pub use axme_types::quotas::Tier;
 use serde::Deserialize;
-
-/// The tier of a server: self-hosted without limits, or hosted for others (`spec/protocol.md` §15).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tier {
-    #[default]
-    SelfHosted,
-    /// Starter.
-    EmailVerified,
-    /// Business.
-    Corporate,
-}
-
-impl Tier {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Tier::SelfHosted => "self_hosted",
-            Tier::EmailVerified => "email_verified",
-            Tier::Corporate => "corporate",
-        }
-    }
-
-    /// Parses the name of a tier.
-    pub fn parse(text: &str) -> Option<Tier> {
-        [Tier::SelfHosted, Tier::EmailVerified, Tier::Corporate].into_iter().find(|tier| tier.as_str() == text)
-    }
-
-    /// Returns true if workspaces have limits by default.
-    pub const fn is_hosted(self) -> bool {
-        !matches!(self, Tier::SelfHosted)
-    }
-}
-
-impl fmt::Display for Tier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// All limits of the server. The name of each has its unit.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -137,7 +98,7 @@ impl Default for Limits {
             login_key_days: 90,
             cached_keys: 10_000,
             rate_limit_per_minute: None,
-            tier: Tier::default(),
+            tier: Tier::SelfHosted,
         }
     }
 }

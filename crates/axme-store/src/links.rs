@@ -55,15 +55,13 @@ pub fn find(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<(Link, LinkHome)>, St
         &[hash.into()],
     )?;
     row.map(|row| {
-        let via = row.text(5)?;
-        let via = Via::parse(via).ok_or_else(|| StoreError::Fault(format!("unknown channel of a link: {via}")))?;
         let link = Link {
             workspace: row.uuid(0)?,
             hash: row.bytes(1)?.to_vec(),
             intent: IntentId(row.uuid(2)?),
             asking: row.count(3)?,
             person: row.string(4)?,
-            via,
+            via: row.word(5, Via::parse)?,
             issued_by: row.opt_string(6)?,
             created_at: row.time(7)?,
             expires_at: row.time(8)?,

@@ -1,22 +1,12 @@
 //! SQL for the members of organizations. A membership gives a person, or another owner of keys, a role in one workspace
 //! or in the whole organization.
 
-use axme_intent::{Time, text_enum};
+use axme_intent::Time;
+pub use axme_types::members::{MemberStatus, OrgRole};
 use uuid::Uuid;
 
 use super::{Row, Tx};
 use crate::error::StoreError;
-
-text_enum! {
-    /// The status of a membership. Only an active membership gives a role.
-    pub enum MemberStatus {
-        Active = "active",
-        Invited = "invited",
-        Suspended = "suspended",
-        /// The row stays, so that the member can be added again under the same id.
-        Removed = "removed",
-    }
-}
 
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -25,7 +15,7 @@ pub struct Member {
     /// Nil for a member of the whole organization.
     pub workspace_id: Uuid,
     pub actor_id: String,
-    pub role: String,
+    pub role: OrgRole,
     pub status: MemberStatus,
     pub created_at: Time,
     pub updated_at: Time,
@@ -50,7 +40,7 @@ fn member(row: &Row) -> Result<Member, StoreError> {
         member_id: row.uuid(1)?,
         workspace_id: row.uuid(2)?,
         actor_id: row.string(3)?,
-        role: row.string(4)?,
+        role: row.word(4, OrgRole::parse)?,
         status: row.word(5, MemberStatus::parse)?,
         created_at: row.time(6)?,
         updated_at: row.time(7)?,
@@ -58,12 +48,12 @@ fn member(row: &Row) -> Result<Member, StoreError> {
 }
 
 /// Lists the active roles of an actor in an organization, each with its workspace, or nil for the whole organization.
-pub fn roles_of(tx: &mut Tx<'_>, org: Uuid, actor: &str) -> Result<Vec<(String, Uuid)>, StoreError> {
+pub fn roles_of(tx: &mut Tx<'_>, org: Uuid, actor: &str) -> Result<Vec<(OrgRole, Uuid)>, StoreError> {
     let rows = tx.rows(
         "SELECT role, workspace_id FROM members WHERE org_id = $1 AND actor_id = $2 AND status = 'active'",
         &[org.into(), actor.into()],
     )?;
-    rows.iter().map(|row| Ok((row.string(0)?, row.uuid(1)?))).collect()
+    rows.iter().map(|row| Ok((row.word(0, OrgRole::parse)?, row.uuid(1)?))).collect()
 }
 
 /// Lists every membership of a person, under any of three names, in the organization of a workspace. Each has a role, a
@@ -72,13 +62,13 @@ pub fn standing(
     tx: &mut Tx<'_>,
     workspace: Uuid,
     names: [&str; 3],
-) -> Result<Vec<(String, Uuid, MemberStatus)>, StoreError> {
+) -> Result<Vec<(OrgRole, Uuid, MemberStatus)>, StoreError> {
     let rows = tx.rows(
         "SELECT m.role, m.workspace_id, m.status FROM workspaces w JOIN members m ON m.org_id = w.org_id \
          WHERE w.workspace_id = $1 AND m.actor_id IN ($2, $3, $4)",
         &[workspace.into(), names[0].into(), names[1].into(), names[2].into()],
     )?;
-    rows.iter().map(|row| Ok((row.string(0)?, row.uuid(1)?, row.word(2, MemberStatus::parse)?))).collect()
+    rows.iter().map(|row| Ok((row.word(0, OrgRole::parse)?, row.uuid(1)?, row.word(2, MemberStatus::parse)?))).collect()
 }
 
 /// Adds a member, or restores a removed one. `None` if the member exists.
@@ -97,7 +87,7 @@ pub fn insert(tx: &mut Tx<'_>, m: &Member) -> Result<Option<Member>, StoreError>
             m.member_id.into(),
             m.workspace_id.into(),
             (&m.actor_id).into(),
-            (&m.role).into(),
+            m.role.as_str().into(),
             m.status.as_str().into(),
             m.created_at.into(),
             m.updated_at.into(),
@@ -147,7 +137,7 @@ pub fn list(
 pub fn update(tx: &mut Tx<'_>, m: &Member) -> Result<(), StoreError> {
     tx.push(
         "UPDATE members SET role = $1, status = $2, updated_at = $3 WHERE org_id = $4 AND member_id = $5",
-        &[(&m.role).into(), m.status.as_str().into(), m.updated_at.into(), m.org_id.into(), m.member_id.into()],
+        &[m.role.as_str().into(), m.status.as_str().into(), m.updated_at.into(), m.org_id.into(), m.member_id.into()],
     )
 }
 

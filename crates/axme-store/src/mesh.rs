@@ -2,6 +2,7 @@
 //! per agent; [`sweep`] deletes old hours and events.
 
 use axme_intent::{Address, Time};
+pub use axme_types::mesh::{AgentHealth, MeshEventType};
 use uuid::Uuid;
 
 use super::{Row, Tx};
@@ -98,12 +99,16 @@ pub fn count(tx: &mut Tx<'_>, workspace: Uuid, healthy: Time, degraded: Time) ->
 }
 
 /// Finds the time of an agent's last heartbeat and the health that its last event reported.
-pub fn find_beat(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<Option<(Time, String)>, StoreError> {
+pub fn find_beat(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    address: &Address,
+) -> Result<Option<(Time, AgentHealth)>, StoreError> {
     let row = tx.row(
         "SELECT beat_at, health FROM mesh_agents WHERE workspace_id = $1 AND address = $2",
         &[workspace.into(), address.into()],
     )?;
-    row.map(|row| Ok((row.time(0)?, row.string(1)?))).transpose()
+    row.map(|row| Ok((row.time(0)?, row.word(1, AgentHealth::parse)?))).transpose()
 }
 
 /// Records a heartbeat. Without metadata, the stored metadata stays.
@@ -112,14 +117,14 @@ pub fn put_beat(
     workspace: Uuid,
     address: &Address,
     at: Time,
-    health: &str,
+    health: AgentHealth,
     metadata: Option<&String>,
 ) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO mesh_agents (workspace_id, address, beat_at, health, metadata) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (workspace_id, address) DO UPDATE SET beat_at = excluded.beat_at, health = excluded.health, \
          metadata = COALESCE(excluded.metadata, mesh_agents.metadata)",
-        &[workspace.into(), address.into(), at.into(), health.into(), metadata.into()],
+        &[workspace.into(), address.into(), at.into(), health.as_str().into(), metadata.into()],
     )
 }
 
@@ -129,7 +134,7 @@ pub struct Stale {
     pub workspace: Uuid,
     pub address: Address,
     pub beat_at: Time,
-    pub health: String,
+    pub health: AgentHealth,
 }
 
 /// Lists healthy agents without a heartbeat after `degraded`, and degraded ones without a heartbeat after `lost`. Scans
@@ -145,7 +150,7 @@ pub fn list_stale(tx: &mut Tx<'_>, degraded: Time, lost: Time, limit: i64) -> Re
             workspace: row.uuid(0)?,
             address: Address::from_canonical(row.string(1)?),
             beat_at: row.time(2)?,
-            health: row.string(3)?,
+            health: row.word(3, AgentHealth::parse)?,
         })
     };
     rows.iter().map(stale).collect()
@@ -153,10 +158,16 @@ pub fn list_stale(tx: &mut Tx<'_>, degraded: Time, lost: Time, limit: i64) -> Re
 
 /// Records the health that an event reports. Returns false if the agent has sent a heartbeat since, or another node was
 /// first.
-pub fn set_health(tx: &mut Tx<'_>, seen: &Stale, health: &str) -> Result<bool, StoreError> {
+pub fn set_health(tx: &mut Tx<'_>, seen: &Stale, health: AgentHealth) -> Result<bool, StoreError> {
     let changed = tx.run(
         "UPDATE mesh_agents SET health = $1 WHERE workspace_id = $2 AND address = $3 AND beat_at = $4 AND health = $5",
-        &[health.into(), seen.workspace.into(), (&seen.address).into(), seen.beat_at.into(), (&seen.health).into()],
+        &[
+            health.as_str().into(),
+            seen.workspace.into(),
+            (&seen.address).into(),
+            seen.beat_at.into(),
+            seen.health.as_str().into(),
+        ],
     )?;
     Ok(changed > 0)
 }
@@ -314,7 +325,7 @@ pub fn list_rules(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<(S
 pub struct Event {
     pub id: Uuid,
     pub address: Address,
-    pub event_type: String,
+    pub event_type: MeshEventType,
     /// JSON.
     pub details: Option<String>,
     pub actor: Option<String>,
@@ -329,7 +340,7 @@ pub fn insert_event(tx: &mut Tx<'_>, workspace: Uuid, e: &Event) -> Result<(), S
             workspace.into(),
             e.id.into(),
             (&e.address).into(),
-            (&e.event_type).into(),
+            e.event_type.as_str().into(),
             e.details.as_ref().into(),
             e.actor.as_ref().into(),
             e.at.into(),
@@ -382,7 +393,7 @@ fn event(row: &Row) -> Result<Event, StoreError> {
     Ok(Event {
         id: row.uuid(0)?,
         address: Address::from_canonical(row.string(1)?),
-        event_type: row.string(2)?,
+        event_type: row.word(2, MeshEventType::parse)?,
         details: row.opt_string(3)?,
         actor: row.opt_string(4)?,
         at: row.time(5)?,

@@ -1,30 +1,12 @@
 //! SQL for organizations and their workspaces. Every workspace belongs to one organization. A slug is unique: that of
 //! an organization on the server, that of a workspace in its organization.
 
-use axme_intent::{Time, text_enum};
+use axme_intent::Time;
+pub use axme_types::organizations::{Environment, OrganizationStatus, WorkspaceStatus};
 use uuid::Uuid;
 
 use super::{Row, Tx};
 use crate::error::StoreError;
-
-text_enum! {
-    /// The status of an organization. Its keys are valid only while it is active.
-    pub enum OrganizationStatus {
-        Pending = "pending",
-        Active = "active",
-        Suspended = "suspended",
-        Archived = "archived",
-    }
-}
-
-text_enum! {
-    /// The status of a workspace. Its keys are valid only while it is active.
-    pub enum WorkspaceStatus {
-        Active = "active",
-        Suspended = "suspended",
-        Archived = "archived",
-    }
-}
 
 #[derive(Debug, Clone)]
 pub struct Organization {
@@ -46,7 +28,7 @@ pub struct Workspace {
     pub org_id: Uuid,
     pub slug: String,
     pub name: String,
-    pub environment: String,
+    pub environment: Environment,
     pub status: WorkspaceStatus,
     pub region: Option<String>,
     pub created_at: Time,
@@ -78,7 +60,7 @@ impl Workspace {
             org_id,
             slug: slug.to_owned(),
             name: name.to_owned(),
-            environment: "production".to_owned(),
+            environment: Environment::Production,
             status: WorkspaceStatus::Active,
             region: None,
             created_at: now,
@@ -107,7 +89,7 @@ fn workspace(row: &Row) -> Result<Workspace, StoreError> {
         org_id: row.uuid(1)?,
         slug: row.string(2)?,
         name: row.string(3)?,
-        environment: row.string(4)?,
+        environment: row.word(4, Environment::parse)?,
         status: row.word(5, WorkspaceStatus::parse)?,
         region: row.opt_string(6)?,
         created_at: row.time(7)?,
@@ -218,7 +200,7 @@ pub fn insert_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<bool, StoreErr
             w.org_id.into(),
             (&w.slug).into(),
             (&w.name).into(),
-            (&w.environment).into(),
+            w.environment.as_str().into(),
             w.status.as_str().into(),
             w.region.as_ref().into(),
             w.created_at.into(),
@@ -233,7 +215,7 @@ pub fn update_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<(), StoreError
         "UPDATE workspaces SET name = $1, environment = $2, status = $3, region = $4, updated_at = $5 WHERE workspace_id = $6",
         &[
             (&w.name).into(),
-            (&w.environment).into(),
+            w.environment.as_str().into(),
             w.status.as_str().into(),
             w.region.as_ref().into(),
             w.updated_at.into(),

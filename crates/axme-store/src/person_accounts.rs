@@ -2,6 +2,7 @@
 //! access tokens. Of refresh and exchange tokens, only hashes are stored.
 
 use axme_intent::Time;
+use axme_types::members::OrgRole;
 use uuid::Uuid;
 
 use super::{Row, Tx};
@@ -117,7 +118,7 @@ pub struct Membership {
     pub org_id: Uuid,
     /// `None` for the whole organization.
     pub workspace_id: Option<Uuid>,
-    pub role: String,
+    pub role: OrgRole,
 }
 
 /// Lists a person's active memberships in active organizations, oldest first.
@@ -130,7 +131,7 @@ pub fn memberships(tx: &mut Tx<'_>, email: &str) -> Result<Vec<Membership>, Stor
     let read = |row: &Row| {
         let workspace = row.uuid(1)?;
         let workspace_id = Some(workspace).filter(|id| !id.is_nil());
-        Ok(Membership { org_id: row.uuid(0)?, workspace_id, role: row.string(2)? })
+        Ok(Membership { org_id: row.uuid(0)?, workspace_id, role: row.word(2, OrgRole::parse)? })
     };
     rows.iter().map(read).collect()
 }

@@ -1,7 +1,8 @@
 //! SQL for sender policies: who may send to an agent, or to the agents of an organization. The entries of a policy are
 //! patterns of sender addresses.
 
-use axme_intent::{Time, text_enum};
+use axme_intent::Time;
+pub use axme_types::policies::{PolicyKind, PolicyType};
 use uuid::Uuid;
 
 use super::{Row, Tx};
@@ -10,33 +11,7 @@ use crate::error::StoreError;
 /// The largest number of entries of one policy.
 pub const MOST_ENTRIES: i64 = 1_000;
 
-text_enum! {
-    /// The scope of a policy.
-    pub enum PolicyKind {
-        /// Senders of other organizations to all agents of an organization.
-        Receive = "receive",
-        /// Senders of other organizations to one agent; it overrides the organization's policy.
-        Override = "override",
-        /// All senders to one agent.
-        Send = "send",
-    }
-}
-
-text_enum! {
-    /// The senders whose intents are accepted.
-    pub enum PolicyType {
-        /// All senders.
-        Open = "open",
-        /// Listed senders.
-        Allowlist = "allowlist",
-        /// No sender.
-        Closed = "closed",
-        /// Senders that are not listed.
-        Denylist = "denylist",
-    }
-}
-
-/// The holder of a policy: an organization or an agent.
+/// Whose policy: of an organization, or of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     pub owner_id: Uuid,

@@ -2,6 +2,7 @@
 //! workspace. Revoked aliases are kept.
 
 use axme_intent::{Object, Time};
+pub use axme_types::principals::{AliasType, PrincipalStatus, PrincipalType};
 use uuid::Uuid;
 
 use super::{Row, Tx};
@@ -11,9 +12,9 @@ use crate::error::StoreError;
 pub struct Principal {
     pub workspace: Uuid,
     pub id: Uuid,
-    pub principal_type: String,
+    pub principal_type: PrincipalType,
     pub display_name: Option<String>,
-    pub status: String,
+    pub status: PrincipalStatus,
     pub metadata: Object,
     pub created_at: Time,
     pub updated_at: Time,
@@ -26,9 +27,9 @@ pub fn insert(tx: &mut Tx<'_>, principal: &Principal) -> Result<(), StoreError> 
         &[
             principal.workspace.into(),
             principal.id.into(),
-            (&principal.principal_type).into(),
+            principal.principal_type.as_str().into(),
             principal.display_name.as_ref().into(),
-            (&principal.status).into(),
+            principal.status.as_str().into(),
             json(&principal.metadata)?.into(),
             principal.created_at.into(),
             principal.updated_at.into(),
@@ -50,9 +51,9 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Princip
         Ok(Principal {
             workspace,
             id,
-            principal_type: row.string(0)?,
+            principal_type: row.word(0, PrincipalType::parse)?,
             display_name: row.opt_string(1)?,
-            status: row.string(2)?,
+            status: row.word(2, PrincipalStatus::parse)?,
             metadata: row.json(3)?,
             created_at: row.time(4)?,
             updated_at: row.time(5)?,
@@ -67,7 +68,7 @@ pub struct Alias {
     pub id: Uuid,
     pub principal: Uuid,
     pub alias: String,
-    pub alias_type: String,
+    pub alias_type: AliasType,
     pub metadata: Object,
     pub created_at: Time,
     pub updated_at: Time,
@@ -85,7 +86,7 @@ pub fn put_alias(tx: &mut Tx<'_>, alias: &Alias) -> Result<(), StoreError> {
             alias.id.into(),
             alias.principal.into(),
             (&alias.alias).into(),
-            (&alias.alias_type).into(),
+            alias.alias_type.as_str().into(),
             json(&alias.metadata)?.into(),
             alias.created_at.into(),
             alias.updated_at.into(),
@@ -145,7 +146,7 @@ fn alias(row: &Row) -> Result<Alias, StoreError> {
         id: row.uuid(1)?,
         principal: row.uuid(2)?,
         alias: row.string(3)?,
-        alias_type: row.string(4)?,
+        alias_type: row.word(4, AliasType::parse)?,
         metadata: row.json(5)?,
         created_at: row.time(6)?,
         updated_at: row.time(7)?,

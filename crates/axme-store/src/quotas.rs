@@ -2,6 +2,7 @@
 //! wait for one another.
 
 use axme_intent::Time;
+pub use axme_types::quotas::{OverageMode, QuotaTier};
 use uuid::Uuid;
 
 use super::{Row, Tally, Tx};
@@ -14,12 +15,12 @@ const KEPT_DAYS: u64 = 400;
 pub struct Policy {
     pub workspace_id: Uuid,
     pub quota_policy_id: Uuid,
-    pub tier: String,
+    pub tier: QuotaTier,
     /// JSON.
     pub dimensions: String,
     pub soft_threshold_percent: i64,
     pub hard_enforcement: bool,
-    pub overage_mode: String,
+    pub overage_mode: OverageMode,
     pub updated_by: Option<String>,
     pub updated_at: Time,
 }
@@ -28,11 +29,11 @@ fn policy(row: &Row) -> Result<Policy, StoreError> {
     Ok(Policy {
         workspace_id: row.uuid(0)?,
         quota_policy_id: row.uuid(1)?,
-        tier: row.string(2)?,
+        tier: row.word(2, QuotaTier::parse)?,
         dimensions: row.string(3)?,
         soft_threshold_percent: row.int(4)?,
         hard_enforcement: row.int(5)? != 0,
-        overage_mode: row.string(6)?,
+        overage_mode: row.word(6, OverageMode::parse)?,
         updated_by: row.opt_string(7)?,
         updated_at: row.time(8)?,
     })
@@ -69,11 +70,11 @@ pub fn add_policy(tx: &mut Tx<'_>, p: &Policy) -> Result<(), StoreError> {
         &[
             p.workspace_id.into(),
             p.quota_policy_id.into(),
-            (&p.tier).into(),
+            p.tier.as_str().into(),
             (&p.dimensions).into(),
             p.soft_threshold_percent.into(),
             p.hard_enforcement.into(),
-            (&p.overage_mode).into(),
+            p.overage_mode.as_str().into(),
             p.updated_by.as_ref().into(),
             p.updated_at.into(),
         ],
@@ -91,11 +92,11 @@ pub fn put_policy(tx: &mut Tx<'_>, p: &Policy) -> Result<(), StoreError> {
         &[
             p.workspace_id.into(),
             p.quota_policy_id.into(),
-            (&p.tier).into(),
+            p.tier.as_str().into(),
             (&p.dimensions).into(),
             p.soft_threshold_percent.into(),
             p.hard_enforcement.into(),
-            (&p.overage_mode).into(),
+            p.overage_mode.as_str().into(),
             p.updated_by.as_ref().into(),
             p.updated_at.into(),
         ],

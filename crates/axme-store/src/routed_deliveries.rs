@@ -2,6 +2,7 @@
 //! arrived.
 
 use axme_intent::{Address, Object, Time};
+pub use axme_types::deliveries::{DeliveryStatus, DeliveryTransport};
 use uuid::Uuid;
 
 use super::principals::json;
@@ -16,7 +17,7 @@ pub struct RoutedDelivery {
     pub principal: Uuid,
     /// The alias by which the principal was found.
     pub alias: Option<String>,
-    pub transport_type: String,
+    pub transport_type: DeliveryTransport,
     pub route: Uuid,
     /// The address of its queue.
     pub queue: Address,
@@ -24,8 +25,7 @@ pub struct RoutedDelivery {
     pub idempotency_key: Option<String>,
     pub payload: Object,
     pub created_at: Time,
-    /// `submitted`, `pending`, `delivered` or `dead_lettered`.
-    pub status: String,
+    pub status: DeliveryStatus,
     pub dead_at: Option<Time>,
     pub last_error: Option<String>,
 }
@@ -41,7 +41,7 @@ pub fn insert(tx: &mut Tx<'_>, delivery: &RoutedDelivery) -> Result<(), StoreErr
             delivery.replay_of.into(),
             delivery.principal.into(),
             delivery.alias.as_ref().into(),
-            (&delivery.transport_type).into(),
+            delivery.transport_type.as_str().into(),
             delivery.route.into(),
             (&delivery.queue).into(),
             delivery.correlation_id.as_ref().into(),
@@ -111,7 +111,7 @@ pub fn list_open(
 }
 
 /// Counts the deliveries created since a time, by status.
-pub fn count(tx: &mut Tx<'_>, workspace: Uuid, since: Time) -> Result<Vec<(String, i64)>, StoreError> {
+pub fn count(tx: &mut Tx<'_>, workspace: Uuid, since: Time) -> Result<Vec<(DeliveryStatus, i64)>, StoreError> {
     let rows = tx.rows(
         "SELECT found.standing, COUNT(*) FROM (SELECT CASE WHEN d.item_id IS NULL THEN 'delivered' \
          WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' WHEN d.offers = 0 THEN 'submitted' ELSE 'pending' END AS standing \
@@ -119,7 +119,7 @@ pub fn count(tx: &mut Tx<'_>, workspace: Uuid, since: Time) -> Result<Vec<(Strin
          AND d.item_id = r.delivery_id WHERE r.workspace_id = $1 AND r.created_at >= $2) AS found GROUP BY found.standing",
         &[workspace.into(), since.into()],
     )?;
-    rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?))).collect()
+    rows.iter().map(|row| Ok((row.word(0, DeliveryStatus::parse)?, row.int(1)?))).collect()
 }
 
 fn routed(row: &Row) -> Result<RoutedDelivery, StoreError> {
@@ -129,7 +129,7 @@ fn routed(row: &Row) -> Result<RoutedDelivery, StoreError> {
         replay_of: row.opt_uuid(2)?,
         principal: row.uuid(3)?,
         alias: row.opt_string(4)?,
-        transport_type: row.string(5)?,
+        transport_type: row.word(5, DeliveryTransport::parse)?,
         route: row.uuid(6)?,
         queue: Address::from_canonical(row.string(7)?),
         correlation_id: row.opt_string(8)?,
@@ -138,7 +138,7 @@ fn routed(row: &Row) -> Result<RoutedDelivery, StoreError> {
         created_at: row.time(11)?,
         dead_at: row.opt_time(12)?,
         last_error: row.opt_string(13)?,
-        status: row.string(14)?,
+        status: row.word(14, DeliveryStatus::parse)?,
     })
 }
 

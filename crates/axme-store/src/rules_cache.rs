@@ -2,9 +2,8 @@
 //! rules.
 //!
 //! A transaction compares the version before it uses a value, so no rule is applied after the commit that changed it.
-//! Only the single writer of SQLite need not: it is the only one that changes rules, and it updates the cache after each
-//! commit, so its own comparison holds until then. The cache itself changes only after commits, because jobs roll back
-//! and run again.
+//! The single writer of SQLite makes every change of rules, and updates the cache after each commit. So it compares a
+//! version once. The cache itself changes only after commits, because jobs roll back and run again.
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};

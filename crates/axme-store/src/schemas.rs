@@ -2,6 +2,7 @@
 //! workspace.
 
 use axme_intent::Time;
+pub use axme_types::schemas::{CompatibilityMode, SchemaScope};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -18,8 +19,8 @@ pub struct Schema {
     pub schema_hash: String,
     /// An object.
     pub schema_json: Value,
-    pub compatibility_mode: String,
-    pub scope: String,
+    pub compatibility_mode: CompatibilityMode,
+    pub scope: SchemaScope,
     pub active: bool,
     pub created_at: Time,
     pub updated_at: Time,
@@ -41,8 +42,8 @@ pub fn put(tx: &mut Tx<'_>, schema: &Schema) -> Result<(), StoreError> {
             (&schema.schema_ref).into(),
             (&schema.schema_hash).into(),
             schema.schema_json.to_string().into(),
-            (&schema.compatibility_mode).into(),
-            (&schema.scope).into(),
+            schema.compatibility_mode.as_str().into(),
+            schema.scope.as_str().into(),
             schema.active.into(),
             schema.created_at.into(),
             schema.updated_at.into(),
@@ -69,8 +70,8 @@ fn schema(row: &Row) -> Result<Schema, StoreError> {
         schema_ref: row.string(3)?,
         schema_hash: row.string(4)?,
         schema_json: row.json(5)?,
-        compatibility_mode: row.string(6)?,
-        scope: row.string(7)?,
+        compatibility_mode: row.word(6, CompatibilityMode::parse)?,
+        scope: row.word(7, SchemaScope::parse)?,
         active: row.int(8)? != 0,
         created_at: row.time(9)?,
         updated_at: row.time(10)?,

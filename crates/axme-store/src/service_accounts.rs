@@ -1,34 +1,15 @@
 //! SQL for service accounts and their keys. An account with an address is an agent; one without acts in the name of its
 //! owner. Only the hash of a key is stored.
 
-use axme_intent::{Address, DeliveryBinding, Time, text_enum};
+use axme_intent::{Address, DeliveryBinding, Time};
+pub use axme_types::service_accounts::{AccountRole, AccountStatus};
 use uuid::Uuid;
 
 use super::organizations::{OrganizationStatus, WorkspaceStatus};
 use super::{Row, Tx};
 use crate::error::StoreError;
 
-text_enum! {
-    /// The role of an account: what its keys allow.
-    pub enum AccountRole {
-        /// Everything in the workspace.
-        WorkspaceAdmin = "workspace_admin",
-        /// Work of the account's own address.
-        Agent = "agent",
-        /// Everything that the key's person may do.
-        Login = "login",
-    }
-}
-
-text_enum! {
-    pub enum AccountStatus {
-        Active = "active",
-        /// The row stays, so that registering its address again restores the account.
-        Deleted = "deleted",
-    }
-}
-
-/// The holder of a key: everything that a call needs to know about its caller.
+/// The owner of a key: everything that a call has to know about its caller.
 #[derive(Debug, Clone)]
 pub struct KeyHolder {
     pub hash: Vec<u8>,

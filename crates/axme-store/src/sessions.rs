@@ -2,6 +2,7 @@
 //! serializes their writers.
 
 use axme_intent::Time;
+pub use axme_types::sessions::{FeedEntryType, SessionStatus};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use crate::error::StoreError;
 pub struct Session {
     pub id: Uuid,
     pub kind: String,
-    pub status: String,
+    pub status: SessionStatus,
     pub project_id: Option<String>,
     pub parent: Option<Uuid>,
     pub depends_on: Vec<String>,
@@ -36,7 +37,7 @@ pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, s: &Session) -> Result<(), Store
             workspace.into(),
             s.id.into(),
             (&s.kind).into(),
-            (&s.status).into(),
+            s.status.as_str().into(),
             s.project_id.as_ref().into(),
             s.parent.into(),
             depends_on.into(),
@@ -71,7 +72,7 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Session
 pub fn list(
     tx: &mut Tx<'_>,
     workspace: Uuid,
-    (status, parent): (Option<&str>, Option<Uuid>),
+    (status, parent): (Option<SessionStatus>, Option<Uuid>),
     before: Uuid,
     limit: i64,
 ) -> Result<Vec<Session>, StoreError> {
@@ -82,7 +83,7 @@ pub fn list(
         ),
         (Some(status), None) => tx.rows(
             sessions!("WHERE workspace_id = $1 AND status = $2 AND session_id < $3 ORDER BY session_id DESC LIMIT $4"),
-            &[workspace.into(), status.into(), before.into(), limit.into()],
+            &[workspace.into(), status.as_str().into(), before.into(), limit.into()],
         ),
         (None, Some(parent)) => tx.rows(
             sessions!(
@@ -95,7 +96,7 @@ pub fn list(
                 "WHERE workspace_id = $1 AND parent_id = $2 AND status = $3 AND session_id < $4 \
                  ORDER BY session_id DESC LIMIT $5"
             ),
-            &[workspace.into(), parent.into(), status.into(), before.into(), limit.into()],
+            &[workspace.into(), parent.into(), status.as_str().into(), before.into(), limit.into()],
         ),
     };
     rows?.iter().map(session).collect()
@@ -105,7 +106,7 @@ fn session(row: &Row) -> Result<Session, StoreError> {
     Ok(Session {
         id: row.uuid(0)?,
         kind: row.string(1)?,
-        status: row.string(2)?,
+        status: row.word(2, SessionStatus::parse)?,
         project_id: row.opt_string(3)?,
         parent: row.opt_uuid(4)?,
         depends_on: row.json(5)?,
@@ -148,7 +149,7 @@ pub fn complete(
 pub struct Entry {
     pub seq: i64,
     pub id: Uuid,
-    pub kind: String,
+    pub kind: FeedEntryType,
     pub role: Option<String>,
     /// JSON.
     pub content: Option<String>,
@@ -166,7 +167,7 @@ pub fn insert_entry(tx: &mut Tx<'_>, workspace: Uuid, session: Uuid, e: &Entry) 
             session.into(),
             e.seq.into(),
             e.id.into(),
-            (&e.kind).into(),
+            e.kind.as_str().into(),
             e.role.as_ref().into(),
             e.content.as_ref().into(),
             e.content_type.as_ref().into(),
@@ -193,7 +194,7 @@ pub fn list_entries(
         Ok(Entry {
             seq: row.int(0)?,
             id: row.uuid(1)?,
-            kind: row.string(2)?,
+            kind: row.word(2, FeedEntryType::parse)?,
             role: row.opt_string(3)?,
             content: row.opt_string(4)?,
             content_type: row.opt_string(5)?,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axme_intent::lifecycle::Event;
 use axme_intent::{IntentId, Time};
+use axme_types::storage::StorageEngine;
 use uuid::Uuid;
 
 use crate::error::StoreError;
@@ -120,7 +121,7 @@ impl Store {
             Ok(())
         }));
         let clock = options.clock.clone();
-        Ok((Store { writers, readers, environment, clock, engine: "sqlite" }, control))
+        Ok((Store { writers, readers, environment, clock, engine: StorageEngine::Sqlite }, control))
     }
 }
 

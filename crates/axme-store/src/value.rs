@@ -159,6 +159,18 @@ impl Row {
         parse(text).ok_or_else(|| StoreError::Fault(format!("column {column}: unknown value \"{text}\"")))
     }
 
+    /// Reads a value of a closed set, or null.
+    pub(crate) fn opt_word<T>(
+        &self,
+        column: usize,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.word(column, parse).map(Some),
+        }
+    }
+
     pub fn string(&self, column: usize) -> Result<String, StoreError> {
         self.text(column).map(str::to_owned)
     }

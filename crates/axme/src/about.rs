@@ -3,8 +3,8 @@
 use axme_client::ClientError;
 use axme_client::api::auth::{self, ListLogins, LoginList};
 use axme_client::api::capabilities::Nothing;
-use axme_client::api::me::{self, Me};
-use axme_client::api::personal;
+use axme_client::api::me::{self, CallerRole, IdentityAnswer};
+use axme_client::api::personal::{self, PersonalContextAnswer};
 use serde_json::{Value, json};
 
 use crate::connection::{ConnectionSettings, SettingValue};
@@ -42,7 +42,7 @@ enum AccountSession {
     Expired(String),
     /// The server does not describe the session, for this reason.
     Unavailable(String),
-    Active(Box<(personal::Context, LoginList)>),
+    Active(Box<(PersonalContextAnswer, LoginList)>),
 }
 
 impl AccountSession {
@@ -67,11 +67,11 @@ impl AccountSession {
         }
     }
 
-    fn portal(&self) -> Option<&personal::Context> {
+    fn portal(&self) -> Option<&PersonalContextAnswer> {
         self.active().map(|(portal, _)| portal)
     }
 
-    fn active(&self) -> Option<&(personal::Context, LoginList)> {
+    fn active(&self) -> Option<&(PersonalContextAnswer, LoginList)> {
         match self {
             AccountSession::Active(found) => Some(found),
             AccountSession::None | AccountSession::Expired(_) | AccountSession::Unavailable(_) => None,
@@ -89,26 +89,27 @@ impl AccountSession {
     fn roles(&self) -> Option<&[String]> {
         let portal = self.portal()?;
         let (org, workspace) = (&portal.context.org_id, &portal.context.workspace_id);
-        let place = portal.workspaces.iter().find(|place| place.workspace_id == *workspace).map(|place| &place.roles);
-        let whole = portal.organizations.iter().find(|place| place.org_id == *org).map(|place| &place.roles);
+        let place =
+            portal.workspaces.iter().find(|place| place.workspace_id == workspace.as_str()).map(|place| &place.roles);
+        let whole = portal.organizations.iter().find(|place| place.org_id == org.as_str()).map(|place| &place.roles);
         place.or(whole).map(Vec::as_slice)
     }
 }
 
-fn identity(session: &Session, me: Option<&Me>, account: &AccountSession) -> Value {
+fn identity(session: &Session, me: Option<&IdentityAnswer>, account: &AccountSession) -> Value {
     let settings = &session.settings;
     let (portal, logins) = (account.portal(), account.active().map(|(_, logins)| logins));
     let selected = portal.map(|portal| &portal.context).filter(|place| !place.org_id.is_empty());
     json!({
         "context": settings.context,
         "base_url": settings.base_url.value,
-        "org_id": me.map(|me| me.org_id.clone()).or(SettingValue::text(&settings.org_id)).or(selected.map(|place| place.org_id.clone())),
-        "workspace_id": me.map(|me| me.workspace_id.clone()).or(SettingValue::text(&settings.workspace_id))
+        "org_id": me.map(|me| me.org_id.to_string()).or(SettingValue::text(&settings.org_id)).or(selected.map(|place| place.org_id.clone())),
+        "workspace_id": me.map(|me| me.workspace_id.to_string()).or(SettingValue::text(&settings.workspace_id))
             .or(selected.map(|place| place.workspace_id.clone())),
         "environment": SettingValue::text(&settings.environment),
         "owner_agent": SettingValue::text(&settings.owner_agent),
         "agent_addresses": me.and_then(|me| me.address.clone()).into_iter().collect::<Vec<String>>(),
-        "role": me.map(|me| me.role.clone()),
+        "role": me.map(|me| me.role),
         "roles": account.roles(),
         "service_account": me.and_then(|me| me.service_account.as_ref()),
         "secret_storage": { "mode": "file", "detail": folders::config().ok().map(|folder| folder.join("secrets.json")) },
@@ -131,7 +132,7 @@ fn identity(session: &Session, me: Option<&Me>, account: &AccountSession) -> Val
 }
 
 /// `me` is the identity of the key, or the server's reason for refusing it.
-fn lines(session: &Session, me: Result<&Me, &String>, account: &AccountSession) -> Vec<String> {
+fn lines(session: &Session, me: Result<&IdentityAnswer, &String>, account: &AccountSession) -> Vec<String> {
     let settings = &session.settings;
     let key = match (&settings.api_key, me) {
         (None, _) => "none".to_owned(),
@@ -147,8 +148,8 @@ fn lines(session: &Session, me: Result<&Me, &String>, account: &AccountSession) 
     if let Ok(me) = me {
         fields.push(("Organization", format!("{} ({})", me.org_slug, me.org_id)));
         fields.push(("Workspace", format!("{} ({})", me.workspace_slug, me.workspace_id)));
-        let roles = roles.filter(|_| me.role == "visitor");
-        fields.push(("Role", roles.unwrap_or_else(|| me.role.clone())));
+        let roles = roles.filter(|_| me.role == CallerRole::Visitor);
+        fields.push(("Role", roles.unwrap_or_else(|| me.role.to_string())));
         let account = me.service_account.as_ref().map(|account| account.name.clone());
         fields.extend(account.or(me.email.clone()).map(|name| ("Account", name)));
         if let Some(address) = &me.address {
@@ -198,7 +199,7 @@ pub(crate) async fn status(flags: &Flags) -> Result<(), Failure> {
         ("Gateway", session.settings.base_url.value.clone()),
         ("Service", format!("{} {}", health.service, health.version)),
         ("Profile", health.deployment_profile),
-        ("Storage", health.storage),
+        ("Storage", health.storage.to_string()),
         ("Users", format!("{} registered", health.registered_users)),
     ];
     fields.iter().try_for_each(|(name, value)| line(format!("{:10}{value}", format!("{name}:"))))

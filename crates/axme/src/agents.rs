@@ -1,5 +1,6 @@
 //! `axme agents`: the registered agents of the workspace and their keys (`spec/protocol.md` §3.7, §2.14, §2.20).
 
+use axme_client::Timestamp;
 use axme_client::api::agents::{self, GetAgent, ListAgents};
 use axme_client::api::service_accounts::{self, CreateKey, CreateServiceAccount, RevokeKey};
 use axme_intent::DeliveryBinding;
@@ -103,8 +104,10 @@ impl Agents {
             Agents::Show { address } => session.show(&agents::GET.info, &GetAgent { address }, None).await,
             Agents::Register(register) => register.run(&session).await,
             Agents::Keys(Keys::Create(args)) => {
+                let given = args.expires_at.as_deref().filter(|text| !text.trim().is_empty());
+                let expires_at = given.map(read_time).transpose()?;
                 let service_account_id = account_id(&session, args.agent_id).await?;
-                let input = CreateKey { service_account_id, expires_at: args.expires_at, created_by_actor_id: None };
+                let input = CreateKey { service_account_id, expires_at, created_by_actor_id: None };
                 session.show(&service_accounts::CREATE_KEY.info, &input, None).await
             }
             Agents::Keys(Keys::Revoke(args)) => {
@@ -128,8 +131,8 @@ impl List {
             vec![
                 agent.address.clone(),
                 agent.display_name.clone().unwrap_or_else(|| agent.service_account_name.clone()),
-                agent.delivery_mode.clone(),
-                agent.status.clone(),
+                agent.delivery_mode.to_string(),
+                agent.status.to_string(),
                 agent.service_account_id.clone(),
             ]
         });
@@ -144,7 +147,7 @@ impl Register {
             workspace: session.settings.workspace(),
             display_name: self.display_name,
             description: self.description,
-            delivery_mode: self.delivery_mode,
+            delivery_mode: self.delivery_mode.as_deref().and_then(DeliveryBinding::parse),
             webhook_secret: self.webhook_secret.filter(|_| self.callback_url.is_some()),
             callback_url: self.callback_url,
             ..CreateServiceAccount::default()
@@ -154,6 +157,13 @@ impl Register {
             .await
             .map_err(|failure| with_org_hint(session, failure))
     }
+}
+
+/// Reads the time at which a key expires.
+fn read_time(text: &str) -> Result<Timestamp, Failure> {
+    Timestamp::parse(text).ok_or_else(|| {
+        Failure::usage(format!("--expires-at: \"{text}\" is not a time: write it like 2027-01-31T00:00:00Z"))
+    })
 }
 
 /// Adds a hint to a failure if the organization and the key come from different sources.

@@ -5,6 +5,7 @@ mod resolver;
 
 use std::path::Path;
 
+use axme_client::Id;
 use axme_client::api::WorkspaceRef;
 use reqwest::Url;
 
@@ -54,7 +55,8 @@ pub(crate) struct ConnectionSettings {
 impl ConnectionSettings {
     /// The workspace that calls are about, if one is set.
     pub(crate) fn workspace(&self) -> WorkspaceRef {
-        WorkspaceRef { org_id: SettingValue::text(&self.org_id), workspace_id: SettingValue::text(&self.workspace_id) }
+        let id = |setting| SettingValue::text(setting).map(Id::from);
+        WorkspaceRef { org_id: id(&self.org_id), workspace_id: id(&self.workspace_id) }
     }
 
     pub(crate) async fn find(flags: &Flags) -> Result<ConnectionSettings, Failure> {

@@ -4,7 +4,7 @@
 mod prompt;
 
 use axme_client::api::intents::{EventView, IntentView};
-use axme_client::{ClientError, Object, is_terminal};
+use axme_client::{ClientError, Object};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
@@ -87,7 +87,7 @@ pub(crate) async fn follow(session: &Session, intent_id: &str, answerer: &Answer
         }
     }
     let answer = session.check(session.client.get_intent(intent_id).await)?;
-    if !is_terminal(&answer.status) {
+    if !answer.status.is_terminal() {
         return Err(Failure::new(format!(
             "the event stream of {intent_id} ended before the intent; follow it again with `axme intents watch`"
         )));

@@ -1,8 +1,8 @@
 //! `axme intents`: submits, shows, follows and cancels intents (`spec/protocol.md` §3.7, §3.8).
 
+use axme_client::Object;
 use axme_client::api::Limit;
 use axme_client::api::intents::{self, CreateIntent, EventView, GetIntent, ListEvents, ListIntents, ResolveIntent};
-use axme_client::{Object, is_terminal};
 use clap::{Args, Subcommand};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -98,7 +98,9 @@ impl Intents {
         let session = Session::open(flags).await?;
         match self {
             Intents::List(list) => list.run(&session).await,
-            Intents::Get { intent_id } => session.show(&intents::GET.info, &GetIntent { intent_id }, None).await,
+            Intents::Get { intent_id } => {
+                session.show(&intents::GET.info, &GetIntent { intent_id: intent_id.into() }, None).await
+            }
             Intents::Log { intent_id } => log(&session, &intent_id).await,
             Intents::Watch(watch) => watch.run(&session).await,
             Intents::Send(send) => send.run(&session).await,
@@ -114,7 +116,7 @@ impl List {
         if session.output().is_json() {
             let listed = intents.iter().map(|intent| {
                 json!({
-                    "id": intent.intent_id, "status": intent.status, "age": age(&intent.created_at),
+                    "id": intent.intent_id, "status": intent.status, "age": age(intent.created_at),
                     "type": intent.intent_type, "owner": intent.to_agent, "updated_at": intent.updated_at,
                 })
             });
@@ -122,9 +124,9 @@ impl List {
         }
         let rows = intents.iter().map(|intent| {
             vec![
-                intent.intent_id.clone(),
-                intent.status.clone(),
-                age(&intent.created_at),
+                intent.intent_id.to_string(),
+                intent.status.to_string(),
+                age(intent.created_at),
                 intent.intent_type.clone(),
                 intent.to_agent.clone(),
             ]
@@ -134,7 +136,7 @@ impl List {
 }
 
 async fn log(session: &Session, intent_id: &str) -> Result<(), Failure> {
-    let intent = session.call(&intents::GET, &GetIntent { intent_id: intent_id.to_owned() }).await?.intent;
+    let intent = session.call(&intents::GET, &GetIntent { intent_id: intent_id.into() }).await?.intent;
     let events = all_events(session, intent_id, 0).await?;
     if session.output().is_json() {
         return session.output().print_json(&json!({ "intent": intent, "events": events }));
@@ -145,7 +147,7 @@ async fn log(session: &Session, intent_id: &str) -> Result<(), Failure> {
             line(format!(
                 "  [{kind}]{:pad$}:  {}  {text}",
                 "",
-                seconds_of(&event.at),
+                seconds_of(event.at),
                 pad = 20usize.saturating_sub(kind.len())
             ))?;
         }
@@ -161,7 +163,7 @@ pub(crate) async fn all_events(session: &Session, intent_id: &str, since: u64) -
     let mut events: Vec<EventView> = Vec::new();
     loop {
         let since = events.last().map_or(since, |last| last.seq);
-        let input = ListEvents { intent_id: intent_id.to_owned(), since: Some(since), limit: Limit::default() };
+        let input = ListEvents { intent_id: intent_id.into(), since: Some(since), limit: Limit::default() };
         let page = session.call(&intents::EVENTS, &input).await?.events;
         if page.is_empty() {
             return Ok(events);
@@ -192,7 +194,7 @@ fn show_event(session: &Session, event: &EventView) -> Result<(), Failure> {
     if let Some(reason) = &event.waiting_reason {
         text += &format!(" waiting={reason}");
     }
-    if let Some(error) = event.error.as_ref().filter(|_| is_terminal(&event.status))
+    if let Some(error) = event.error.as_ref().filter(|_| event.status.is_terminal())
         && let Some(code) = error["code"].as_str()
     {
         text += &format!(" error={code}");
@@ -240,7 +242,7 @@ impl Send {
 impl Cancel {
     async fn run(self, session: &Session) -> Result<(), Failure> {
         let input = ResolveIntent {
-            intent_id: self.intent_id,
+            intent_id: self.intent_id.into(),
             status: "CANCELED".to_owned(),
             result: Value::Null,
             error: Value::Null,

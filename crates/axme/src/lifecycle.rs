@@ -2,6 +2,7 @@
 //! has no side effects: events in, lines out.
 
 use axme_client::api::intents::{EventView, Holder, IntentView};
+use axme_client::{Status, WaitingReason};
 use serde_json::Value;
 
 /// Turns the events of one intent into lines.
@@ -48,7 +49,7 @@ impl Lifecycle {
                 lines
             }
             "intent.timed_out" => {
-                self.label = status_label(&event.status, None);
+                self.label = status_label(event.status, None);
                 vec![("timeout", "TIMED_OUT: the deadline of the intent has passed".to_owned())]
             }
             _ => self.change(event),
@@ -56,11 +57,11 @@ impl Lifecycle {
     }
 
     fn change(&mut self, event: &EventView) -> Vec<EventLine> {
-        let label = status_label(&event.status, event.waiting_reason.as_deref());
+        let label = status_label(event.status, event.waiting_reason);
         let holder = event.pending_with.as_ref().map(short_name);
         let moved = holder.is_some() && holder != self.holder;
         let mut lines = Vec::new();
-        if let (Some(previous), true) = (&self.holder, moved || axme_client::is_terminal(&event.status))
+        if let (Some(previous), true) = (&self.holder, moved || event.status.is_terminal())
             && previous != "agent_core"
             && !event.event_type.ends_with("failed")
         {
@@ -75,7 +76,7 @@ impl Lifecycle {
         if moved {
             lines.push(("cur_holder", holder.clone().unwrap_or_default()));
         }
-        if axme_client::is_terminal(&event.status) {
+        if event.status.is_terminal() {
             self.holder = None;
         } else if holder.is_some() {
             self.holder = holder;
@@ -85,23 +86,23 @@ impl Lifecycle {
 }
 
 /// Returns the label of a status: WAITING with the kind of its holder, a terminal status with its mark.
-pub(crate) fn status_label(status: &str, waiting_reason: Option<&str>) -> String {
+pub(crate) fn status_label(status: Status, waiting_reason: Option<WaitingReason>) -> String {
     match status {
-        "WAITING" if waiting_reason.is_some_and(|reason| reason.contains("HUMAN")) => "WAITING (for human)".to_owned(),
-        "WAITING" => "WAITING (for agent)".to_owned(),
-        "COMPLETED" => "COMPLETED ✓".to_owned(),
-        "FAILED" | "TIMED_OUT" => format!("{status} ✗"),
-        other => other.to_owned(),
+        Status::Waiting if waiting_reason == Some(WaitingReason::WaitingForHuman) => "WAITING (for human)".to_owned(),
+        Status::Waiting => "WAITING (for agent)".to_owned(),
+        Status::Completed => "COMPLETED ✓".to_owned(),
+        Status::Failed | Status::TimedOut => format!("{status} ✗"),
+        other => other.to_string(),
     }
 }
 
 /// Returns the summary of an intent, with which every command that follows one ends.
 pub(crate) fn summary(intent: &IntentView) -> Vec<String> {
-    let reason = intent.lifecycle_waiting_reason.as_deref();
-    let status = if axme_client::is_terminal(&intent.status) { "Final status:" } else { "Status:" };
+    let reason = intent.lifecycle_waiting_reason;
+    let status = if intent.status.is_terminal() { "Final status:" } else { "Status:" };
     let mut lines = vec![
         crate::output::divider(),
-        format!("  {status:15}{}", status_label(&intent.status, reason)),
+        format!("  {status:15}{}", status_label(intent.status, reason)),
         format!("  Intent ID:     {}", intent.intent_id),
     ];
     if let Some(code) = intent.error["code"].as_str() {

@@ -5,9 +5,9 @@ use std::io::{IsTerminal, stdin};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use axme_client::api::auth::{self, AskGrant, LoginIntent, PollGrant, RefreshToken, VerifyCode};
+use axme_client::api::auth::{self, CreateGrant, LoginIntent, PollGrant, RefreshToken, VerifyCode};
 use axme_client::api::capabilities::Nothing;
-use axme_client::api::personal::{self, SelectWorkspace};
+use axme_client::api::personal::{self, PersonalContextAnswer, SelectWorkspace};
 use axme_client::{ClientError, TokenStore, Tokens};
 use clap::Args;
 use serde_json::{Value, json};
@@ -223,8 +223,7 @@ async fn verify_code(session: &Session, intent_id: &str, input: &mut TerminalInp
         if code.is_empty() {
             continue;
         }
-        let request =
-            VerifyCode { intent_id: intent_id.to_owned(), code, client_type: None, device_label: device_label() };
+        let request = VerifyCode { intent_id: intent_id.into(), code, client_type: None, device_label: device_label() };
         match session.client.call_json(&auth::VERIFY.info, &request, None).await {
             Ok(answer) => return Ok(answer),
             Err(ClientError::Refused(refusal)) if refusal.status == 422 => {
@@ -260,7 +259,7 @@ fn sign_in_timeout() -> Failure {
 
 /// Signs in on a page of the server, here or on another device.
 async fn sign_in_on_page(session: &Session, no_browser: bool) -> Result<Credentials, Failure> {
-    let grant = session.call(&auth::GRANT, &AskGrant::default()).await?;
+    let grant = session.call(&auth::GRANT, &CreateGrant::default()).await?;
     let and = if grant.approval_url.contains('?') { '&' } else { '?' };
     let page = format!("{}{and}grant={}", grant.approval_url, grant.grant_id);
     match session.output() {
@@ -382,7 +381,10 @@ async fn finish(
 }
 
 /// Selects the workspace of an account that has exactly one.
-async fn select_only_workspace(session: &Session, portal: personal::Context) -> Result<personal::Context, Failure> {
+async fn select_only_workspace(
+    session: &Session,
+    portal: PersonalContextAnswer,
+) -> Result<PersonalContextAnswer, Failure> {
     let portal = match &portal.workspaces[..] {
         [only] if portal.context.workspace_id.is_empty() => {
             let input = SelectWorkspace { org_id: only.org_id.clone(), workspace_id: only.workspace_id.clone() };
@@ -402,7 +404,7 @@ async fn select_only_workspace(session: &Session, portal: personal::Context) -> 
     Ok(portal)
 }
 
-fn summary(session: &Session, portal: Option<&personal::Context>) -> Value {
+fn summary(session: &Session, portal: Option<&PersonalContextAnswer>) -> Value {
     let selected = portal.map(|portal| &portal.context).filter(|selected| !selected.workspace_id.is_empty());
     json!({
         "ok": true,
@@ -421,7 +423,7 @@ fn summary(session: &Session, portal: Option<&personal::Context>) -> Value {
     })
 }
 
-fn print_summary(session: &Session, portal: Option<&personal::Context>) -> Result<(), Failure> {
+fn print_summary(session: &Session, portal: Option<&PersonalContextAnswer>) -> Result<(), Failure> {
     let settings = &session.settings;
     let whom = portal.map(|portal| format!(" as {}", portal.account.email)).unwrap_or_default();
     line(format!("✓ Signed in{whom} at {} (context \"{}\")", settings.base_url.value, settings.context))?;

@@ -1,8 +1,8 @@
 //! `axme logout` and `axme session`: the sign-in sessions of a person (`spec/protocol.md` §3.7).
 
-use axme_client::ClientError;
-use axme_client::api::auth::{self, ListLogins, Login, LoginList, RevokeSession};
+use axme_client::api::auth::{self, ListLogins, LoginList, LoginView, RevokeSession};
 use axme_client::api::capabilities::Nothing;
+use axme_client::{ClientError, Id};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -68,15 +68,15 @@ async fn list(session: &Session, all: bool) -> Result<(), Failure> {
         return session.output().print_json(&answer);
     }
     let rows = list.sessions.iter().map(|login| {
-        let or_nothing = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let or_nothing = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         vec![
-            login.session_id.clone(),
+            login.session_id.to_string(),
             if login.is_current { "*" } else { "" }.to_owned(),
             login.client_type.clone(),
-            or_nothing(&login.device_label),
-            login.created_at.clone(),
-            login.expires_at.clone(),
-            or_nothing(&login.revoked_at),
+            or_nothing(login.device_label.clone()),
+            login.created_at.to_string(),
+            login.expires_at.to_string(),
+            or_nothing(login.revoked_at.map(|at| at.to_string())),
         ]
     });
     let header = ["SESSION_ID", "CURRENT", "CLIENT", "DEVICE", "CREATED_AT", "EXPIRES_AT", "REVOKED_AT"];
@@ -85,7 +85,7 @@ async fn list(session: &Session, all: bool) -> Result<(), Failure> {
 
 /// Counts the sessions of a list.
 pub(crate) fn summary(list: &LoginList, include_revoked: bool) -> Value {
-    let current: Option<&Login> = list.sessions.iter().find(|login| login.is_current);
+    let current: Option<&LoginView> = list.sessions.iter().find(|login| login.is_current);
     let active = list.sessions.iter().filter(|login| !login.revoked).count();
     json!({
         "session_count": list.sessions.len(),
@@ -101,7 +101,7 @@ pub(crate) fn summary(list: &LoginList, include_revoked: bool) -> Value {
 async fn revoke(session: &Session, session_id: Option<String>) -> Result<(), Failure> {
     let mode = if session_id.is_some() { "session_id" } else { "current" };
     let session_id = match session_id {
-        Some(id) => id,
+        Some(id) => id.into(),
         None => session.check(current(session).await)?,
     };
     let answer = session.call(&auth::REVOKE, &RevokeSession { session_id }).await?;
@@ -114,7 +114,7 @@ async fn revoke(session: &Session, session_id: Option<String>) -> Result<(), Fai
 }
 
 /// Returns the id of the session that the token belongs to.
-async fn current(session: &Session) -> Result<String, ClientError> {
+async fn current(session: &Session) -> Result<Id, ClientError> {
     let list = session.client.call(&auth::SESSIONS, &ListLogins { include_revoked: Some(false) }).await?;
     let current = list.sessions.into_iter().find(|login| login.is_current);
     current
@@ -160,7 +160,7 @@ impl Logout {
     }
 
     /// Ends the session at the server. Returns its id, if one was ended.
-    async fn revoke(&self, session: &Session) -> Result<Option<String>, Failure> {
+    async fn revoke(&self, session: &Session) -> Result<Option<Id>, Failure> {
         let request = async {
             if self.all_sessions {
                 return session.client.call(&auth::LOGOUT_ALL, &Nothing::default()).await.map(|_| None);
@@ -177,7 +177,7 @@ impl Logout {
         }
     }
 
-    fn server_logout(&self, revocation: Option<&Result<Option<String>, Failure>>) -> Value {
+    fn server_logout(&self, revocation: Option<&Result<Option<Id>, Failure>>) -> Value {
         json!({
             "attempted": revocation.is_some(),
             "revoked": matches!(revocation, Some(Ok(_))),

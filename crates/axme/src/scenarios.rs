@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use axme_client::Object;
-use axme_client::api::scenarios::Applied;
+use axme_client::api::scenarios::ApplyAnswer;
+use axme_client::{Object, Status};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -92,12 +92,12 @@ impl Apply {
         if output.is_json() {
             output.print_json(&serde_json::to_value(&intent)?)?;
         }
-        if intent.status == "COMPLETED" { Ok(()) } else { Err(Failure::quiet(1)) }
+        if intent.status == Status::Completed { Ok(()) } else { Err(Failure::quiet(1)) }
     }
 }
 
 /// Prints the result of applying a scenario: agents, warnings, intent and plan.
-pub(crate) fn show_applied(output: OutputFormat, applied: &Applied) -> Result<(), Failure> {
+pub(crate) fn show_applied(output: OutputFormat, applied: &ApplyAnswer) -> Result<(), Failure> {
     for agent in &applied.agents {
         let created = if agent.created { "  (registered)" } else { "" };
         output.print(tagged("agent:assign", &format!("{} → {}{created}", agent.role, agent.address)))?;

@@ -1,8 +1,8 @@
 //! `axme tasks`: lists, shows, answers and reassigns tasks (`spec/protocol.md` §3.7, §5).
 
-use axme_client::Object;
 use axme_client::api::intents::{self, EventView, GetIntent, IntentView, ResumeIntent};
 use axme_client::api::tasks::{self, LinkTask, ListTasks, ReassignTask};
+use axme_client::{Object, Status};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -110,10 +110,14 @@ impl Tasks {
             Tasks::List => return list(&Session::open(flags).await?).await,
             Tasks::Get { intent_id } => return get(&Session::open(flags).await?, &intent_id).await,
             Tasks::Reassign { intent_id, to, from, note } => {
-                return reassign(&Session::open(flags).await?, ReassignTask { intent_id, to, from, note }).await;
+                return reassign(
+                    &Session::open(flags).await?,
+                    ReassignTask { intent_id: intent_id.into(), to, from, note },
+                )
+                .await;
             }
             Tasks::Link { intent_id, person } => {
-                return link(&Session::open(flags).await?, LinkTask { intent_id, person }).await;
+                return link(&Session::open(flags).await?, LinkTask { intent_id: intent_id.into(), person }).await;
             }
             Tasks::Approve(answer) => (answer, "approved"),
             Tasks::Reject(answer) => (answer, "rejected"),
@@ -140,10 +144,10 @@ async fn list(session: &Session) -> Result<(), Failure> {
     }
     let rows = list.tasks.iter().map(|task| {
         vec![
-            task.intent_id.clone(),
+            task.intent_id.to_string(),
             truncate(&task.intent_type, 32),
             truncate(task.human_task["title"].as_str().unwrap_or("(no title)"), 48),
-            task.due_at.clone().unwrap_or_else(|| "-".to_owned()),
+            task.due_at.map_or_else(|| "-".to_owned(), |at| at.to_string()),
         ]
     });
     print_table(&["INTENT_ID", "TYPE", "TITLE", "DUE"], rows)
@@ -167,7 +171,7 @@ async fn link(session: &Session, input: LinkTask) -> Result<(), Failure> {
 }
 
 async fn get(session: &Session, intent_id: &str) -> Result<(), Failure> {
-    let answer = session.call(&intents::GET, &GetIntent { intent_id: intent_id.to_owned() }).await?;
+    let answer = session.call(&intents::GET, &GetIntent { intent_id: intent_id.into() }).await?;
     if session.output().is_json() {
         return line(serde_json::to_string_pretty(&answer)?);
     }
@@ -188,7 +192,7 @@ fn votes(events: &[EventView]) -> Vec<String> {
 
 fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String> {
     let task = intent.human_task.clone().unwrap_or(Value::Null);
-    let quorum = task["quorum"].as_u64().filter(|_| intent.status == "WAITING").map(|needed| {
+    let quorum = task["quorum"].as_u64().filter(|_| intent.status == Status::Waiting).map(|needed| {
         let who = if votes.is_empty() { String::new() } else { format!(": {}", votes.join(", ")) };
         format!("{} of {needed} have said yes{who}", votes.len())
     });
@@ -199,9 +203,9 @@ fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String>
         words.collect::<Vec<&str>>().join(", ")
     };
     let fields = [
-        ("Intent ID", intent.intent_id.clone()),
+        ("Intent ID", intent.intent_id.to_string()),
         ("Type", intent.intent_type.clone()),
-        ("Status", crate::lifecycle::status_label(&intent.status, intent.lifecycle_waiting_reason.as_deref())),
+        ("Status", crate::lifecycle::status_label(intent.status, intent.lifecycle_waiting_reason)),
         ("From", intent.from_agent.clone()),
         ("Title", title),
         ("Description", text("description")),
@@ -209,7 +213,7 @@ fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String>
         ("Outcomes", words("allowed_outcomes")),
         ("Assignees", words("assignees")),
         ("Quorum", quorum.unwrap_or_default()),
-        ("Due", intent.due_at.clone().unwrap_or_default()),
+        ("Due", intent.due_at.map(|at| at.to_string()).unwrap_or_default()),
     ];
     let mut lines: Vec<String> = fields
         .iter()
@@ -221,7 +225,7 @@ fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String>
         lines.push("Payload:".to_owned());
         lines.extend(payload.lines().map(|line| format!("  {line}")));
     }
-    if intent.status == "WAITING" && !task.is_null() {
+    if intent.status == Status::Waiting && !task.is_null() {
         lines.push(String::new());
         lines.extend(hints(&task, program, &intent.intent_id));
     }
@@ -302,7 +306,7 @@ fn task_result(answer: &Answer, outcome: &str, data_json: Option<&str>) -> Resul
 
 async fn send(session: &Session, intent_id: &str, outcome: &str, result: Object) -> Result<(), Failure> {
     let body = Object::from_iter([("task_result".to_owned(), json!(result))]);
-    let input = ResumeIntent { intent_id: intent_id.to_owned(), owner_agent: None, body };
+    let input = ResumeIntent { intent_id: intent_id.into(), owner_agent: None, body };
     let key = axme_client::fresh_key();
     let answer = session.client.call_with_key(&intents::RESUME, &input, &key).await.map_err(|error| {
         let failure = session.explain(&error);

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use axme_client::Object;
 use axme_client::api::capabilities::Nothing;
-use axme_client::api::macros::{self, GetMacro, Macro};
+use axme_client::api::macros::{self, GetMacro, MacroView, ParameterType};
 use clap::Args;
 use serde_json::json;
 
@@ -108,7 +108,7 @@ impl Create {
     }
 
     /// Builds the bundle from flags and answers.
-    fn fill(self, template: &Macro, terminal: &mut Terminal<impl BufRead>) -> Result<Object, Failure> {
+    fn fill(self, template: &MacroView, terminal: &mut Terminal<impl BufRead>) -> Result<Object, Failure> {
         let scenario_id =
             terminal.required(self.scenario_id, "--scenario-id", "Scenario id, such as team.purpose.v1", "")?;
         let usual = format!("intent.{scenario_id}");
@@ -118,7 +118,7 @@ impl Create {
         if humans.is_empty() {
             humans = pairs("--human", &terminal.list("Roles of people, separated by commas")?, ValuePart::Optional)?;
         }
-        let has_agent = template.parameters.iter().any(|parameter| parameter.kind == "agent");
+        let has_agent = template.parameters.iter().any(|parameter| parameter.kind == ParameterType::Agent);
         if agents.is_empty() && has_agent {
             agents = pairs("--agent", &terminal.list("Agents, separated by commas")?, ValuePart::Optional)?;
         }
@@ -244,21 +244,21 @@ mod tests {
 
     use super::*;
 
-    fn known() -> Macro {
-        let parameter = |name: &str, kind: &str, required: bool, default: &str| MacroParameter {
+    fn known() -> MacroView {
+        let parameter = |name: &str, kind: ParameterType, required: bool, default: &str| MacroParameter {
             name: name.to_owned(),
-            kind: kind.to_owned(),
+            kind,
             required,
             default: default.to_owned(),
             description: "A parameter.".to_owned(),
         };
-        Macro {
+        MacroView {
             macro_id: "macro.work.v1".to_owned(),
             description: "Work.".to_owned(),
             parameters: vec![
-                parameter("agent", "agent", false, ""),
-                parameter("title", "string", false, "Go?"),
-                parameter("escalate_to", "person", true, ""),
+                parameter("agent", ParameterType::Agent, false, ""),
+                parameter("title", ParameterType::Text, false, "Go?"),
+                parameter("escalate_to", ParameterType::Person, true, ""),
             ],
         }
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use axme_api::intents::{CreateIntent, ListEvents, ListIntents};
 use axme_api::service_accounts::{CreateKey, CreateServiceAccount};
 use axme_api::{Limit, Object, intents, service_accounts};
-use axme_client::{Client, ClientError};
+use axme_client::{Client, ClientError, Status};
 use axme_server::Bootstrap;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ async fn create_large(admin: &Client, key: &str) -> Result<String, Option<u16>> 
         ..CreateIntent::default()
     };
     let created = admin.call_with_key(&intents::CREATE, &intent, key).await;
-    created.map(|created| created.intent_id).map_err(|error| error.status())
+    created.map(|created| created.intent_id.into()).map_err(|error| error.status())
 }
 
 /// A file system of 20 MiB, unmounted when the value is dropped.
@@ -227,9 +227,9 @@ async fn create(admin: &Client, ledger: &Mutex<Ledger>, key: &str, kind: Kind) -
             if let Kind::Deadline { at } = kind {
                 intent.to_agent = Some("nobody".to_owned());
                 // Every try sends the same deadline: a try after it must get the first answer.
-                intent.deadline_at = Some(at.to_string());
+                intent.deadline_at = Some(at.into());
             }
-            admin.call_with_key(&intents::CREATE, &intent, key).await?.intent_id
+            admin.call_with_key(&intents::CREATE, &intent, key).await?.intent_id.into()
         }
         Kind::Workflow => {
             let bundle = json!({
@@ -243,7 +243,7 @@ async fn create(admin: &Client, ledger: &Mutex<Ledger>, key: &str, kind: Kind) -
                 "intent": { "type": "intent.crash.v1", "payload": { "key": key } },
             });
             let Value::Object(bundle) = bundle else { unreachable!("it is an object") };
-            admin.apply_scenario(bundle).await?.intent_id
+            admin.apply_scenario(bundle).await?.intent_id.into()
         }
     };
     let mut ledger = ledger.lock().unwrap();
@@ -263,7 +263,7 @@ async fn work(agent: Client, ledger: Arc<Mutex<Ledger>>) {
         let Value::Object(body) = result.clone() else { unreachable!("it is an object") };
         match agent.resume(&delivery.intent_id, body).await {
             Ok(_) => {
-                ledger.lock().unwrap().answers.insert(delivery.intent_id, result);
+                ledger.lock().unwrap().answers.insert(delivery.intent_id.into(), result);
             }
             // Answered before; the acknowledgement was lost in a crash.
             Err(error) if error.status() == Some(409) => {}
@@ -295,7 +295,7 @@ async fn finish(admin: &Client, agent: &Client, ledger: &Arc<Mutex<Ledger>>) {
     };
     let began = Instant::now();
     for id in expected {
-        while !axme_client::is_terminal(&admin.get_intent(&id).await.unwrap().status) {
+        while !admin.get_intent(&id).await.unwrap().status.is_terminal() {
             assert!(began.elapsed() < PATIENCE, "intent {id} is stuck: {:?}", admin.get_intent(&id).await);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -319,7 +319,7 @@ async fn judge(admin: &Client, ledger: &Ledger) {
             }
             Kind::Deadline { .. } => {
                 deadlines += 1;
-                assert_eq!(got.status, "TIMED_OUT");
+                assert_eq!(got.status, Status::TimedOut);
             }
             Kind::Workflow => {
                 workflows += 1;
@@ -343,13 +343,13 @@ async fn judge(admin: &Client, ledger: &Ledger) {
 
 /// Checks the events of an intent: numbers without gaps, at most one end, nothing after it. Returns their types.
 async fn judge_events(admin: &Client, id: &str) -> Vec<String> {
-    let input = ListEvents { intent_id: id.to_owned(), since: None, limit: Limit::default() };
+    let input = ListEvents { intent_id: id.into(), since: None, limit: Limit::default() };
     let events = admin.call(&intents::EVENTS, &input).await.unwrap().events;
     let numbers: Vec<u64> = events.iter().map(|e| e.seq).collect();
     let contiguous: Vec<u64> = (1..=events.len() as u64).map(|n| n * 2).collect();
     assert_eq!(numbers, contiguous, "{id}");
     let ends: Vec<usize> =
-        events.iter().enumerate().filter(|(_, e)| axme_client::is_terminal(&e.status)).map(|(at, _)| at).collect();
+        events.iter().enumerate().filter(|(_, e)| e.status.is_terminal()).map(|(at, _)| at).collect();
     assert!(ends.is_empty() || ends == [events.len() - 1], "{id}: {events:?}");
     events.into_iter().map(|e| e.event_type).collect()
 }

@@ -7,15 +7,16 @@ use toml::{Table, Value};
 use crate::{Complaints, SourceFile, code, crate_folders, files, texts};
 
 /// Each crate, with those of our crates that it may depend on. The tasks (xtask) and tests may use any.
-const FLOORS: [(&str, &[&str]); 8] = [
-    ("axme-intent", &[]),
-    ("axme-api", &["axme-intent"]),
-    ("axme-store", &["axme-intent"]),
-    ("axme-core", &["axme-store", "axme-api", "axme-intent"]),
-    ("axme-server", &["axme-core", "axme-store", "axme-api", "axme-intent"]),
-    ("axme-client", &["axme-api", "axme-intent"]),
-    ("axme", &["axme-server", "axme-client", "axme-core", "axme-store", "axme-api", "axme-intent"]),
-    ("axme-sim", &["axme-server", "axme-client", "axme-core", "axme-store", "axme-api", "axme-intent"]),
+const FLOORS: [(&str, &[&str]); 9] = [
+    ("axme-types", &[]),
+    ("axme-intent", &["axme-types"]),
+    ("axme-api", &["axme-types"]),
+    ("axme-store", &["axme-intent", "axme-types"]),
+    ("axme-core", &["axme-store", "axme-api", "axme-intent", "axme-types"]),
+    ("axme-server", &["axme-core", "axme-store", "axme-api", "axme-intent", "axme-types"]),
+    ("axme-client", &["axme-api", "axme-types"]),
+    ("axme", &["axme-server", "axme-client", "axme-core", "axme-store", "axme-api", "axme-intent", "axme-types"]),
+    ("axme-sim", &["axme-server", "axme-client", "axme-core", "axme-store", "axme-api", "axme-intent", "axme-types"]),
 ];
 
 /// Features of our crates that tests and generators need.

@@ -8,6 +8,7 @@ mod crates;
 mod decisions;
 mod dependencies;
 mod imports;
+mod prose;
 mod protocol;
 mod shape;
 mod sql;

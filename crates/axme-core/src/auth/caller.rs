@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+pub use axme_api::me::CallerRole as Role;
 use axme_intent::human::is_same_person;
 use axme_intent::{Address, Home};
 use uuid::Uuid;
@@ -10,36 +11,12 @@ use uuid::Uuid;
 use super::tokens::{Person, TokenFault};
 use axme_store::service_accounts::AccountRole;
 
-/// The role of a caller in its workspace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// May do everything.
-    WorkspaceAdmin,
-    /// An agent, which works for its own address.
-    Agent,
-    /// A person who works under their own address and answers the tasks that ask for them.
-    Member,
-    /// A person without access to the work, such as an auditor, or a person who belongs to no workspace yet.
-    Visitor,
-}
-
-impl Role {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Role::WorkspaceAdmin => "workspace_admin",
-            Role::Agent => "agent",
-            Role::Member => "member",
-            Role::Visitor => "visitor",
-        }
-    }
-
-    /// Returns the role of a service account's keys. `None` for sign-in keys, which have the role of their person.
-    pub(crate) fn of_account(role: AccountRole) -> Option<Role> {
-        match role {
-            AccountRole::WorkspaceAdmin => Some(Role::WorkspaceAdmin),
-            AccountRole::Agent => Some(Role::Agent),
-            AccountRole::Login => None,
-        }
+/// Returns the role of a service account's keys. `None` for sign-in keys, which have the role of their person.
+pub(crate) fn role_of_account(role: AccountRole) -> Option<Role> {
+    match role {
+        AccountRole::WorkspaceAdmin => Some(Role::WorkspaceAdmin),
+        AccountRole::Agent => Some(Role::Agent),
+        AccountRole::Login => None,
     }
 }
 

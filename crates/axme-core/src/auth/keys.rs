@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::{Address, Time};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::caller::{Bearer, Caller, Role};
+use super::caller::{Bearer, Caller, Role, role_of_account};
 use super::key_uses::KeyUses;
 use super::membership;
 use super::refusals::{invalid_key, missing_key};
@@ -173,7 +173,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
     let look = move |tx: &mut Tx<'_>| -> Result<_> {
         let Some(holder) = service_accounts::find_key_holder(tx, &hash)? else { return Ok(None) };
         // The key of a sign-in has the current role of its person.
-        let role = match Role::of_account(holder.role) {
+        let role = match role_of_account(holder.role) {
             Some(role) => Some(role),
             None => {
                 let memberships = records::memberships(tx, &holder.created_by)?;
@@ -192,7 +192,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
     }
     if holder.workspace_status != WorkspaceStatus::Active || holder.org_status != OrganizationStatus::Active {
         let message = format!("workspace {}/{} is not active", holder.org_slug, holder.workspace_slug);
-        return Err(ApiError::new(ErrorKind::Forbidden, "workspace_not_active", message).into());
+        return Err(ApiError::new(ErrorCode::WorkspaceNotActive, message).into());
     }
     let Some(role) = role else { return Err(outside().into()) };
     uses.note(holder.workspace_id, &holder.key_id, now);
@@ -254,24 +254,24 @@ pub(crate) fn check_person(caller: &Caller) -> Result<&Person> {
         Bearer::Bad(bad) => Err(bad_token(*bad).into()),
         Bearer::None => {
             let message = "missing actor token: sign in, and send Authorization: Bearer <access token>";
-            Err(ApiError::new(ErrorKind::Unauthenticated, "missing_actor_token", message).into())
+            Err(ApiError::new(ErrorCode::MissingActorToken, message).into())
         }
     }
 }
 
 fn bad_token(bad: TokenFault) -> ApiError {
     let (code, message) = match bad {
-        TokenFault::Expired => ("token_expired", "the access token has expired: refresh it"),
-        TokenFault::Invalid => ("invalid_actor_token", "invalid actor token: sign in again"),
+        TokenFault::Expired => (ErrorCode::TokenExpired, "the access token has expired: refresh it"),
+        TokenFault::Invalid => (ErrorCode::InvalidActorToken, "invalid actor token: sign in again"),
     };
-    ApiError::new(ErrorKind::Unauthenticated, code, message)
+    ApiError::new(code, message)
 }
 
 /// The error for a sign-in key whose person is no longer a member of its workspace.
 fn outside() -> ApiError {
     let message =
         "this workspace is outside actor membership scope: the person who signed in for this key is no longer a member";
-    ApiError::new(ErrorKind::Forbidden, "invalid_actor_scope", message)
+    ApiError::new(ErrorCode::InvalidActorScope, message)
 }
 
 pub fn hash(token: &str) -> Hash {

@@ -28,9 +28,8 @@ pub fn name_of(actor: &str) -> String {
 /// Lists the roles that reach a workspace.
 fn roles_in<'a>(memberships: &'a [Membership], org: Uuid, workspace: Uuid) -> impl Iterator<Item = OrgRole> + use<'a> {
     memberships.iter().filter(move |m| m.org_id == org).filter_map(move |m| {
-        let role = OrgRole::parse(&m.role)?;
-        let reaches = role.spans_organization() || m.workspace_id.is_none_or(|id| id == workspace);
-        Some(role).filter(|_| reaches)
+        let reaches = m.role.spans_organization() || m.workspace_id.is_none_or(|id| id == workspace);
+        Some(m.role).filter(|_| reaches)
     })
 }
 
@@ -61,10 +60,9 @@ pub(crate) fn role_in(memberships: &[Membership], org: Uuid, workspace: Uuid) ->
 pub fn has_left(tx: &mut Tx<'_>, workspace: Uuid, person: &str) -> Result<bool, StoreError> {
     let (name, key) = (name_of(person), person_key(person));
     let known = axme_store::members::standing(tx, workspace, [&name, &key, &format!("user://{key}")])?;
-    let reaches = |(role, of, _): &&(String, Uuid, MemberStatus)| {
-        of.is_nil() || *of == workspace || OrgRole::parse(role).is_some_and(OrgRole::spans_organization)
-    };
-    let is_out = |(_, _, status): &(String, Uuid, MemberStatus)| {
+    let reaches =
+        |(role, of, _): &&(OrgRole, Uuid, MemberStatus)| of.is_nil() || *of == workspace || role.spans_organization();
+    let is_out = |(_, _, status): &(OrgRole, Uuid, MemberStatus)| {
         matches!(status, MemberStatus::Removed | MemberStatus::Suspended)
     };
     let here: Vec<_> = known.iter().filter(reaches).cloned().collect();

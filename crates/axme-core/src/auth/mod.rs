@@ -12,6 +12,7 @@ pub(crate) mod refusals;
 pub mod sign_in;
 pub mod tokens;
 
+pub(crate) use caller::role_of_account;
 pub use caller::{Bearer, Caller, Role};
 pub(crate) use keys::check_person;
 pub use keys::{FreshKey, Keys, fresh_key, hash};

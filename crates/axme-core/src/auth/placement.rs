@@ -77,7 +77,6 @@ impl RoleSet {
             roles.push((OrgRole::WorkspaceAdmin, Some(cx.caller.workspace)));
         }
         for (role, workspace) in members::roles_of(cx.tx, org, &cx.caller.owner)? {
-            let Some(role) = OrgRole::parse(&role) else { continue };
             let is_wide = workspace.is_nil() || role.spans_organization();
             if is_bound && !is_wide && workspace != cx.caller.workspace {
                 continue;

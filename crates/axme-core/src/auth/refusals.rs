@@ -1,16 +1,15 @@
 //! The errors for missing and invalid keys. They are apart from `keys`, because `request` uses them too, and files do
 //! not import each other in circles.
 
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 
 pub(crate) fn missing_key() -> ApiError {
     ApiError::new(
-        ErrorKind::Unauthenticated,
-        "missing_platform_api_key",
+        ErrorCode::MissingPlatformApiKey,
         "missing platform api key: send x-api-key, or Authorization: Bearer <key>",
     )
 }
 
 pub(crate) fn invalid_key() -> ApiError {
-    ApiError::new(ErrorKind::Unauthenticated, "invalid_platform_api_key", "the api key is unknown, expired or revoked")
+    ApiError::new(ErrorCode::InvalidPlatformApiKey, "the api key is unknown, expired or revoked")
 }

@@ -1,8 +1,8 @@
 //! The beginning of a session, with which every way to sign in ends. [`enter`] creates it in a transaction;
 //! [`signed_in`] signs its access token afterwards.
 
-use axme_api::auth::SignedIn;
-use axme_api::{ApiError, ErrorKind};
+use axme_api::auth::{SignInAnswer, TokenType};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::Time;
 use serde_json::json;
 use uuid::Uuid;
@@ -168,19 +168,19 @@ fn fresh_login_key(
 }
 
 /// Signs the access token of a new session and builds the answer.
-pub async fn signed_in(app: &AppState, now: Time, session: NewSession) -> Result<SignedIn> {
+pub async fn signed_in(app: &AppState, now: Time, session: NewSession) -> Result<SignInAnswer> {
     let access_token = app.keys.signer.sign(&app.store, &app.system.rng, now, &session.person).await?;
-    Ok(SignedIn {
+    Ok(SignInAnswer {
         ok: true,
         account_session_token: access_token.clone(),
         access_token,
         refresh_token: session.refresh_token,
         expires_in: TOKEN_SECONDS,
-        token_type: "Bearer".to_owned(),
-        session_id: session.person.session_id.to_string(),
+        token_type: TokenType::Bearer,
+        session_id: session.person.session_id.into(),
         api_key: session.api_key,
-        org_id: session.org.map(|id| id.to_string()),
-        workspace_id: session.workspace.map(|id| id.to_string()),
+        org_id: session.org.map(Into::into),
+        workspace_id: session.workspace.map(Into::into),
     })
 }
 
@@ -229,5 +229,5 @@ impl SignInRules {
 
 pub fn outside(email: &str) -> Error {
     let message = format!("{email} is outside actor membership scope: ask an owner of an organization here to add you");
-    ApiError::new(ErrorKind::Forbidden, "sign_up_closed", message).into()
+    ApiError::new(ErrorCode::SignUpClosed, message).into()
 }

@@ -1,7 +1,7 @@
 //! Decodes a request into the input of an operation. Fields come from the path, the query and the body. An error names
 //! the field that is wrong.
 
-use axme_api::{ApiError, ErrorKind, Input, Object};
+use axme_api::{ApiError, ErrorCode, Input, Object};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub(super) fn check_path_fields(request: &Request) -> Result<()> {
     for (name, value) in request.path_fields.iter().filter(|(name, _)| NAMES.contains(name)) {
         if body.get(*name).and_then(Value::as_str).is_some_and(|other| !other.is_empty() && other != value) {
             let message = format!("{name} is \"{value}\" in the path, but different in the body");
-            return Err(ApiError::new(ErrorKind::Malformed, "path_mismatch", message).into());
+            return Err(ApiError::new(ErrorCode::PathMismatch, message).into());
         }
     }
     Ok(())
@@ -91,6 +91,11 @@ pub(super) fn decode_directly<I>(input: Input, request: &Request, read: fn(&[u8]
     if is_body_only && is_object { read(&request.body) } else { None }
 }
 
+/// Decodes fields that are already collected, for routes that are not operations.
+pub fn decode_fields<I: DeserializeOwned>(fields: Object) -> Result<I> {
+    serde_json::from_value(Value::Object(fields.clone())).map_err(|error| named::<I>(&fields, &error))
+}
+
 /// Collects the fields of the input by name.
 fn gather(input: Input, request: &Request) -> Result<Object> {
     let body = body_object(&request.body)?;
@@ -144,7 +149,7 @@ pub(super) fn body_object(body: &Bytes) -> Result<Object> {
 fn unreadable(error: &serde_json::Error) -> Error {
     match error.classify() {
         serde_json::error::Category::Data => ApiError::invalid(plain(error)).into(),
-        _ => ApiError::new(ErrorKind::Malformed, "invalid_json", format!("the body is not valid JSON: {error}")).into(),
+        _ => ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {error}")).into(),
     }
 }
 

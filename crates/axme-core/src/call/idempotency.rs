@@ -1,7 +1,7 @@
 //! Idempotency keys: a repeated call with the same key gets the stored reply of the first. A reply that holds a secret
 //! is sealed under the caller's own credential.
 
-use axme_api::{ApiError, ErrorKind, Object};
+use axme_api::{ApiError, ErrorCode, Object};
 use axme_store::replies::{Reply, ReplyKey};
 use axme_store::{Rng, hex};
 use serde_json::Value;
@@ -88,14 +88,13 @@ impl Repeat {
     pub fn replay(&self, reply: Reply, mark: Option<fn(&mut Object)>) -> Result<EncodedReply> {
         if reply.fingerprint != self.fingerprint {
             let text = "idempotency key reused with different payload";
-            return Err(ApiError::new(ErrorKind::Conflict, "idempotency_key_reused", text).into());
+            return Err(ApiError::new(ErrorCode::IdempotencyKeyReused, text).into());
         }
         let text = match (reply.answer, reply.sealed) {
             (Some(answer), _) => answer,
             (None, Some(sealed)) => seal::open(&self.token, &self.binding(), &sealed).ok_or_else(|| {
                 ApiError::new(
-                    ErrorKind::Conflict,
-                    "secret_not_shown_again",
+                    ErrorCode::SecretNotShownAgain,
                     "the first call used another api key or token; repeat the call with that one to get its secret",
                 )
             })?,

@@ -1,7 +1,8 @@
 //! Access to intents: which ones a caller may see, change and answer. [`send`] passes a caller's command to the engine.
 //! An intent that the caller may not see is answered as not found.
 
-use axme_api::ApiError;
+use axme_api::intents::NotAppliedReason;
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::lifecycle::{Command, Refusal};
 use axme_intent::policy::Action;
 use axme_intent::{Address, IntentId, Time};
@@ -74,9 +75,9 @@ pub fn send(
     let status = head.intent.status();
     let due_at = head.intent.due_at(deadline_at);
     let refusal = if status.is_terminal() {
-        Refusal::conflict("intent_already_terminal", format!("the intent is already {}", status.as_str()))
+        Refusal::new(ErrorCode::IntentAlreadyTerminal, format!("the intent is already {}", status.as_str()))
     } else if let Some(due_at) = due_at.filter(|at| *at <= cx.now) {
-        Refusal::conflict("deadline_passed", format!("the deadline passed at {due_at}"))
+        Refusal::new(ErrorCode::DeadlinePassed, format!("the deadline passed at {due_at}"))
     } else {
         let actor = cx.caller.actor();
         return super::advance(cx.tx, cx.caller.workspace, head, command, &actor);
@@ -105,6 +106,6 @@ fn command_name(command: &Command) -> &'static str {
     }
 }
 
-pub fn stale(head: &Head, expected: Option<u64>) -> Option<&'static str> {
-    expected.filter(|e| *e != u64::from(head.intent.policy_generation)).map(|_| "stale_policy_generation")
+pub fn stale(head: &Head, expected: Option<u64>) -> Option<NotAppliedReason> {
+    expected.filter(|e| *e != u64::from(head.intent.policy_generation)).map(|_| NotAppliedReason::StalePolicyGeneration)
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::GATEWAY;
 use crate::error::StoreError;
-use axme_store::inbox::{self, Entry};
+use axme_store::inbox::{self, Entry, EntryKind};
 use axme_store::intents::Head;
 use axme_store::notices::{self, Notice};
 use axme_store::{Signal, Tx};
@@ -118,7 +118,7 @@ fn write_to_inbox(
     inbox::touch(tx, workspace, intent)?;
     let entry = Entry {
         id: tx.rng.uuid_at(now),
-        kind: "reply".to_owned(),
+        kind: EntryKind::Reply,
         actor: GATEWAY.to_owned(),
         at: now,
         details: json!({ "message": format!("{subject}\n\n{body}") }),

@@ -7,23 +7,23 @@ use std::collections::HashMap;
 
 use axme_api::access_requests::{
     AccessRequest as View, AccessRequestAnswer, AccessRequestList, CreateAccessRequest, GetAccessRequest,
-    ListAccessRequests, ReviewAccessRequest,
+    ListAccessRequests, ReviewAccessRequest, ReviewDecision,
 };
 use axme_api::organizations::CreateOrganization;
 use axme_api::roles::{OrgRole, Permission};
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode, Id, Timestamp};
 use axme_intent::Time;
 use axme_intent::human::is_same_person;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::members::{raise, read_role};
+use super::members::raise;
 use crate::auth::placement::RoleSet;
 use crate::auth::{membership, placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_ahead, check_chars, check_word, none_of, read_after, read_id, read_word};
+use crate::input::{check_ahead, check_chars, read_after, read_id};
 use axme_store::access_requests::{AccessRequest, Filter, RequestState, RequestType};
 use axme_store::{access_requests as store, organizations};
 
@@ -46,7 +46,6 @@ const KEPT_STATES: [RequestState; 5] = [
     RequestState::Approved,
     RequestState::Rejected,
 ];
-const TIERS: [&str; 2] = ["email_verified", "corporate"];
 /// How long decided and expired requests are kept.
 pub const KEPT_DAYS: u64 = 90;
 /// Maximum undecided requests per requester, including expired ones that are not deleted yet.
@@ -57,38 +56,27 @@ const MOST_OPEN_FROM_OUTSIDE: i64 = 1_000;
 const MOST_LOOKED_AT: usize = 10_000;
 const LOOKED_AT_TOGETHER: i64 = 500;
 
-pub struct NewRequest {
-    input: CreateAccessRequest,
-    kind: RequestType,
-    role: Option<OrgRole>,
-    expires_at: Option<Time>,
-}
-
-pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateAccessRequest) -> Result<NewRequest> {
-    let kind = read_word("request_type", &input.request_type, RequestType::parse, RequestType::WORDS)?;
+pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateAccessRequest) -> Result<CreateAccessRequest> {
+    let kind = input.request_type;
     check_chars("requester_actor_id", Some(input.requester_actor_id.trim()), 1, 255)?;
     check_chars("company_name", input.company_name.as_deref(), 2, 120)?;
     check_chars("justification", input.justification.as_deref(), 0, 4_000)?;
-    check_word("requested_tier", input.requested_tier.as_deref(), &TIERS)?;
     let needed = match kind {
         RequestType::CreateOrganization if input.company_name.is_none() => Some("company_name"),
-        RequestType::JoinOrganization if input.workspace.org_id.is_none() => Some("org_id"),
+        RequestType::JoinOrganization if input.org_id.is_none() => Some("org_id"),
         RequestType::ElevatedRole if input.requested_role.is_none() => Some("requested_role"),
         RequestType::QuotaUpgrade if input.requested_tier.is_none() => Some("requested_tier"),
         _ => None,
     };
     if let Some(field) = needed {
-        return Err(ApiError::invalid(format!("{field}: required for {}", kind.as_str())).into());
+        return Err(ApiError::invalid(format!("{field}: required for {kind}")).into());
     }
-    let role = input.requested_role.as_deref().map(read_role).transpose()?;
-    let read = |text: &str| Time::parse(text).ok_or_else(|| ApiError::invalid("expires_at: must be an RFC 3339 time"));
-    let expires_at = input.expires_at.as_deref().map(read).transpose()?;
-    Ok(NewRequest { input, kind, role, expires_at })
+    Ok(input)
 }
 
-pub fn create(cx: &mut CallContext<'_, '_>, new: &NewRequest) -> Result<AccessRequestAnswer> {
-    check_ahead("expires_at", new.expires_at, cx.now)?;
-    let (input, kind) = (&new.input, new.kind);
+pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest) -> Result<AccessRequestAnswer> {
+    let (kind, expires_at) = (input.request_type, input.expires_at.map(Time::from));
+    check_ahead("expires_at", expires_at, cx.now)?;
     let (mut org, workspace) = (named_org(cx, input, kind)?, named_workspace(cx, input)?);
     let places_in_own = matches!(kind, RequestType::ElevatedRole | RequestType::QuotaUpgrade);
     if org.is_none() && places_in_own {
@@ -114,20 +102,20 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewRequest) -> Result<AccessRe
         requester_actor_id: input.requester_actor_id.trim().to_owned(),
         org_id: org,
         workspace_id: workspace,
-        requested_role: new.role.map(|role| role.as_str().to_owned()),
-        requested_tier: input.requested_tier.clone(),
+        requested_role: input.requested_role,
+        requested_tier: input.requested_tier,
         company_name: input.company_name.clone(),
         justification: input.justification.clone(),
         reviewer_actor_id: None,
         review_comment: None,
         reviewed_at: None,
-        expires_at: new.expires_at,
+        expires_at,
         created_at: cx.now,
         updated_at: cx.now,
     };
     check_room(cx, &request)?;
     store::insert(cx.tx, &request)?;
-    let line = json!({ "request_type": kind.as_str(), "requester_actor_id": request.requester_actor_id });
+    let line = json!({ "request_type": kind, "requester_actor_id": request.requester_actor_id });
     cx.audit("access_requests.create", &request.access_request_id.to_string(), &line)?;
     Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
 }
@@ -160,7 +148,7 @@ fn check_room(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<(
 /// Returns the organization that a request names. Anyone who knows its id may ask to join it; other requests need a
 /// membership there.
 fn named_org(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest, kind: RequestType) -> Result<Option<Uuid>> {
-    let Some(text) = input.workspace.org_id.as_deref() else { return Ok(None) };
+    let Some(text) = input.org_id.as_deref() else { return Ok(None) };
     if kind != RequestType::JoinOrganization {
         return Ok(Some(placement::visible_org(cx, text)?.0));
     }
@@ -173,10 +161,10 @@ fn named_workspace(
     cx: &mut CallContext<'_, '_>,
     input: &CreateAccessRequest,
 ) -> Result<Option<organizations::Workspace>> {
-    let Some(text) = input.workspace.workspace_id.as_deref() else { return Ok(None) };
+    let Some(text) = input.workspace_id.as_deref() else { return Ok(None) };
     let id = read_id("workspace", text)?;
     let found = organizations::find_workspace(cx.tx, id)?.ok_or_else(|| ApiError::not_found("workspace"))?;
-    let is_named = input.workspace.org_id.as_deref() == Some(&found.org_id.to_string());
+    let is_named = input.org_id.as_deref() == Some(&found.org_id.to_string());
     if !is_named && RoleSet::in_org(cx, found.org_id)?.is_none() {
         return Err(ApiError::not_found("workspace").into());
     }
@@ -186,27 +174,21 @@ fn named_workspace(
 /// The filters and the page of a listing.
 pub struct RequestQuery {
     input: ListAccessRequests,
-    state: Option<RequestState>,
     after: Uuid,
     limit: i64,
 }
 
-pub(super) fn read_state(text: &str) -> Result<RequestState> {
-    read_word("state", text, RequestState::parse, RequestState::WORDS)
-}
-
 pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) -> Result<RequestQuery> {
-    let state = input.state.as_deref().map(read_state).transpose()?;
     let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
-    Ok(RequestQuery { input, state, after, limit })
+    Ok(RequestQuery { input, after, limit })
 }
 
 /// Returns a page by id, oldest first. The next page starts after its last id.
 pub fn list(cx: &mut CallContext<'_, '_>, query: &RequestQuery) -> Result<AccessRequestList> {
-    let RequestQuery { input, state, after, limit } = query;
-    let org = input.workspace.org_id.as_deref().map(|text| placement::visible_org(cx, text)).transpose()?;
-    let workspace = input.workspace.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
-    let (states, expires) = kept_as(*state, cx.now);
+    let RequestQuery { input, after, limit } = query;
+    let org = input.org_id.as_deref().map(|text| placement::visible_org(cx, text)).transpose()?;
+    let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
+    let (states, expires) = kept_as(input.state, cx.now);
     let every = (Uuid::nil(), Uuid::max());
     let workspaces = workspace.map_or(every, |id| (id, id));
     let mut filter = Filter { states, expires, orgs: every, workspaces, after: *after, limit: *limit };
@@ -304,7 +286,6 @@ fn find(cx: &mut CallContext<'_, '_>, id: Uuid) -> Result<(AccessRequest, RoleSe
 
 pub struct Review {
     id: Uuid,
-    state: RequestState,
     input: ReviewAccessRequest,
 }
 
@@ -312,13 +293,7 @@ pub(crate) fn prepare_review(_: &PrepareContext<'_>, input: ReviewAccessRequest)
     let id = read_id("access request", &input.access_request_id)?;
     check_chars("reviewer_actor_id", input.reviewer_actor_id.as_deref(), 1, 255)?;
     check_chars("review_comment", input.review_comment.as_deref(), 0, 4_000)?;
-    let state = match input.decision.as_str() {
-        "approve" => RequestState::Approved,
-        "reject" => RequestState::Rejected,
-        "waitlist" => RequestState::Waitlisted,
-        other => return Err(none_of("decision", other, &["approve", "reject", "waitlist"])),
-    };
-    Ok(Review { id, state, input })
+    Ok(Review { id, input })
 }
 
 /// Decides a request. Approval and rejection are final; a waitlisted request can still be decided.
@@ -328,19 +303,18 @@ pub fn review(cx: &mut CallContext<'_, '_>, review: &Review) -> Result<AccessReq
     authority.check(Permission::ReviewRequests, None)?;
     let state = state(&request, cx.now);
     if !OPEN.contains(&state) {
-        let state = state.as_str();
         let message = format!("the request is already {state}; it can no longer be decided");
-        return Err(ApiError::new(ErrorKind::Conflict, "access_request_decided", message).with("state", state).into());
+        return Err(ApiError::new(ErrorCode::AccessRequestDecided, message).with("state", state.as_str()).into());
     }
-    if review.state == RequestState::Approved {
+    if review.input.decision == ReviewDecision::Approve {
         carry_out(cx, &mut request, &authority)?;
     }
-    request.state = review.state;
+    request.state = review.input.decision.state();
     request.reviewer_actor_id = Some(review.input.reviewer_actor_id.clone().unwrap_or_else(|| cx.caller.actor()));
     request.review_comment = review.input.review_comment.clone();
     (request.reviewed_at, request.updated_at) = (Some(cx.now), cx.now);
     store::update(cx.tx, &request)?;
-    let line = json!({ "decision": review.input.decision, "request_type": request.request_type.as_str() });
+    let line = json!({ "decision": review.input.decision, "request_type": request.request_type });
     cx.audit("access_requests.review", &review.id.to_string(), &line)?;
     Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
 }
@@ -357,10 +331,10 @@ fn carry_out(cx: &mut CallContext<'_, '_>, request: &mut AccessRequest, authorit
             request.org_id = Some(super::organizations::found(cx, &made, &actor)?.org_id);
         }
         RequestType::JoinOrganization | RequestType::ElevatedRole => {
-            let asked = request.requested_role.as_deref().and_then(OrgRole::parse);
+            let asked = request.requested_role;
             let role = asked.unwrap_or(OrgRole::Member);
             if !authority.gives(role, None) {
-                let message = format!("your roles cannot grant {}; ask an org_owner to decide", role.as_str());
+                let message = format!("your roles cannot grant {role}; ask an org_owner to decide");
                 return Err(ApiError::forbidden(message).into());
             }
             organizations::lock(cx.tx, request.review_org_id)?;
@@ -386,20 +360,20 @@ fn state(request: &AccessRequest, now: Time) -> RequestState {
 
 pub(super) fn view(r: &AccessRequest, now: Time) -> View {
     View {
-        access_request_id: r.access_request_id.to_string(),
-        request_type: r.request_type.as_str().to_owned(),
-        state: state(r, now).as_str().to_owned(),
+        access_request_id: r.access_request_id.into(),
+        request_type: r.request_type,
+        state: state(r, now),
         requester_actor_id: r.requester_actor_id.clone(),
-        org_id: r.org_id.map(|id| id.to_string()),
-        workspace_id: r.workspace_id.map(|id| id.to_string()),
-        requested_role: r.requested_role.clone(),
-        requested_tier: r.requested_tier.clone(),
+        org_id: r.org_id.map(Id::from),
+        workspace_id: r.workspace_id.map(Id::from),
+        requested_role: r.requested_role,
+        requested_tier: r.requested_tier,
         company_name: r.company_name.clone(),
         justification: r.justification.clone(),
         reviewer_actor_id: r.reviewer_actor_id.clone(),
         review_comment: r.review_comment.clone(),
-        reviewed_at: r.reviewed_at.map(|at| at.to_string()),
-        created_at: r.created_at.to_string(),
-        updated_at: r.updated_at.to_string(),
+        reviewed_at: r.reviewed_at.map(Timestamp::from),
+        created_at: r.created_at.into(),
+        updated_at: r.updated_at.into(),
     }
 }

@@ -2,7 +2,7 @@
 
 use axme_api::agents::{Agent, AgentAnswer, AgentList, GetAgent, ListAgents};
 use axme_api::roles::Permission;
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::Address;
 
 use crate::auth::placement;
@@ -35,8 +35,7 @@ pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetAgent) -> Resu
 pub fn get(cx: &mut CallContext<'_, '_>, address: &Address) -> Result<AgentAnswer> {
     let account = store::find_agent(cx.tx, cx.caller.workspace, address)?;
     let agent = account.as_ref().filter(|account| account.status != AccountStatus::Deleted).and_then(view);
-    let agent = agent
-        .ok_or_else(|| ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {address} not found")))?;
+    let agent = agent.ok_or_else(|| ApiError::new(ErrorCode::AgentNotFound, format!("agent {address} not found")))?;
     Ok(AgentAnswer { ok: true, agent })
 }
 
@@ -46,9 +45,9 @@ fn view(account: &ServiceAccount) -> Option<Agent> {
         service_account_id: account.service_account_id.clone(),
         service_account_name: account.name.clone(),
         display_name: account.display_name.clone(),
-        status: account.status.as_str().to_owned(),
-        delivery_mode: account.delivery_mode.as_str().to_owned(),
-        created_at: account.created_at.to_string(),
-        updated_at: account.updated_at.to_string(),
+        status: account.status,
+        delivery_mode: account.delivery_mode,
+        created_at: account.created_at.into(),
+        updated_at: account.updated_at.into(),
     })
 }

@@ -4,11 +4,11 @@
 //! another person.
 
 use axme_api::alpha::{
-    Bootstrap, Bootstrapped, EmailVerification, ResendEmail, Resent, TrialKey, TrialOrganization, TrialWorkspace,
-    Verified, VerifyEmail,
+    Bootstrap, BootstrapAnswer, EmailVerification, ResendEmail, ResendEmailAnswer, TrialKey, TrialOrganization,
+    TrialWorkspace, VerificationStatus, VerifyEmail, VerifyEmailAnswer,
 };
 use axme_api::roles::OrgRole;
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::human::is_email;
 use serde_json::json;
 use uuid::Uuid;
@@ -45,10 +45,10 @@ pub fn check_enabled(app: &AppState) -> Result<()> {
         return Ok(());
     }
     let message = "trials are disabled on this server; ask its operator for a key, or sign in";
-    Err(ApiError::new(ErrorKind::Forbidden, "trials_disabled", message).into())
+    Err(ApiError::new(ErrorCode::TrialsDisabled, message).into())
 }
 
-pub fn bootstrap(context: AsyncContext, input: Bootstrap) -> BoxFuture<Bootstrapped> {
+pub fn bootstrap(context: AsyncContext, input: Bootstrap) -> BoxFuture<BootstrapAnswer> {
     Box::pin(async move {
         check_enabled(&context.app)?;
         let email = membership::address(&input.email);
@@ -84,10 +84,10 @@ pub fn bootstrap(context: AsyncContext, input: Bootstrap) -> BoxFuture<Bootstrap
             let line = json!({ "email": email, "use_case": input.use_case });
             audit(tx, workspace.workspace_id, &owner, "alpha.bootstrap", &line)?;
             tell(tx, &trial)?;
-            Ok(Bootstrapped {
+            Ok(BootstrapAnswer {
                 ok: true,
-                organization: TrialOrganization { org_id: workspace.org_id.to_string(), name: organization.name },
-                workspace: TrialWorkspace { workspace_id: workspace.workspace_id.to_string(), name: workspace.name },
+                organization: TrialOrganization { org_id: workspace.org_id.into(), name: organization.name },
+                workspace: TrialWorkspace { workspace_id: workspace.workspace_id.into(), name: workspace.name },
                 key,
                 email_verification: view(&trial),
             })
@@ -136,17 +136,17 @@ pub fn draw(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<(Trial, String)>, StoreE
 fn view(trial: &Trial) -> EmailVerification {
     EmailVerification {
         email: trial.email.clone(),
-        status: if trial.verified_at.is_some() { "verified" } else { "pending" }.to_owned(),
-        expires_at: trial.expires_at.to_string(),
+        status: if trial.verified_at.is_some() { VerificationStatus::Verified } else { VerificationStatus::Pending },
+        expires_at: trial.expires_at.into(),
     }
 }
 
-pub fn verify(context: AsyncContext, input: VerifyEmail) -> BoxFuture<Verified> {
+pub fn verify(context: AsyncContext, input: VerifyEmail) -> BoxFuture<VerifyEmailAnswer> {
     Box::pin(async move {
         check_enabled(&context.app)?;
         check_chars("token", Some(&input.token), 16, 512)?;
         let trial = confirm(&context.app, input.token).await?;
-        Ok(Verified { ok: true, email_verification: view(&trial) })
+        Ok(VerifyEmailAnswer { ok: true, email_verification: view(&trial) })
     })
 }
 
@@ -165,7 +165,7 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
         }
         if trial.expires_at <= now {
             let message = "this verification link has expired; start a new trial";
-            return Err(ApiError::new(ErrorKind::Gone, "verification_expired", message).into());
+            return Err(ApiError::new(ErrorCode::VerificationExpired, message).into());
         }
         store::mark_verified(tx, trial.id, now)?;
         records::insert(tx, rng.uuid(), &trial.email, now)?;
@@ -178,7 +178,7 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
             member_id: rng.uuid_at(now),
             workspace_id: Uuid::nil(),
             actor_id: trial.email.clone(),
-            role: OrgRole::OrgOwner.as_str().to_owned(),
+            role: OrgRole::OrgOwner,
             status: MemberStatus::Active,
             created_at: now,
             updated_at: now,
@@ -196,7 +196,7 @@ fn owner_of(trial: Uuid) -> String {
     format!("trial:{trial}")
 }
 
-pub fn resend(context: AsyncContext, input: ResendEmail) -> BoxFuture<Resent> {
+pub fn resend(context: AsyncContext, input: ResendEmail) -> BoxFuture<ResendEmailAnswer> {
     Box::pin(async move {
         check_enabled(&context.app)?;
         let (now, email) = (context.now, membership::address(&input.email));
@@ -207,7 +207,7 @@ pub fn resend(context: AsyncContext, input: ResendEmail) -> BoxFuture<Resent> {
             {
                 tell(tx, trial)?;
             }
-            Ok(Resent { ok: true })
+            Ok(ResendEmailAnswer { ok: true })
         };
         context.app.store.write(Shard::CONTROL, job).await
     })

@@ -1,6 +1,6 @@
 //! Approves or rejects by approval id. For a waiting task, this is the id of its intent.
 
-use axme_api::approvals::{Approval as ApprovalView, DecideApproval, Decided};
+use axme_api::approvals::{ApprovalDecision, ApprovalView, DecideApproval, DecisionAnswer};
 use axme_api::{ApiError, Object};
 use axme_intent::{IntentId, TaskResult};
 use serde_json::json;
@@ -26,25 +26,20 @@ const MAX_COMMENT_CHARS: usize = 1_000;
 
 pub struct Decision {
     id: Uuid,
-    word: &'static str,
+    decision: ApprovalDecision,
     comment: Option<String>,
 }
 
 pub(crate) fn prepare_decide(_: &PrepareContext<'_>, input: DecideApproval) -> Result<Decision> {
     let id = Uuid::parse_str(input.approval_id.trim());
     let id = id.map_err(|_| ApiError::invalid("approval_id: must be a UUID"))?;
-    let word = match input.decision.trim().to_ascii_lowercase().as_str() {
-        "approve" | "approved" => "approve",
-        "reject" | "rejected" => "reject",
-        other => return Err(ApiError::invalid(format!("decision: \"{other}\" is neither approve nor reject")).into()),
-    };
     check_chars("comment", input.comment.as_deref(), 0, MAX_COMMENT_CHARS)?;
-    Ok(Decision { id, word, comment: input.comment })
+    Ok(Decision { id, decision: input.decision, comment: input.comment })
 }
 
 /// Answers the waiting task of an intent under the task's own rules. Repeating the recorded decision returns it again;
 /// the opposite decision is refused. For an id without an intent, the decision is only recorded.
-pub fn decide(cx: &mut CallContext<'_, '_>, decision: &Decision) -> Result<Decided> {
+pub fn decide(cx: &mut CallContext<'_, '_>, decision: &Decision) -> Result<DecisionAnswer> {
     let workspace = cx.caller.workspace;
     let head = engine::lock(cx.tx, cx.caller.workspace, IntentId(decision.id))?;
     if let Some(head) = head {
@@ -53,17 +48,20 @@ pub fn decide(cx: &mut CallContext<'_, '_>, decision: &Decision) -> Result<Decid
             return Err(ApiError::not_found(format!("intent {}", decision.id)).into());
         }
         let known = store::find(cx.tx, workspace, decision.id)?;
-        if let Some(known) = known.filter(|k| k.decision == decision.word && head.intent.open_task().is_none()) {
+        if let Some(known) = known.filter(|k| k.decision == decision.decision && head.intent.open_task().is_none()) {
             return Ok(answer(&known));
         }
-        let outcome = if decision.word == "approve" { "approved" } else { "rejected" };
+        let outcome = match decision.decision {
+            ApprovalDecision::Approve => "approved",
+            ApprovalDecision::Reject => "rejected",
+        };
         let answer =
             TaskResult { outcome: Some(outcome.to_owned()), comment: decision.comment.clone(), data: Object::new() };
         answer_task(cx, head, answer)?;
     }
     let approval = Approval {
         approval_id: decision.id,
-        decision: decision.word.to_owned(),
+        decision: decision.decision,
         comment: decision.comment.clone(),
         decided_by: cx.caller.actor(),
         decided_at: cx.now,
@@ -74,14 +72,14 @@ pub fn decide(cx: &mut CallContext<'_, '_>, decision: &Decision) -> Result<Decid
     Ok(answer(&approval))
 }
 
-fn answer(approval: &Approval) -> Decided {
-    Decided {
+fn answer(approval: &Approval) -> DecisionAnswer {
+    DecisionAnswer {
         ok: true,
         approval: ApprovalView {
-            approval_id: approval.approval_id.to_string(),
-            decision: approval.decision.clone(),
+            approval_id: approval.approval_id.into(),
+            decision: approval.decision,
             comment: approval.comment.clone(),
-            decided_at: approval.decided_at.to_string(),
+            decided_at: approval.decided_at.into(),
         },
     }
 }

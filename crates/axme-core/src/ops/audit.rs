@@ -1,5 +1,6 @@
 //! Reads the audit trail. `CallContext::audit` writes an event in the transaction of the change that it describes.
 
+use axme_api::Id;
 use axme_api::audit::{AuditEvent, AuditList, ListAudit};
 use axme_api::roles::Permission;
 use axme_intent::Address;
@@ -52,17 +53,17 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &AuditQuery) -> Result<AuditLis
     };
     let found = store::list(cx.tx, &filter)?;
     let is_full = usize::try_from(asked.limit).is_ok_and(|limit| found.len() == limit);
-    let next_before = found.last().filter(|_| is_full).map(|event| event.id.to_string());
+    let next_before = found.last().filter(|_| is_full).map(|event| event.id.into());
     let events = found.into_iter().map(|event| view(org, workspace, event)).collect();
     Ok(AuditList { ok: true, events, next_before })
 }
 
 fn view(org: Uuid, workspace: Option<Uuid>, event: store::AuditEvent) -> AuditEvent {
     AuditEvent {
-        audit_id: event.id.to_string(),
-        org_id: org.to_string(),
-        workspace_id: workspace.map(|id| id.to_string()),
-        at: event.at.to_string(),
+        audit_id: event.id.into(),
+        org_id: org.into(),
+        workspace_id: workspace.map(Id::from),
+        at: event.at.into(),
         actor: event.actor,
         action: event.action,
         subject: event.subject,

@@ -1,6 +1,6 @@
 //! Reports the capabilities of this server.
 
-use axme_api::capabilities::{Capabilities, Nothing};
+use axme_api::capabilities::{CapabilitiesAnswer, Nothing};
 
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
@@ -13,7 +13,7 @@ pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: Nothing) -> Result<Noth
     Ok(input)
 }
 
-pub fn get(_: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Capabilities> {
+pub fn get(_: &mut CallContext<'_, '_>, _: &Nothing) -> Result<CapabilitiesAnswer> {
     let capabilities = [
         "intents",
         "intents.stream",
@@ -27,7 +27,7 @@ pub fn get(_: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Capabilities> {
         "sessions",
     ];
     let types = ["intent.ask.v1", "intent.notify.v1", "intent.reply.v1"];
-    Ok(Capabilities {
+    Ok(CapabilitiesAnswer {
         ok: true,
         capabilities: capabilities.map(str::to_owned).to_vec(),
         supported_intent_types: types.map(str::to_owned).to_vec(),

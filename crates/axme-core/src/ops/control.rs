@@ -1,7 +1,7 @@
 //! Controls live intents: changes their settings and cancels many at once (`spec/protocol.md` §4.8).
 
-use axme_api::intents::{BulkCancel, BulkCanceled, ChangeReason, PolicyChanged, UpdateControls, UpdatePolicy};
-use axme_api::{ApiError, Object};
+use axme_api::intents::{BulkCancel, BulkCancelAnswer, ChangePolicyAnswer, ChangeReason, UpdateControls, UpdatePolicy};
+use axme_api::{ApiError, Number, Object};
 use axme_intent::lifecycle::{Command, Ending};
 use axme_intent::policy::{Action, Patch};
 use axme_intent::{Address, IntentId, Status};
@@ -67,12 +67,12 @@ fn canonical(grants: Object, caller: &Caller) -> Object {
     grants.into_iter().map(|(key, grant)| (full(key), grant)).collect()
 }
 
-pub fn change(cx: &mut CallContext<'_, '_>, change: &PolicyChange) -> Result<PolicyChanged> {
+pub fn change(cx: &mut CallContext<'_, '_>, change: &PolicyChange) -> Result<ChangePolicyAnswer> {
     let head = lock_visible(cx, change.id)?;
     check_may_change(cx.caller, &head, change.action)?;
     let spec = store::spec(cx.tx, cx.caller.workspace, change.id)?;
-    let (applied, reason, head, warnings) = match stale(&head, change.why.expected_policy_generation) {
-        Some(stale) => (false, Some(stale.to_owned()), head, Vec::new()),
+    let (applied, reason, head, warnings) = match stale(&head, change.why.expected_policy_generation.map(Number::get)) {
+        Some(stale) => (false, Some(stale), head, Vec::new()),
         None => {
             let mut patch = change.patch.clone();
             name_in_full(&mut patch.controls, &head, cx.caller);
@@ -90,7 +90,7 @@ pub fn change(cx: &mut CallContext<'_, '_>, change: &PolicyChange) -> Result<Pol
             (true, None, head, warnings)
         }
     };
-    Ok(PolicyChanged {
+    Ok(ChangePolicyAnswer {
         ok: true,
         applied,
         reason,
@@ -163,7 +163,7 @@ pub(crate) fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCance
 }
 
 /// Cancels the matching intents in the order of their ids, because all transactions lock families in that order.
-pub fn bulk_cancel(cx: &mut CallContext<'_, '_>, cleanup: &Cleanup) -> Result<BulkCanceled> {
+pub fn bulk_cancel(cx: &mut CallContext<'_, '_>, cleanup: &Cleanup) -> Result<BulkCancelAnswer> {
     let (heads, next) = store::list(cx.tx, cx.caller.workspace, &cleanup.filter)?;
     let mut ids: Vec<IntentId> = heads.iter().map(|head| head.intent.id).collect();
     ids.sort_unstable();
@@ -179,12 +179,12 @@ pub fn bulk_cancel(cx: &mut CallContext<'_, '_>, cleanup: &Cleanup) -> Result<Bu
         cx.audit("intents.bulk_cancel", "workspace", &line)?;
     }
     let count = Some(ids.len() as u64);
-    Ok(BulkCanceled {
+    Ok(BulkCancelAnswer {
         ok: true,
         dry_run: cleanup.is_dry,
         would_cancel: count.filter(|_| cleanup.is_dry),
         canceled: count.filter(|_| !cleanup.is_dry),
-        intent_ids: ids.iter().map(IntentId::to_string).collect(),
+        intent_ids: ids.iter().map(|id| (*id).into()).collect(),
         has_more: next.is_some(),
     })
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use axme_api::ApiError;
-use axme_api::deliveries::{Delivery, DeliveryAnswer, DeliveryList, GetDelivery, ListDeliveries, ReplayDelivery};
+use axme_api::deliveries::{
+    DeliveryAnswer, DeliveryFilter, DeliveryList, DeliveryStatus, DeliveryTransport, DeliveryView, GetDelivery,
+    ListDeliveries, ReplayDelivery,
+};
 use axme_intent::IntentId;
 use serde_json::json;
 use uuid::Uuid;
@@ -14,7 +17,7 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::notices::MAIL_QUEUE;
 use crate::error::Result;
-use crate::input::{check_word, read_before, read_id};
+use crate::input::{read_before, read_id};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
 use axme_store::queue::{DeadLetter, ItemKind};
@@ -38,14 +41,12 @@ const MOST_OF_ONE: i64 = 1_000;
 pub struct DeliveryQuery {
     /// Range of principal ids; `None` also lists dead letters that were not routed.
     principals: Option<(Uuid, Uuid)>,
-    status: Option<String>,
+    status: Option<DeliveryFilter>,
     before: Uuid,
     limit: i64,
 }
 
 pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Result<InWorkspace<DeliveryQuery>> {
-    let words = ["submitted", "pending", "delivered", "failed", "dead_lettered"];
-    check_word("status", input.status.as_deref(), &words)?;
     let before = read_before(input.before.as_deref(), Uuid::max(), "a delivery id")?;
     let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
     let limit = input.limit.items()?;
@@ -59,18 +60,19 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<DeliveryQuery>) ->
     let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
     let (workspace, limit) = (place.workspace, wanted.limit);
     let range = wanted.principals.unwrap_or((Uuid::nil(), Uuid::max()));
-    let routed = routed_deliveries::list(cx.tx, workspace, range, wanted.before, wanted.status.as_deref(), limit)?;
+    let status = wanted.status.map(DeliveryFilter::as_str);
+    let routed = routed_deliveries::list(cx.tx, workspace, range, wanted.before, status, limit)?;
     let mut dead = Vec::new();
-    if wanted.principals.is_none() && wanted.status.as_deref().is_none_or(|status| status == "dead_lettered") {
+    if wanted.principals.is_none() && wanted.status.is_none_or(|status| status == DeliveryFilter::DeadLettered) {
         dead = store::list_dead(cx.tx, workspace, wanted.before, limit)?;
         if let Some(last) = dead.last().filter(|_| is_full(&dead, limit)).map(|letter| letter.item.id) {
             dead.retain(|letter| letter.item.id != last);
             dead.extend(store::list_dead_of(cx.tx, workspace, last, MOST_OF_ONE)?);
         }
     }
-    let mut found: BTreeMap<Uuid, Vec<Delivery>> = BTreeMap::new();
+    let mut found: BTreeMap<Uuid, Vec<DeliveryView>> = BTreeMap::new();
     for letter in &dead {
-        found.entry(letter.item.id).or_default().push(view(letter, &place, "dead_lettered"));
+        found.entry(letter.item.id).or_default().push(view(letter, &place, DeliveryStatus::DeadLettered));
     }
     found.extend(
         routed.into_iter().map(|delivery| (delivery.id, vec![super::routed_deliveries::view(delivery, &place)])),
@@ -108,7 +110,7 @@ pub fn get(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<De
         Some(routed) => super::routed_deliveries::view(routed, &place),
         None => {
             let (first, _) = dead(cx, place.workspace, id)?;
-            view(&first, &place, "dead_lettered")
+            view(&first, &place, DeliveryStatus::DeadLettered)
         }
     };
     Ok(DeliveryAnswer { ok: true, delivery })
@@ -139,32 +141,31 @@ pub fn replay(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result
         }
         cx.tx.signal(Signal::queue(workspace, &letter.address));
     }
-    Ok(DeliveryAnswer { ok: true, delivery: view(&first, &place, "pending") })
+    Ok(DeliveryAnswer { ok: true, delivery: view(&first, &place, DeliveryStatus::Pending) })
 }
 
-fn view(letter: &DeadLetter, place: &Placement, status: &str) -> Delivery {
-    Delivery {
-        delivery_id: letter.item.id.to_string(),
+fn view(letter: &DeadLetter, place: &Placement, status: DeliveryStatus) -> DeliveryView {
+    DeliveryView {
+        delivery_id: letter.item.id.into(),
         replay_of_delivery_id: None,
-        intent_id: Some(letter.reported_intent.map_or(letter.item.id, |intent| intent.0).to_string()),
-        org_id: place.org.to_string(),
-        workspace_id: place.workspace.to_string(),
+        intent_id: Some(letter.reported_intent.map_or(letter.item.id, |intent| intent.0).into()),
+        org_id: place.org.into(),
+        workspace_id: place.workspace.into(),
         principal_id: None,
         alias: None,
         to_agent: Some(letter.address.to_string()),
         transport_type: match letter.item.kind {
-            ItemKind::Intent => "http",
-            ItemKind::Notice if letter.address == notices::address(MAIL_QUEUE) => "email",
-            ItemKind::WebhookEvent | ItemKind::Notice | ItemKind::RoutedDelivery => "webhook",
-        }
-        .to_owned(),
+            ItemKind::Intent => DeliveryTransport::Http,
+            ItemKind::Notice if letter.address == notices::address(MAIL_QUEUE) => DeliveryTransport::Email,
+            ItemKind::WebhookEvent | ItemKind::Notice | ItemKind::RoutedDelivery => DeliveryTransport::Webhook,
+        },
         route_id: None,
-        status: status.to_owned(),
+        status,
         correlation_id: None,
         idempotency_key: None,
         payload: None,
         error_detail: letter.last_error.clone(),
         created_at: None,
-        updated_at: letter.dead_at.to_string(),
+        updated_at: letter.dead_at.into(),
     }
 }

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use axme_api::inbox::{
-    Change, ChangeList, GetThread, ListChanges, ListThreads, Message, Thread, ThreadAnswer, ThreadList, TimelineEntry,
+    Change, ChangeList, GetThread, ListChanges, ListThreads, Message, MessageRole, Thread, ThreadAnswer, ThreadList,
+    ThreadStatus, TimelineEntry, TimelineType,
 };
-use axme_api::{ApiError, Object};
+use axme_api::{ApiError, Object, Timestamp};
 use axme_intent::{Address, IntentId, Status, Time};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -17,9 +18,9 @@ use uuid::Uuid;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{address, none_of, read_before};
+use crate::input::{address, read_before};
 use crate::views;
-use axme_store::inbox::{Entry, Member, Most};
+use axme_store::inbox::{Entry, EntryKind, Member, Most};
 use axme_store::intents::Head;
 use axme_store::{inbox as store, intents};
 
@@ -44,42 +45,18 @@ const MOST_MESSAGES: i64 = 10_000;
 const BATCH: i64 = 100;
 const MOST_BATCHES: usize = 20;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Pending,
-    Active,
-    Done,
-}
-
-impl Stage {
-    fn of(status: Status) -> Stage {
-        match status {
-            status if status.is_terminal() => Stage::Done,
-            Status::InProgress => Stage::Active,
-            _ => Stage::Pending,
-        }
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Stage::Pending => "pending",
-            Stage::Active => "active",
-            Stage::Done => "done",
-        }
-    }
-
-    fn parse(word: &str) -> Result<Stage> {
-        let known = [Stage::Pending, Stage::Active, Stage::Done];
-        known
-            .into_iter()
-            .find(|stage| stage.as_str() == word.trim())
-            .ok_or_else(|| none_of("status", word, &known.map(Stage::as_str)))
+/// Returns the state of a thread with an intent.
+fn thread_status(status: Status) -> ThreadStatus {
+    match status {
+        status if status.is_terminal() => ThreadStatus::Done,
+        Status::InProgress => ThreadStatus::Active,
+        _ => ThreadStatus::Pending,
     }
 }
 
 pub struct Page {
     owner: Option<Address>,
-    stage: Option<Stage>,
+    status: Option<ThreadStatus>,
     before: IntentId,
     limit: usize,
 }
@@ -87,7 +64,7 @@ pub struct Page {
 pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListThreads) -> Result<Page> {
     let page = Page {
         owner: owner(context, input.owner_agent.as_deref())?,
-        stage: input.status.as_deref().map(Stage::parse).transpose()?,
+        status: input.status,
         before: read_before(input.before.as_deref(), IntentId(Uuid::max()), "a thread id")?,
         limit: input.limit.items()? as usize,
     };
@@ -102,10 +79,10 @@ pub fn list(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<ThreadList> {
         for source in batch {
             before = source.id;
             let thread = source.load(cx, MOST_LISTED)?;
-            if page.stage.is_none_or(|stage| stage == thread.stage()) {
+            if page.status.is_none_or(|status| status == thread.status()) {
                 threads.push(thread.view(MOST_LISTED_CHARS));
                 if threads.len() == page.limit {
-                    return Ok(ThreadList { ok: true, threads, next_before: Some(before.to_string()) });
+                    return Ok(ThreadList { ok: true, threads, next_before: Some(before.into()) });
                 }
             }
         }
@@ -113,7 +90,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<ThreadList> {
             return Ok(ThreadList { ok: true, threads, next_before: None });
         }
     }
-    Ok(ThreadList { ok: true, threads, next_before: Some(before.to_string()) })
+    Ok(ThreadList { ok: true, threads, next_before: Some(before.into()) })
 }
 
 /// The rows from which the thread of one owner is derived.
@@ -306,36 +283,36 @@ impl Source {
 }
 
 impl ThreadContents {
-    fn stage(&self) -> Stage {
+    fn status(&self) -> ThreadStatus {
         match &self.source.head {
-            Some(head) => Stage::of(head.intent.status()),
-            None if self.entries.iter().any(|entry| is_decision(&entry.kind)) => Stage::Done,
-            None => Stage::Active,
+            Some(head) => thread_status(head.intent.status()),
+            None if self.entries.iter().any(|entry| entry.kind.is_decision()) => ThreadStatus::Done,
+            None => ThreadStatus::Active,
         }
     }
 
     fn view(&self, most_chars: usize) -> Thread {
         let Source { id, owner, head, member, is_reply } = &self.source;
-        let stage = self.stage().as_str().to_owned();
-        let read_at = member.as_ref().and_then(|member| member.read_at).map(|at| at.to_string());
+        let status = self.status();
+        let read_at = member.as_ref().and_then(|member| member.read_at).map(Timestamp);
         let mut messages: Vec<Message> = self.entries.iter().filter_map(|entry| self.said(entry, most_chars)).collect();
         let mut timeline: Vec<TimelineEntry> = self.entries.iter().map(added).collect();
         let added_at = self.entries.last().map(|entry| entry.at);
         let Some(head) = head else {
             let author = self.entries.first().map_or_else(|| owner.to_string(), |entry| entry.actor.clone());
             let began_at = member.as_ref().map_or(Time::from_micros(0), |member| member.joined_at);
-            timeline.insert(0, entry(*id, "thread_started", &author, began_at, &[]));
+            timeline.insert(0, entry(*id, TimelineType::ThreadStarted, &author, began_at, &[]));
             return Thread {
-                thread_id: id.to_string(),
-                intent_id: id.to_string(),
-                status: stage,
+                thread_id: (*id).into(),
+                intent_id: (*id).into(),
+                status,
                 owner_agent: owner.to_string(),
                 from_agent: author,
                 to_agent: owner.to_string(),
                 intent_type: None,
                 subject: "conversation".to_owned(),
-                created_at: began_at.to_string(),
-                updated_at: added_at.unwrap_or(began_at).max(began_at).to_string(),
+                created_at: began_at.into(),
+                updated_at: added_at.unwrap_or(began_at).max(began_at).into(),
                 read_at,
                 timeline,
                 messages,
@@ -350,16 +327,16 @@ impl ThreadContents {
         }
         let title = head.intent.open_task().map(|task| task.title.clone());
         Thread {
-            thread_id: id.to_string(),
-            intent_id: id.to_string(),
-            status: stage,
+            thread_id: (*id).into(),
+            intent_id: (*id).into(),
+            status,
             owner_agent: owner.to_string(),
             from_agent: if *is_reply { head.to.to_string() } else { head.from.to_string() },
             to_agent: if *is_reply { owner.to_string() } else { head.to.to_string() },
             intent_type: Some(head.intent_type.clone()),
             subject: title.unwrap_or_else(|| head.intent_type.clone()),
-            created_at: head.intent.created_at.to_string(),
-            updated_at: added_at.unwrap_or(head.intent.updated_at).max(head.intent.updated_at).to_string(),
+            created_at: head.intent.created_at.into(),
+            updated_at: added_at.unwrap_or(head.intent.updated_at).max(head.intent.updated_at).into(),
             read_at,
             timeline,
             messages,
@@ -368,28 +345,29 @@ impl ThreadContents {
 
     /// Returns a reply as a message; `None` for other entries.
     fn said(&self, entry: &Entry, most_chars: usize) -> Option<Message> {
-        let text = entry.details.get("message").and_then(Value::as_str).filter(|_| entry.kind == "reply")?;
+        let text = entry.details.get("message").and_then(Value::as_str).filter(|_| entry.kind == EntryKind::Reply)?;
         let is_receiver = self.source.head.as_ref().is_some_and(|head| head.to.as_str() == entry.actor);
-        let role = if is_receiver { "agent" } else { "user" };
-        Some(message(&entry.id.to_string(), role, &entry.actor, text, entry.at, most_chars))
+        let role = if is_receiver { MessageRole::Agent } else { MessageRole::User };
+        Some(message(entry.id, role, &entry.actor, text, entry.at, most_chars))
     }
-}
-
-pub(super) fn is_decision(kind: &str) -> bool {
-    kind == "approved" || kind == "rejected"
 }
 
 /// Returns an entry for the timeline, without the text of a reply, which is among the messages.
 fn added(entry: &Entry) -> TimelineEntry {
     let mut details = entry.details.as_object().cloned().unwrap_or_default();
-    if entry.kind == "reply" {
+    if entry.kind == EntryKind::Reply {
         details = Object::from_iter([("message_id".to_owned(), json!(entry.id.to_string()))]);
     }
     TimelineEntry {
-        event_id: entry.id.to_string(),
-        event_type: format!("thread_{}", entry.kind),
+        event_id: entry.id.into(),
+        event_type: match entry.kind {
+            EntryKind::Reply => TimelineType::ThreadReply,
+            EntryKind::Delegated => TimelineType::ThreadDelegated,
+            EntryKind::Approved => TimelineType::ThreadApproved,
+            EntryKind::Rejected => TimelineType::ThreadRejected,
+        },
         actor: entry.actor.clone(),
-        at: entry.at.to_string(),
+        at: entry.at.into(),
         details,
     }
 }
@@ -397,22 +375,22 @@ fn added(entry: &Entry) -> TimelineEntry {
 fn received(head: &Head) -> TimelineEntry {
     let intent = &head.intent;
     let details = [("intent_id", intent.id.to_string()), ("intent_type", head.intent_type.clone())];
-    entry(intent.id, "intent_received", head.from.as_str(), intent.created_at, &details)
+    entry(intent.id, TimelineType::IntentReceived, head.from.as_str(), intent.created_at, &details)
 }
 
 fn ended(head: &Head, is_reply: bool) -> TimelineEntry {
     let intent = &head.intent;
-    let event_type = if is_reply { "intent_completion_delivered" } else { "intent_ended" };
+    let event_type = if is_reply { TimelineType::IntentCompletionDelivered } else { TimelineType::IntentEnded };
     let details = [("intent_id", intent.id.to_string()), ("status", intent.status().as_str().to_owned())];
     entry(intent.id, event_type, head.to.as_str(), intent.updated_at, &details)
 }
 
-fn entry(id: IntentId, event_type: &str, actor: &str, at: Time, details: &[(&str, String)]) -> TimelineEntry {
+fn entry(id: IntentId, event_type: TimelineType, actor: &str, at: Time, details: &[(&str, String)]) -> TimelineEntry {
     TimelineEntry {
-        event_id: derived_id(id, event_type).to_string(),
-        event_type: event_type.to_owned(),
+        event_id: derived_id(id, event_type.as_str()).into(),
+        event_type,
         actor: actor.to_owned(),
-        at: at.to_string(),
+        at: at.into(),
         details: details.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect(),
     }
 }
@@ -428,26 +406,26 @@ fn ending(head: &Head, most_chars: usize) -> Option<Message> {
         other => other.to_string(),
     };
     let id = completion_message_id(head.intent.id);
-    Some(message(&id, "agent", head.to.as_str(), &content, head.intent.updated_at, most_chars))
+    Some(message(id, MessageRole::Agent, head.to.as_str(), &content, head.intent.updated_at, most_chars))
 }
 
-fn message(id: &str, role: &str, author: &str, content: &str, at: Time, most_chars: usize) -> Message {
+fn message(id: Uuid, role: MessageRole, author: &str, content: &str, at: Time, most_chars: usize) -> Message {
     let cut = content.char_indices().nth(most_chars).map(|(at, _)| at);
     Message {
-        message_id: id.to_owned(),
-        role: role.to_owned(),
+        message_id: id.into(),
+        role,
         author: author.to_owned(),
         truncated: cut.is_some(),
         content: content[..cut.unwrap_or(content.len())].to_owned(),
-        at: at.to_string(),
+        at: at.into(),
     }
 }
 
 const COMPLETION: &str = "completion";
 
 /// Returns the id of the message with an intent's outcome, which is the same at each read.
-pub(crate) fn completion_message_id(id: IntentId) -> String {
-    derived_id(id, COMPLETION).to_string()
+pub(crate) fn completion_message_id(id: IntentId) -> Uuid {
+    derived_id(id, COMPLETION)
 }
 
 fn derived_id(id: IntentId, what: &str) -> Uuid {

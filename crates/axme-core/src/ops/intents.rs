@@ -1,14 +1,15 @@
 //! Creates, lists, reads and resolves intents.
 
 use axme_api::intents::{
-    Completion, CompletionDelivery, CreateIntent, Created, CreatedIntent, EventList, GetIntent, IntentAnswer,
-    IntentList, IntentSummary, ListEvents, ListIntents, ResolveIntent, Resolved,
+    Completion, CompletionDelivery, CreateIntent, CreateIntentAnswer, CreatedIntent, EventList, GetIntent,
+    IntentAnswer, IntentList, IntentSummary, ListEvents, ListIntents, MessageType, NotDeliveredReason, ResolveAnswer,
+    ResolveIntent,
 };
-use axme_api::{ApiError, Object};
+use axme_api::{ApiError, ErrorCode, Id, Number, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
 use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::{Command, Ending, Fault, IntentSpec};
-use axme_intent::policy::{Action, MAX_SPAN_SECONDS};
+use axme_intent::policy::Action;
 use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, ReminderPlan, Status, Time, fields, scenario};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -19,7 +20,7 @@ use crate::context::CallContext;
 use crate::engine::NewIntent;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
 use crate::error::Result;
-use crate::input::{address, check_ahead, check_chars, check_size, check_within, parse_id, parse_status, read_before};
+use crate::input::{address, check_ahead, check_chars, check_size, parse_id, parse_status, read_before};
 use crate::policy::admission;
 use crate::policy::quota;
 use crate::{engine, views};
@@ -72,7 +73,7 @@ pub(crate) fn plan_root(context: &PrepareContext<'_>, spec: IntentSpec) -> Resul
 pub struct CreatePlan {
     new: NewIntent,
     deadline_at: Option<Time>,
-    answer: Created,
+    answer: CreateIntentAnswer,
     /// The tenant to charge, if the payload names one.
     tenant: Option<(Uuid, Uuid)>,
 }
@@ -109,12 +110,9 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
         None => context.rng.uuid(),
         Some(text) => Uuid::parse_str(text).map_err(|_| ApiError::invalid("correlation_id: must be a UUID"))?,
     };
-    let deadline_at = read_end(context, input.deadline_at.as_deref(), input.ttl_seconds)?;
+    let deadline_at = read_end(context, &input)?;
     let reminder_plan = read_reminder_plan(context.caller, &input, task.is_some() || to.is_platform())?;
-    let max_delivery_attempts = match input.max_delivery_attempts {
-        Some(0) => return Err(ApiError::invalid("max_delivery_attempts: must be at least 1").into()),
-        other => other.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
-    };
+    let max_delivery_attempts = input.max_delivery_attempts.map(|n| u32::try_from(n.get()).unwrap_or(u32::MAX));
     let mut rest = input.rest;
     // Any call may name its owner in the query; the owner is not part of the payload.
     rest.remove("owner_agent");
@@ -139,24 +137,20 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
     };
     let new = plan_root(context, spec)?;
     let intent = new.intent();
-    let (intent_id, status) = (intent.id.to_string(), intent.status().as_str().to_owned());
-    let answer = Created {
+    let (intent_id, status) = (Id::from(intent.id), intent.status());
+    let answer = CreateIntentAnswer {
         ok: true,
-        intent: CreatedIntent {
-            intent_id: intent_id.clone(),
-            status: status.clone(),
-            lifecycle_status: status.clone(),
-        },
+        intent: CreatedIntent { intent_id: intent_id.clone(), status, lifecycle_status: status },
         intent_id,
         status,
-        created_at: intent.created_at.to_string(),
-        correlation_id: correlation_id.to_string(),
+        created_at: intent.created_at.into(),
+        correlation_id: correlation_id.into(),
         warnings,
     };
     Ok(CreatePlan { new, deadline_at, answer, tenant })
 }
 
-pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<Created> {
+pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateIntentAnswer> {
     check_ahead("deadline_at", plan.deadline_at, cx.now)?;
     let new = &plan.new;
     let candidate =
@@ -183,26 +177,21 @@ fn doubts(task: Option<&Object>, rest: &Object, has_payload: bool) -> Vec<String
 
 /// Returns when the intent times out: at `deadline_at`, after `ttl_seconds`, or after the server's default, if it has
 /// one.
-fn read_end(context: &PrepareContext<'_>, deadline_at: Option<&str>, ttl_seconds: Option<u64>) -> Result<Option<Time>> {
-    match (deadline_at, ttl_seconds) {
+fn read_end(context: &PrepareContext<'_>, input: &CreateIntent) -> Result<Option<Time>> {
+    match (input.deadline_at, input.ttl_seconds) {
         (Some(_), Some(_)) => Err(ApiError::invalid("give deadline_at or ttl_seconds, not both").into()),
-        (Some(text), None) => read_deadline(text).map(Some),
+        (Some(at), None) => Ok(Some(at.into())),
         (None, seconds) => {
-            check_within("ttl_seconds", seconds, 60..=604_800)?;
-            Ok(seconds.or(context.limits.default_ttl_seconds).map(|n| context.now.plus_seconds(n)))
+            let seconds = seconds.map(Number::get).or(context.limits.default_ttl_seconds);
+            Ok(seconds.map(|seconds| context.now.plus_seconds(seconds)))
         }
     }
 }
 
 /// Reads the reminders and the escalation of a direct intent.
 fn read_reminder_plan(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Result<Option<ReminderPlan>> {
-    let spans = [
-        ("remind_after_seconds", input.remind_after_seconds),
-        ("remind_interval_seconds", input.remind_interval_seconds),
-        ("max_reminders", input.max_reminders),
-    ];
+    let spans = [("remind_interval_seconds", input.remind_interval_seconds), ("max_reminders", input.max_reminders)];
     for (name, value) in spans {
-        check_within(name, value, 1..=MAX_SPAN_SECONDS)?;
         // The other fields are relative to `remind_after_seconds`.
         if value.is_some() && input.remind_after_seconds.is_none() {
             return Err(ApiError::invalid(format!("{name}: requires remind_after_seconds")).into());
@@ -221,9 +210,9 @@ fn read_reminder_plan(caller: &Caller, input: &CreateIntent, asks_person: bool) 
         None => None,
     };
     let reminder_plan = ReminderPlan {
-        remind_after_seconds: input.remind_after_seconds,
-        remind_interval_seconds: input.remind_interval_seconds,
-        max_reminders: input.max_reminders.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+        remind_after_seconds: input.remind_after_seconds.map(Number::get),
+        remind_interval_seconds: input.remind_interval_seconds.map(Number::get),
+        max_reminders: input.max_reminders.map(|n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
         escalate_to,
     };
     Ok(Some(reminder_plan).filter(|reminder_plan| !reminder_plan.is_empty()))
@@ -235,11 +224,6 @@ fn read_task(source: &Object) -> Result<HumanTask> {
         Some(complaint) => Err(ApiError::invalid(format!("human_task.{complaint}")).into()),
         None => Ok(task),
     }
-}
-
-fn read_deadline(text: &str) -> Result<Time> {
-    let message = "deadline_at: must be an RFC 3339 time such as 2026-01-31T12:00:00Z";
-    Time::parse(text).ok_or_else(|| ApiError::invalid(message).into())
 }
 
 pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> Result<Filter> {
@@ -260,18 +244,18 @@ pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> 
 
 pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList> {
     let (heads, next) = store::list(cx.tx, cx.caller.workspace, filter)?;
-    let next_before = next.map(|id| id.to_string());
+    let next_before = next.map(Id::from);
     let intents = heads.iter().map(|head| {
-        let status = head.intent.status().as_str().to_owned();
+        let status = head.intent.status();
         IntentSummary {
-            intent_id: head.intent.id.to_string(),
+            intent_id: head.intent.id.into(),
             intent_type: head.intent_type.clone(),
-            status: status.clone(),
+            status,
             lifecycle_status: status,
             from_agent: head.from.to_string(),
             to_agent: head.to.to_string(),
-            created_at: head.intent.created_at.to_string(),
-            updated_at: head.intent.updated_at.to_string(),
+            created_at: head.intent.created_at.into(),
+            updated_at: head.intent.updated_at.into(),
         }
     });
     Ok(IntentList { ok: true, intents: intents.collect(), next_before })
@@ -310,8 +294,8 @@ pub fn get(cx: &mut CallContext<'_, '_>, id: &IntentId) -> Result<IntentAnswer> 
     Ok(IntentAnswer {
         ok: true,
         intent_id: intent.intent_id.clone(),
-        status: intent.status.clone(),
-        lifecycle_status: intent.status.clone(),
+        status: intent.status,
+        lifecycle_status: intent.status,
         intent_type: intent.intent_type.clone(),
         payload: intent.payload.clone(),
         result: intent.result.clone(),
@@ -357,7 +341,7 @@ pub(crate) fn prepare_resolve(context: &PrepareContext<'_>, input: ResolveIntent
             return Err(ApiError::invalid(message).into());
         }
     };
-    Ok(Resolution { id, ending, expected_generation: input.expected_policy_generation })
+    Ok(Resolution { id, ending, expected_generation: input.expected_policy_generation.map(Number::get) })
 }
 
 /// Builds the fault from the error or the reason that the caller sent.
@@ -371,15 +355,15 @@ fn stated_fault(error: &Value, reason: Option<&str>) -> Fault {
     }
 }
 
-pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<Resolved> {
+pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<ResolveAnswer> {
     let head = lock_visible(cx, resolution.id)?;
     let spec = store::spec(cx.tx, cx.caller.workspace, resolution.id)?;
     check_granted(cx.caller, &head, Action::Resolve)?;
     if let Some(stale) = stale(&head, resolution.expected_generation) {
-        return Ok(Resolved {
+        return Ok(ResolveAnswer {
             ok: true,
             applied: false,
-            reason: Some(stale.to_owned()),
+            reason: Some(stale),
             policy_generation: head.intent.policy_generation,
             intent: views::intent(&head, &spec),
             event: None,
@@ -397,13 +381,13 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<
     if engine::is_completion(&resolution.ending) && head.intent.open_task().is_some_and(HumanTask::is_guarded) {
         let message =
             "this task restricts who may answer it; cancel it, or have an admin who did not start it reassign it";
-        return Err(ApiError::new(axme_api::ErrorKind::Forbidden, "task_is_guarded", message).into());
+        return Err(ApiError::new(ErrorCode::TaskIsGuarded, message).into());
     }
     check_step_is_own(cx.caller, &head, Action::Resolve)?;
     let advanced = send(cx, head, spec.deadline_at, Command::Resolve(resolution.ending.clone()))?;
     let delivery = completion_delivery(cx, &advanced.head, &spec)?;
     let last = advanced.events.last().map(|event| views::event(resolution.id, event));
-    Ok(Resolved {
+    Ok(ResolveAnswer {
         ok: true,
         applied: true,
         reason: None,
@@ -417,27 +401,27 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<
 /// Reports whether the result is in an inbox. It appears there without a delivery once the intent is terminal.
 fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec) -> Result<CompletionDelivery> {
     let id = head.intent.id;
-    let not = |reason: &str| CompletionDelivery {
-        reason: Some(reason.to_owned()),
+    let not = |reason: NotDeliveredReason| CompletionDelivery {
+        reason: Some(reason),
         reply_to: spec.reply_to.clone(),
         ..CompletionDelivery::default()
     };
     if spec.reply_to.is_none() {
-        return Ok(not("reply_to_not_set"));
+        return Ok(not(NotDeliveredReason::ReplyToNotSet));
     }
     if inbox::reply_to(cx.tx, cx.caller.workspace, id)?.is_none() {
-        return Ok(not("created_before_inboxes"));
+        return Ok(not(NotDeliveredReason::CreatedBeforeInboxes));
     }
     Ok(CompletionDelivery {
         delivered: true,
         reason: None,
         reply_to: spec.reply_to.clone(),
-        thread_id: Some(id.to_string()),
-        message_id: Some(super::inbox::completion_message_id(id)),
+        thread_id: Some(id.into()),
+        message_id: Some(super::inbox::completion_message_id(id).into()),
         completion: Some(Completion {
-            kind: "intent_completion".to_owned(),
-            intent_id: id.to_string(),
-            status: head.intent.status().as_str().to_owned(),
+            kind: MessageType::IntentCompletion,
+            intent_id: id.into(),
+            status: head.intent.status(),
         }),
     })
 }

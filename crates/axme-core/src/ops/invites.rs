@@ -2,8 +2,12 @@
 //!
 //! The store holds only the hash of a token.
 
-use axme_api::invites::{AcceptInvite, CreateInvite, GetInvite, Invite as InviteView, InviteAccepted, InviteCreated};
-use axme_api::{ApiError, ErrorKind};
+use axme_api::invites::{
+    AcceptInvite, AcceptInviteAnswer, CreateInvite, CreateInviteAnswer, GetInvite, InviteAnswer, InviteStatus,
+    RegistryBindStatus,
+};
+use axme_api::{ApiError, ErrorCode, Number, Timestamp};
+use axme_intent::Time;
 use serde_json::json;
 
 use super::users::{Name, address, nick_taken, public_address, read_nick};
@@ -12,7 +16,7 @@ use crate::auth;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_chars, check_within};
+use crate::input::check_chars;
 use crate::ops::inbox::owner;
 use axme_store::invites::Invite;
 use axme_store::users::User;
@@ -27,11 +31,10 @@ pub static BINDINGS: &[Binding] = &[
 
 const PREFIX: &str = "axi_";
 const USUAL_SECONDS: u64 = 7 * 86_400;
-const MAX_SECONDS: u64 = 1_209_600;
 
 pub struct NewInvite {
     invite: Invite,
-    answer: InviteCreated,
+    answer: CreateInviteAnswer,
 }
 
 pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateInvite) -> Result<NewInvite> {
@@ -39,8 +42,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateInvite) 
     let owner = owner.ok_or_else(|| ApiError::invalid("owner_agent: required"))?;
     check_chars("owner_agent", Some(owner.as_str()), 3, 255)?;
     check_chars("recipient_hint", input.recipient_hint.as_deref(), 1, 255)?;
-    let seconds = input.ttl_seconds.unwrap_or(USUAL_SECONDS);
-    check_within("ttl_seconds", Some(seconds), 60..=MAX_SECONDS)?;
+    let seconds = input.ttl_seconds.map_or(USUAL_SECONDS, Number::get);
     let token = format!("{PREFIX}{}", context.rng.hex::<24>());
     let invite = Invite {
         workspace: context.caller.workspace,
@@ -52,20 +54,20 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateInvite) 
         accepted_at: None,
         accepted_by: None,
     };
-    let answer = InviteCreated {
+    let answer = CreateInviteAnswer {
         ok: true,
         invite_url: format!("{}/v1/invites/{token}", context.base_url),
         token,
         owner_agent: invite.owner.to_string(),
         recipient_hint: invite.recipient_hint.clone(),
-        status: "pending".to_owned(),
-        created_at: invite.created_at.to_string(),
-        expires_at: invite.expires_at.to_string(),
+        status: InviteStatus::Pending,
+        created_at: invite.created_at.into(),
+        expires_at: invite.expires_at.into(),
     };
     Ok(NewInvite { invite, answer })
 }
 
-pub fn create(cx: &mut CallContext<'_, '_>, new: &NewInvite) -> Result<InviteCreated> {
+pub fn create(cx: &mut CallContext<'_, '_>, new: &NewInvite) -> Result<CreateInviteAnswer> {
     store::insert(cx.tx, &new.invite)?;
     let line = json!({ "owner": new.invite.owner, "recipient_hint": new.invite.recipient_hint });
     cx.audit("invites.create", new.invite.owner.as_str(), &line)?;
@@ -76,26 +78,26 @@ pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetInvite) -> Result<Ge
     Ok(input)
 }
 
-pub fn get(cx: &mut CallContext<'_, '_>, GetInvite { token }: &GetInvite) -> Result<InviteView> {
+pub fn get(cx: &mut CallContext<'_, '_>, GetInvite { token }: &GetInvite) -> Result<InviteAnswer> {
     let invite = find(cx, token)?;
     let user = match invite.accepted_by {
         Some(id) => users::find(cx.tx, cx.caller.workspace, id)?,
         None => None,
     };
     let status = match invite.accepted_at {
-        Some(_) => "accepted",
-        None if invite.expires_at <= cx.now => "expired",
-        None => "pending",
+        Some(_) => InviteStatus::Accepted,
+        None if invite.expires_at <= cx.now => InviteStatus::Expired,
+        None => InviteStatus::Pending,
     };
-    Ok(InviteView {
+    Ok(InviteAnswer {
         ok: true,
         token: token.clone(),
         owner_agent: invite.owner.to_string(),
         recipient_hint: invite.recipient_hint,
-        status: status.to_owned(),
-        created_at: invite.created_at.to_string(),
-        expires_at: invite.expires_at.to_string(),
-        accepted_at: invite.accepted_at.map(|at| at.to_string()),
+        status,
+        created_at: invite.created_at.into(),
+        expires_at: invite.expires_at.into(),
+        accepted_at: invite.accepted_at.map(Timestamp),
         accepted_owner_agent: invite.accepted_by.map(address),
         public_address: user.as_ref().map(|user| public_address(&user.normalized_nick)),
         nick: user.map(|user| user.nick),
@@ -135,18 +137,16 @@ pub(crate) fn prepare_accept(context: &PrepareContext<'_>, input: AcceptInvite) 
 
 /// Accepts an invite. The nick of a user who accepted an earlier invite returns that user (`spec/protocol.md` §2.9).
 /// The nick of a user who was registered in another way is taken.
-pub fn accept(cx: &mut CallContext<'_, '_>, asked: &Acceptance) -> Result<InviteAccepted> {
+pub fn accept(cx: &mut CallContext<'_, '_>, asked: &Acceptance) -> Result<AcceptInviteAnswer> {
     let invite = find(cx, &asked.token)?;
     if let Some(known) = invite.accepted_by {
         let user = users::find(cx.tx, cx.caller.workspace, known)?;
         let same = user.filter(|user| user.normalized_nick == asked.name.normalized);
         let user = same.ok_or_else(taken)?;
-        return Ok(view(asked, &invite, user, invite.accepted_at.unwrap_or(cx.now).to_string()));
+        return Ok(view(asked, &invite, user, invite.accepted_at.unwrap_or(cx.now)));
     }
     if invite.expires_at <= cx.now {
-        return Err(
-            ApiError::new(ErrorKind::Gone, "invite_expired", "the invite has expired; ask for a new one").into()
-        );
+        return Err(ApiError::new(ErrorCode::InviteExpired, "the invite has expired; ask for a new one").into());
     }
     let user = match users::find_by_nick(cx.tx, cx.caller.workspace, &asked.name.normalized)? {
         Some(user) if user.invited => user,
@@ -158,7 +158,7 @@ pub fn accept(cx: &mut CallContext<'_, '_>, asked: &Acceptance) -> Result<Invite
         return Err(taken().into());
     }
     cx.audit("invites.accept", &user.id.to_string(), &json!({ "owner": invite.owner, "nick": user.nick }))?;
-    let answer = view(asked, &invite, user, cx.now.to_string());
+    let answer = view(asked, &invite, user, cx.now);
     let payload = json!({
         "invite_owner_agent": answer.invite_owner_agent, "user_id": answer.user_id, "owner_agent": answer.owner_agent,
         "nick": answer.nick, "public_address": answer.public_address, "accepted_at": answer.accepted_at,
@@ -168,25 +168,24 @@ pub fn accept(cx: &mut CallContext<'_, '_>, asked: &Acceptance) -> Result<Invite
 }
 
 fn taken() -> ApiError {
-    ApiError::new(
-        ErrorKind::Conflict,
-        "invite_already_accepted",
-        "another user has accepted this invite; ask for a new one",
-    )
+    ApiError::new(ErrorCode::InviteAlreadyAccepted, "another user has accepted this invite; ask for a new one")
 }
 
-fn view(asked: &Acceptance, invite: &Invite, user: User, accepted_at: String) -> InviteAccepted {
-    InviteAccepted {
+fn view(asked: &Acceptance, invite: &Invite, user: User, accepted_at: Time) -> AcceptInviteAnswer {
+    AcceptInviteAnswer {
         ok: true,
         token: asked.token.clone(),
-        status: "accepted".to_owned(),
+        status: InviteStatus::Accepted,
         invite_owner_agent: invite.owner.to_string(),
-        user_id: user.id.to_string(),
+        user_id: user.id.into(),
         owner_agent: address(user.id),
         nick: user.nick,
         public_address: public_address(&user.normalized_nick),
         display_name: user.display_name,
-        accepted_at,
-        registry_bind_status: if invite.recipient_hint.is_some() { "disabled" } else { "skipped_no_hint" }.to_owned(),
+        accepted_at: accepted_at.into(),
+        registry_bind_status: match &invite.recipient_hint {
+            Some(_) => RegistryBindStatus::Disabled,
+            None => RegistryBindStatus::SkippedNoHint,
+        },
     }
 }

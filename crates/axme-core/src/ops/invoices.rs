@@ -4,9 +4,11 @@
 //! its end, the server writes a draft with the plan's current terms. A day later it counts the usage again, because
 //! other nodes may have counted late, and issues the invoice.
 
-use axme_api::billing::{GetInvoice, Invoice as View, InvoiceAnswer, InvoiceList, ListInvoices};
+use axme_api::billing::{
+    BillingCycle, GetInvoice, Invoice as View, InvoiceAnswer, InvoiceList, InvoiceStatus, ListInvoices,
+};
 use axme_api::roles::Permission;
-use axme_api::{ApiError, WorkspaceRef};
+use axme_api::{ApiError, Timestamp};
 use axme_intent::Time;
 use serde_json::json;
 use uuid::Uuid;
@@ -15,7 +17,7 @@ use crate::auth::placement::{InWorkspace, Placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_word, read_before, read_id};
+use crate::input::{read_before, read_id};
 use crate::policy::quota;
 use axme_store::invoices::Invoice;
 use axme_store::{Tx, billing, invoices as store, members};
@@ -29,13 +31,9 @@ pub static BINDINGS: &[Binding] = &[
 /// How long an invoice stays a draft.
 pub const DRAFT_SECONDS: u64 = 86_400;
 
-fn months(cycle: &str) -> u32 {
-    if cycle == "annual" { 12 } else { 1 }
-}
-
 /// Returns the end of a period that begins at a midnight, on the day of the month when the plan was created.
-pub fn period_end(start: Time, cycle: &str, made_at: Time) -> Time {
-    start.day_in_months(months(cycle), made_at.day_of_month())
+pub fn period_end(start: Time, cycle: BillingCycle, made_at: Time) -> Time {
+    start.day_in_months(cycle.months(), made_at.day_of_month())
 }
 
 /// Closes the period of a workspace's plan if it is over: writes the invoice and begins the next period.
@@ -44,7 +42,7 @@ pub fn close(tx: &mut Tx<'_>, workspace: Uuid) -> Result<()> {
     let now = tx.now;
     let Some(plan) = billing::lock(tx, workspace)?.filter(|plan| plan.period_end <= now) else { return Ok(()) };
     let (start, end) = (plan.period_start, plan.period_end);
-    billing::set_period(tx, workspace, end, period_end(end, &plan.billing_cycle, plan.created_at))?;
+    billing::set_period(tx, workspace, end, period_end(end, plan.billing_cycle, plan.created_at))?;
     if start == end {
         return Ok(());
     }
@@ -52,7 +50,7 @@ pub fn close(tx: &mut Tx<'_>, workspace: Uuid) -> Result<()> {
         workspace,
         id: rng.uuid_at(now),
         billing_plan_id: plan.billing_plan_id,
-        commit_minor: plan.monthly_commit_minor.saturating_mul(months(&plan.billing_cycle).into()),
+        commit_minor: plan.monthly_commit_minor.saturating_mul(plan.billing_cycle.months().into()),
         plan_code: plan.plan_code,
         billing_cycle: plan.billing_cycle,
         currency: plan.currency,
@@ -81,26 +79,27 @@ fn count(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) -> Result<i64
 }
 
 pub struct InvoiceQuery {
-    /// `None` for all. A status that no invoice has yet, such as `paid`, matches none.
-    status: Option<String>,
+    /// `None` for all.
+    status: Option<InvoiceStatus>,
     before: Uuid,
     limit: i64,
 }
 
 pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListInvoices) -> Result<InWorkspace<InvoiceQuery>> {
-    check_word("status", input.status.as_deref(), &["draft", "issued", "paid", "overdue", "void"])?;
     let before = read_before(input.before.as_deref(), Uuid::max(), "an invoice id")?;
     let wanted = InvoiceQuery { status: input.status, before, limit: input.limit.items()? };
-    Ok(InWorkspace::new(WorkspaceRef { org_id: input.org_id, workspace_id: input.workspace_id }, wanted))
+    Ok(InWorkspace::new(input.workspace, wanted))
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<InvoiceQuery>) -> Result<InvoiceList> {
     let (place, wanted) = (asked.place(cx, Permission::ViewBilling)?, &asked.what);
-    let is_issued = match wanted.status.as_deref() {
+    let is_issued = match wanted.status {
         None => None,
-        Some("draft") => Some(false),
-        Some("issued") => Some(true),
-        Some(_) => return Ok(InvoiceList { ok: true, invoices: Vec::new() }),
+        Some(InvoiceStatus::Draft) => Some(false),
+        Some(InvoiceStatus::Issued) => Some(true),
+        Some(InvoiceStatus::Paid | InvoiceStatus::Overdue | InvoiceStatus::Void) => {
+            return Ok(InvoiceList { ok: true, invoices: Vec::new() });
+        }
     };
     let found = store::list(cx.tx, place.workspace, is_issued, wanted.before, wanted.limit)?;
     Ok(InvoiceList { ok: true, invoices: found.into_iter().map(|invoice| view(&place, invoice)).collect() })
@@ -108,7 +107,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<InvoiceQuery>) -> 
 
 pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetInvoice) -> Result<InWorkspace<Uuid>> {
     let id = read_id("invoice", &input.invoice_id)?;
-    Ok(InWorkspace::new(WorkspaceRef { org_id: input.org_id, workspace_id: input.workspace_id }, id))
+    Ok(InWorkspace::new(input.workspace, id))
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<InvoiceAnswer> {
@@ -133,21 +132,21 @@ fn view(place: &Placement, invoice: Invoice) -> View {
         "seats_used": invoice.seats_used,
     });
     View {
-        invoice_id: invoice.id.to_string(),
-        org_id: place.org.to_string(),
-        workspace_id: place.workspace.to_string(),
-        billing_plan_id: Some(invoice.billing_plan_id.to_string()),
-        period_start: invoice.period_start.to_string(),
-        period_end: invoice.period_end.to_string(),
+        invoice_id: invoice.id.into(),
+        org_id: place.org.into(),
+        workspace_id: place.workspace.into(),
+        billing_plan_id: Some(invoice.billing_plan_id.into()),
+        period_start: invoice.period_start.into(),
+        period_end: invoice.period_end.into(),
         subtotal_minor: total,
         total_minor: total,
         currency: invoice.currency,
-        status: if invoice.issued_at.is_some() { "issued" } else { "draft" }.to_owned(),
+        status: if invoice.issued_at.is_some() { InvoiceStatus::Issued } else { InvoiceStatus::Draft },
         due_at: None,
-        issued_at: invoice.issued_at.map(|at| at.to_string()),
+        issued_at: invoice.issued_at.map(Timestamp::from),
         paid_at: None,
         metadata: metadata.as_object().cloned().unwrap_or_default(),
-        created_at: invoice.created_at.to_string(),
-        updated_at: invoice.updated_at.to_string(),
+        created_at: invoice.created_at.into(),
+        updated_at: invoice.updated_at.into(),
     }
 }

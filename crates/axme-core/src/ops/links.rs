@@ -2,7 +2,7 @@
 //!
 //! Opening a link changes nothing. An accepted answer consumes the link in the transaction that records it.
 
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::human::{Via, is_same_person};
 use axme_intent::lifecycle::{EventBody, IntentSpec};
 use axme_intent::{HumanTask, Object, Status, TaskResult, Time};
@@ -48,7 +48,7 @@ pub fn make(tx: &mut Tx<'_>, workspace: uuid::Uuid, head: &Head, request: &LinkR
     let waiting = waiting.ok_or_else(|| {
         let message =
             format!("the intent is not waiting for a person; its status is {}", head.intent.status().as_str());
-        ApiError::new(ErrorKind::Conflict, "not_waiting_for_human", message)
+        ApiError::new(ErrorCode::NotWaitingForHuman, message)
     })?;
     let token = format!("{PREFIX}{}", rng.hex::<32>());
     let link = Link {
@@ -154,15 +154,15 @@ impl LinkEnd {
     }
 
     fn refuse(&self) -> ApiError {
-        let (kind, code) = match self {
-            LinkEnd::Left => (ErrorKind::Gone, "no_longer_a_member"),
-            LinkEnd::Expired { .. } => (ErrorKind::Gone, "link_expired"),
-            LinkEnd::Used { .. } => (ErrorKind::Conflict, "link_used"),
-            LinkEnd::Answered { .. } | LinkEnd::Voted => (ErrorKind::Conflict, "already_answered"),
-            LinkEnd::PassedOn => (ErrorKind::Conflict, "passed_on"),
-            LinkEnd::Ended { .. } => (ErrorKind::Conflict, "not_waiting_for_human"),
+        let code = match self {
+            LinkEnd::Left => ErrorCode::LinkRevoked,
+            LinkEnd::Expired { .. } => ErrorCode::LinkExpired,
+            LinkEnd::Used { .. } => ErrorCode::LinkUsed,
+            LinkEnd::Answered { .. } | LinkEnd::Voted => ErrorCode::AlreadyAnswered,
+            LinkEnd::PassedOn => ErrorCode::PassedOn,
+            LinkEnd::Ended { .. } => ErrorCode::NotWaitingForHuman,
         };
-        ApiError::new(kind, code, self.sentence())
+        ApiError::new(code, self.sentence())
     }
 }
 

@@ -1,11 +1,12 @@
 //! Login sessions: refreshing, listing and ending them, and opening a dashboard.
 
 use axme_api::auth::{
-    AssistantLink, AssistantLinks, DashboardToken, Exchange, Introspect, Introspection, ListLogins, LoggedOut, Login,
-    LoginList, RefreshToken, Refreshed, RevokeSession, SessionRevoked, SignedIn,
+    AssistantLinkList, AssistantLinkView, DashboardTokenAnswer, Exchange, Introspect, Introspection, ListLogins,
+    LoginList, LoginView, LogoutAllAnswer, RefreshAnswer, RefreshToken, RevokeSession, RevokeSessionAnswer,
+    SignInAnswer, TokenType,
 };
 use axme_api::capabilities::Nothing;
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::{Address, Home, Time};
 use serde_json::json;
 use uuid::Uuid;
@@ -44,7 +45,7 @@ pub(super) const DASHBOARD: &str = "dashboard";
 /// The prefix of the `client_type` of an assistant's session.
 const ASSISTANT: &str = "assistant:";
 
-pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<Refreshed> {
+pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<RefreshAnswer> {
     Box::pin(async move {
         let (now, rules) = (context.now, SignInRules::of(&context.app));
         let hash = auth::hash(&input.refresh_token);
@@ -65,7 +66,7 @@ pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<Refreshe
                 let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
                 tell_ended(tx, &account, &[session.session_id], "refresh_token_reused")?;
                 let message = "this refresh token was already used, so its session was ended; sign in again";
-                return Err(Error::kept(ApiError::new(ErrorKind::Unauthenticated, "refresh_token_reused", message)));
+                return Err(Error::kept(ApiError::new(ErrorCode::RefreshTokenReused, message)));
             }
             let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
             store::use_refresh(tx, &hash, now)?;
@@ -80,14 +81,14 @@ pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<Refreshe
         let (person, refresh_token) = context.app.store.write(Shard::CONTROL, job).await?;
         let access_token =
             context.app.keys.signer.sign(&context.app.store, &context.app.system.rng, context.now, &person).await?;
-        Ok(Refreshed {
+        Ok(RefreshAnswer {
             ok: true,
             account_session_token: access_token.clone(),
             access_token,
             refresh_token,
             expires_in: TOKEN_SECONDS,
-            token_type: "Bearer".to_owned(),
-            session_id: person.session_id.to_string(),
+            token_type: TokenType::Bearer,
+            session_id: person.session_id.into(),
         })
     })
 }
@@ -100,7 +101,11 @@ fn check_live(session: Option<Session>, token: &store::RefreshToken, now: Time) 
 
 fn unknown() -> ApiError {
     let message = "the refresh token is unknown, expired or revoked; sign in again";
-    ApiError::new(ErrorKind::Unauthenticated, "invalid_refresh_token", message)
+    ApiError::new(ErrorCode::InvalidRefreshToken, message)
+}
+
+fn no_account() -> ApiError {
+    ApiError::not_found("account")
 }
 
 pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListLogins) -> Result<bool> {
@@ -117,33 +122,33 @@ fn own(cx: &mut CallContext<'_, '_>, with_revoked: bool) -> Result<(Uuid, Vec<Se
 
 pub fn list(cx: &mut CallContext<'_, '_>, with_revoked: &bool) -> Result<LoginList> {
     let (current, sessions) = own(cx, *with_revoked)?;
-    let view = |session: Session| Login {
-        session_id: session.session_id.to_string(),
+    let view = |session: Session| LoginView {
+        session_id: session.session_id.into(),
         is_current: session.session_id == current,
         client_type: session.client_type,
         device_label: session.device_label,
-        created_at: session.created_at.to_string(),
-        last_seen_at: session.refreshed_at.to_string(),
-        expires_at: session.expires_at.to_string(),
+        created_at: session.created_at.into(),
+        last_seen_at: session.refreshed_at.into(),
+        expires_at: session.expires_at.into(),
         revoked: session.revoked_at.is_some(),
-        revoked_at: session.revoked_at.map(|at| at.to_string()),
+        revoked_at: session.revoked_at.map(Into::into),
     };
     Ok(LoginList { ok: true, sessions: sessions.into_iter().map(view).collect() })
 }
 
-pub(crate) fn assistant_links(cx: &mut CallContext<'_, '_>, with_revoked: &bool) -> Result<AssistantLinks> {
+pub(crate) fn assistant_links(cx: &mut CallContext<'_, '_>, with_revoked: &bool) -> Result<AssistantLinkList> {
     let (_, sessions) = own(cx, *with_revoked)?;
     let view = |session: Session| {
-        Some(AssistantLink {
-            session_id: session.session_id.to_string(),
+        Some(AssistantLinkView {
+            session_id: session.session_id.into(),
             provider: session.client_type.strip_prefix(ASSISTANT)?.to_owned(),
             device_label: session.device_label,
-            created_at: session.created_at.to_string(),
-            last_seen_at: session.refreshed_at.to_string(),
-            revoked_at: session.revoked_at.map(|at| at.to_string()),
+            created_at: session.created_at.into(),
+            last_seen_at: session.refreshed_at.into(),
+            revoked_at: session.revoked_at.map(Into::into),
         })
     };
-    Ok(AssistantLinks { ok: true, links: sessions.into_iter().filter_map(view).collect() })
+    Ok(AssistantLinkList { ok: true, links: sessions.into_iter().filter_map(view).collect() })
 }
 
 pub(crate) fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeSession) -> Result<Uuid> {
@@ -151,36 +156,36 @@ pub(crate) fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeSession) -> Re
 }
 
 /// Ends a session. A repeat has no effect.
-pub fn revoke(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SessionRevoked> {
+pub fn revoke(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<RevokeSessionAnswer> {
     let person = auth::check_person(cx.caller)?;
     let known = store::find_session(cx.tx, *id)?.filter(|session| session.account_id == person.account_id);
     let known = known.ok_or_else(|| ApiError::not_found(format!("session {id}")))?;
     store::revoke_session(cx.tx, person.account_id, *id, cx.now)?;
     if known.revoked_at.is_none() {
-        let account = store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?;
+        let account = store::find(cx.tx, person.account_id)?.ok_or_else(no_account)?;
         tell_ended(cx.tx, &account, &[*id], "revoked")?;
     }
-    Ok(SessionRevoked { ok: true, revoked: true, session_id: id.to_string() })
+    Ok(RevokeSessionAnswer { ok: true, revoked: true, session_id: (*id).into() })
 }
 
 pub(crate) fn prepare_nothing(_: &PrepareContext<'_>, _: Nothing) -> Result<()> {
     Ok(())
 }
 
-pub fn logout(cx: &mut CallContext<'_, '_>, (): &()) -> Result<SessionRevoked> {
+pub fn logout(cx: &mut CallContext<'_, '_>, (): &()) -> Result<RevokeSessionAnswer> {
     let current = auth::check_person(cx.caller)?.session_id;
     revoke(cx, &current)
 }
 
-pub fn logout_all(cx: &mut CallContext<'_, '_>, (): &()) -> Result<LoggedOut> {
+pub fn logout_all(cx: &mut CallContext<'_, '_>, (): &()) -> Result<LogoutAllAnswer> {
     let person = auth::check_person(cx.caller)?;
     let ended = store::revoke_all(cx.tx, person.account_id, cx.now)?;
-    let account = store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?;
+    let account = store::find(cx.tx, person.account_id)?.ok_or_else(no_account)?;
     tell_ended(cx.tx, &account, &ended, "logout_all")?;
-    Ok(LoggedOut { ok: true, revoked_sessions: ended.len() as u64 })
+    Ok(LogoutAllAnswer { ok: true, revoked_sessions: ended.len() as u64 })
 }
 
-pub fn dashboard(context: AsyncContext, _: Nothing) -> BoxFuture<DashboardToken> {
+pub fn dashboard(context: AsyncContext, _: Nothing) -> BoxFuture<DashboardTokenAnswer> {
     Box::pin(async move {
         let (rng, now, caller) = (context.app.system.rng.clone(), context.now, context.caller.clone());
         let token = format!("axme_dx_{}", rng.hex::<32>());
@@ -192,7 +197,7 @@ pub fn dashboard(context: AsyncContext, _: Nothing) -> BoxFuture<DashboardToken>
                     "the owner of this key, {}, has no account; use the key of a person who has signed in",
                     caller.owner
                 );
-                ApiError::new(ErrorKind::Conflict, "no_account", message)
+                ApiError::new(ErrorCode::NoAccount, message)
             })?;
             let until = now.plus_seconds(EXCHANGE_SECONDS);
             // If the caller's session ends with a key, the new one must end with it too.
@@ -207,18 +212,18 @@ pub fn dashboard(context: AsyncContext, _: Nothing) -> BoxFuture<DashboardToken>
             Ok(())
         };
         context.app.store.write(Shard::CONTROL, job).await?;
-        Ok(DashboardToken { ok: true, token, expires_in: EXCHANGE_SECONDS })
+        Ok(DashboardTokenAnswer { ok: true, token, expires_in: EXCHANGE_SECONDS })
     })
 }
 
-pub fn exchange(context: AsyncContext, input: Exchange) -> BoxFuture<SignedIn> {
+pub fn exchange(context: AsyncContext, input: Exchange) -> BoxFuture<SignInAnswer> {
     Box::pin(async move {
         let (now, rules) = (context.now, SignInRules::of(&context.app));
         let hash = auth::hash(&input.token);
         let client = Client { kind: DASHBOARD.to_owned(), label: None };
         let wrong = || {
             let message = "the token is unknown, used or expired; open the dashboard again";
-            ApiError::new(ErrorKind::Unauthenticated, "invalid_exchange_token", message)
+            ApiError::new(ErrorCode::InvalidExchangeToken, message)
         };
         if !context.app.store.read(move |tx| store::is_exchange(tx, &hash, now)).await? {
             return Err(wrong().into());
@@ -252,9 +257,9 @@ pub fn introspect(context: AsyncContext, input: Introspect) -> BoxFuture<Introsp
         Ok(Introspection {
             ok: true,
             active: true,
-            sub: Some(account.account_id.to_string()),
+            sub: Some(account.account_id.into()),
             email: Some(account.email),
-            session_id: Some(session.session_id.to_string()),
+            session_id: Some(session.session_id.into()),
             scope: Some(claims.scope),
             owner_agent: Some(claims.owner_agent),
             exp: Some(claims.exp),

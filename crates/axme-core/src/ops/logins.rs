@@ -5,10 +5,11 @@
 //! address's mail learns whether the address is known.
 
 use axme_api::auth::{
-    AskGrant, Grant as GrantView, GrantState, LoginIntended, LoginIntent as AskLogin, PollGrant, SignedIn, VerifyCode,
+    CreateGrant, CreateGrantAnswer, GrantState, LoginDelivery, LoginIntent as AskLogin, LoginIntentAnswer, PollGrant,
+    PollGrantAnswer, SignInAnswer, VerifyCode,
 };
 use axme_api::organizations::CreateOrganization;
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::Time;
 use axme_intent::human::is_email;
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ use crate::input::read_id;
 use crate::state::AppState;
 use axme_store::logins::{Grant, LoginIntent};
 use axme_store::notices::Notice;
-use axme_store::organizations::{Workspace, WorkspaceStatus};
+use axme_store::organizations::{Environment, Workspace, WorkspaceStatus};
 use axme_store::person_accounts::Account;
 use axme_store::{
     Rng, Shard, Signal, Tx, logins as store, notices, organizations as tenants, person_accounts as records,
@@ -54,15 +55,15 @@ const HOUR_MILLIS: u64 = 3_600_000;
 const USER_CODE_LETTERS: &[u8] = b"BCDFGHJKLMNPQRSTVWXZ";
 const USER_CODE_CHARS: usize = 8;
 
-pub fn ask(context: AsyncContext, input: AskLogin) -> BoxFuture<LoginIntended> {
+pub fn ask(context: AsyncContext, input: AskLogin) -> BoxFuture<LoginIntentAnswer> {
     Box::pin(async move {
         let grant_id = fresh_grant_id(&context.app.system.rng);
         let intent_id = begin(&context.app, &input.email, GrantQuery::New(grant_id.clone())).await?;
-        Ok(LoginIntended {
+        Ok(LoginIntentAnswer {
             ok: true,
-            intent_id: intent_id.to_string(),
+            intent_id: intent_id.into(),
             grant_id,
-            delivery: "email".to_owned(),
+            delivery: LoginDelivery::Email,
             expires_in: INTENT_SECONDS,
         })
     })
@@ -158,7 +159,7 @@ fn code_hash(id: Uuid, code: &str) -> [u8; 32] {
     auth::hash(&format!("{id} {code}"))
 }
 
-pub fn verify(context: AsyncContext, input: VerifyCode) -> BoxFuture<SignedIn> {
+pub fn verify(context: AsyncContext, input: VerifyCode) -> BoxFuture<SignInAnswer> {
     Box::pin(async move {
         let id = read_id("sign-in", &input.intent_id)?;
         let client = Client::read(input.client_type, input.device_label, &context.client)?;
@@ -199,23 +200,23 @@ pub fn use_code(tx: &mut Tx<'_>, id: Uuid, code: &str) -> Result<String> {
         left => format!("invalid code: {left} tries are left"),
     };
     // Commit in spite of the refusal, or the count would be lost.
-    Err(Error::kept(ApiError::new(ErrorKind::Invalid, "invalid_code", message)))
+    Err(Error::kept(ApiError::new(ErrorCode::InvalidCode, message)))
 }
 
 fn check_open(intent: Option<LoginIntent>, name: &str, now: Time) -> Result<LoginIntent> {
     let intent = intent.ok_or_else(|| ApiError::not_found(name))?;
     if intent.used_at.is_some() {
         let message = "this sign-in was already used; start a new one";
-        return Err(ApiError::new(ErrorKind::Conflict, "code_already_used", message).into());
+        return Err(ApiError::new(ErrorCode::CodeAlreadyUsed, message).into());
     }
     if intent.expires_at <= now || intent.wrong_codes >= MOST_WRONG_CODES {
-        return Err(ApiError::new(ErrorKind::Gone, "code_expired", "this sign-in has expired; start a new one").into());
+        return Err(ApiError::new(ErrorCode::CodeExpired, "this sign-in has expired; start a new one").into());
     }
     Ok(intent)
 }
 
 pub(super) fn too_many(message: &str, seconds: u64) -> Error {
-    ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message).with("retry_after_seconds", seconds).into()
+    ApiError::new(ErrorCode::RateLimitExceeded, message).with("retry_after_seconds", seconds).into()
 }
 
 /// The sign-in that the link of a mail leads to.
@@ -257,7 +258,7 @@ pub fn approve(tx: &mut Tx<'_>, grant: &[u8], account: &Account) -> Result<()> {
         return Ok(());
     }
     let message = "the device has stopped waiting; start again on the device";
-    Err(ApiError::new(ErrorKind::Gone, "grant_expired", message).into())
+    Err(ApiError::new(ErrorCode::GrantExpired, message).into())
 }
 
 fn fresh_grant_id(rng: &Rng) -> String {
@@ -286,14 +287,14 @@ fn put_grant(tx: &mut Tx<'_>, id: &str, seconds: u64, is_device: bool) -> Result
     Ok(grant)
 }
 
-pub fn grant(context: AsyncContext, _: AskGrant) -> BoxFuture<GrantView> {
+pub fn grant(context: AsyncContext, _: CreateGrant) -> BoxFuture<CreateGrantAnswer> {
     Box::pin(async move {
         let rng = context.app.system.rng.clone();
         let grant_id = fresh_grant_id(&rng);
         let id = grant_id.clone();
         let job = move |tx: &mut Tx<'_>| put_grant(tx, &id, GRANT_SECONDS, true);
         let user_code = context.app.store.write(Shard::CONTROL, job).await?.user_code;
-        Ok(GrantView {
+        Ok(CreateGrantAnswer {
             ok: true,
             grant_id,
             approval_url: format!("{}/app/login/cli?code={user_code}", context.app.site.base_url),
@@ -305,7 +306,7 @@ pub fn grant(context: AsyncContext, _: AskGrant) -> BoxFuture<GrantView> {
 }
 
 /// Polls a grant. Programs poll often, so only an approved grant uses the writer.
-pub fn poll(context: AsyncContext, input: PollGrant) -> BoxFuture<GrantState> {
+pub fn poll(context: AsyncContext, input: PollGrant) -> BoxFuture<PollGrantAnswer> {
     Box::pin(async move {
         let (app, now) = (&context.app, context.now);
         let client = Client::read(None, input.device_label, &context.client)?;
@@ -313,38 +314,42 @@ pub fn poll(context: AsyncContext, input: PollGrant) -> BoxFuture<GrantState> {
         let looked_for = hash.clone();
         let grant = app.store.read(move |tx| store::find_grant(tx, &looked_for)).await?;
         if check_grant(grant, now)?.is_none() {
-            return Ok(GrantState { ok: true, state: "pending".to_owned(), ..GrantState::default() });
+            return Ok(poll_answer(GrantState::Pending, None));
         }
         let rules = SignInRules::of(app);
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             let message = "the account that approved this sign-in is gone; start again";
-            let gone = || ApiError::new(ErrorKind::Gone, "grant_expired", message);
+            let gone = || ApiError::new(ErrorCode::GrantExpired, message);
             let account = check_grant(store::lock_grant(tx, &hash)?, now)?.ok_or_else(gone)?;
             let account = records::find(tx, account)?.ok_or_else(gone)?;
             store::mark_delivered(tx, &hash, now)?;
             enter(tx, rules, &account, &client, SessionOrigin::HomeWithKey)
         };
         let entered = app.store.write(Shard::CONTROL, job).await?;
-        let signed_in = signed_in(app, now, entered).await?;
-        Ok(GrantState {
-            ok: true,
-            state: "approved".to_owned(),
-            api_key: signed_in.api_key,
-            access_token: Some(signed_in.access_token),
-            account_session_token: Some(signed_in.account_session_token),
-            refresh_token: Some(signed_in.refresh_token),
-            expires_in: Some(signed_in.expires_in),
-            session_id: Some(signed_in.session_id),
-            org_id: signed_in.org_id,
-            workspace_id: signed_in.workspace_id,
-        })
+        Ok(poll_answer(GrantState::Approved, Some(signed_in(app, now, entered).await?)))
     })
+}
+
+fn poll_answer(state: GrantState, session: Option<SignInAnswer>) -> PollGrantAnswer {
+    let session = session.as_ref();
+    PollGrantAnswer {
+        ok: true,
+        state,
+        api_key: session.and_then(|session| session.api_key.clone()),
+        access_token: session.map(|session| session.access_token.clone()),
+        account_session_token: session.map(|session| session.account_session_token.clone()),
+        refresh_token: session.map(|session| session.refresh_token.clone()),
+        expires_in: session.map(|session| session.expires_in),
+        session_id: session.map(|session| session.session_id.clone()),
+        org_id: session.and_then(|session| session.org_id.clone()),
+        workspace_id: session.and_then(|session| session.workspace_id.clone()),
+    }
 }
 
 /// Returns the account that approved a grant; `None` while it is pending.
 fn check_grant(grant: Option<Grant>, now: Time) -> Result<Option<Uuid>> {
     let grant = grant.ok_or_else(|| ApiError::not_found("grant"))?;
-    let gone = |message: &str| Err(ApiError::new(ErrorKind::Gone, "grant_expired", message).into());
+    let gone = |message: &str| Err(ApiError::new(ErrorCode::GrantExpired, message).into());
     if grant.delivered_at.is_some() {
         return gone("the credentials of this sign-in were already fetched; start again");
     }
@@ -391,7 +396,7 @@ pub fn found(tx: &mut Tx<'_>, owner: &str, name: &str) -> Result<Workspace> {
         org_id: made.org_id,
         slug: "sandbox".to_owned(),
         name: "Sandbox".to_owned(),
-        environment: "sandbox".to_owned(),
+        environment: Environment::Sandbox,
         status: WorkspaceStatus::Active,
         region: None,
         created_at: now,

@@ -2,8 +2,8 @@
 
 use axme_api::ApiError;
 use axme_api::capabilities::Nothing;
-use axme_api::macros::{GetMacro, Macro as MacroView, MacroAnswer, MacroList, MacroParameter};
-use axme_intent::scenario::macros::{DefaultValue, MACROS, Macro, find};
+use axme_api::macros::{GetMacro, MacroAnswer, MacroList, MacroParameter, MacroView, ParameterType};
+use axme_intent::scenario::macros::{DefaultValue, Kind, MACROS, Macro, find};
 
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
@@ -35,7 +35,7 @@ pub fn get(_: &mut CallContext<'_, '_>, known: &&'static Macro) -> Result<MacroA
 fn view(known: &Macro) -> MacroView {
     let parameters = known.parameters.iter().map(|parameter| MacroParameter {
         name: parameter.name.to_owned(),
-        kind: parameter.kind.as_str().to_owned(),
+        kind: parameter_type(parameter.kind),
         required: parameter.default == DefaultValue::None,
         default: match parameter.default {
             DefaultValue::Text(text) => text.to_owned(),
@@ -44,4 +44,15 @@ fn view(known: &Macro) -> MacroView {
         description: parameter.about.to_owned(),
     });
     MacroView { macro_id: known.id.to_owned(), description: known.about.to_owned(), parameters: parameters.collect() }
+}
+
+/// Returns the type of a parameter as the API names it.
+fn parameter_type(kind: Kind) -> ParameterType {
+    match kind {
+        Kind::Text => ParameterType::Text,
+        Kind::Whole => ParameterType::Whole,
+        Kind::Agent => ParameterType::Agent,
+        Kind::Person | Kind::Signer => ParameterType::Person,
+        Kind::Signers => ParameterType::People,
+    }
 }

@@ -1,7 +1,7 @@
 //! Reports who the caller is.
 
 use axme_api::capabilities::Nothing;
-use axme_api::me::Me;
+use axme_api::me::IdentityAnswer;
 
 use super::service_accounts;
 use crate::call::{Binding, PrepareContext, handler};
@@ -16,16 +16,16 @@ pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: Nothing) -> Result<Noth
     Ok(input)
 }
 
-pub fn get(cx: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Me> {
+pub fn get(cx: &mut CallContext<'_, '_>, _: &Nothing) -> Result<IdentityAnswer> {
     let account = store::find_service_account(cx.tx, cx.caller.workspace, &cx.caller.service_account_id)?;
-    Ok(Me {
+    Ok(IdentityAnswer {
         ok: true,
         address: cx.caller.address.as_ref().map(|address| address.as_str().to_owned()),
-        org_id: cx.caller.org.to_string(),
+        org_id: cx.caller.org.into(),
         org_slug: cx.caller.org_slug.clone(),
-        workspace_id: cx.caller.workspace.to_string(),
+        workspace_id: cx.caller.workspace.into(),
         workspace_slug: cx.caller.workspace_slug.clone(),
-        role: cx.caller.role.as_str().to_owned(),
+        role: cx.caller.role,
         service_account: account.as_ref().map(service_accounts::view),
         email: cx.caller.person().map(|person| person.email.clone()),
     })

@@ -2,9 +2,10 @@
 //! finalizing only compares rows.
 
 use axme_api::media::{
-    CreateUpload, FinalizeUpload, GetUpload, Upload as UploadView, UploadAnswer, UploadCreated, UploadFinalized,
+    CreateUpload, CreateUploadAnswer, FinalizeUpload, FinalizeUploadAnswer, GetUpload, UploadAnswer, UploadStatus,
+    UploadView,
 };
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode, Number};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use crate::auth;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_chars, check_within, read_id};
+use crate::input::{check_chars, read_id};
 use crate::ops::inbox::owner;
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
@@ -29,7 +30,6 @@ pub static BINDINGS: &[Binding] = &[
 /// The bucket that clients see, wherever the files are. They use the URLs.
 const BUCKET: &str = "local";
 const USUAL_SECONDS: u64 = 3_600;
-const MAX_SECONDS: u64 = 604_800;
 /// How long a download URL is valid.
 const LINK_SECONDS: u64 = 3_600;
 
@@ -39,7 +39,7 @@ pub const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/
 pub struct NewUpload {
     upload: Upload,
     token_hash: Vec<u8>,
-    answer: UploadCreated,
+    answer: CreateUploadAnswer,
 }
 
 pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateUpload) -> Result<NewUpload> {
@@ -61,10 +61,9 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateUpload) 
     }
     if input.size_bytes > most {
         let message = format!("size_bytes: {} is too large; at most {most} are accepted", input.size_bytes);
-        return Err(ApiError::new(ErrorKind::TooLarge, "media_too_large", message).into());
+        return Err(ApiError::new(ErrorCode::MediaTooLarge, message).into());
     }
-    let seconds = input.ttl_seconds.unwrap_or(USUAL_SECONDS);
-    check_within("ttl_seconds", Some(seconds), 60..=MAX_SECONDS)?;
+    let seconds = input.ttl_seconds.map_or(USUAL_SECONDS, Number::get);
     let token = format!("axu_{}", context.rng.hex::<32>());
     let upload = Upload {
         workspace: context.caller.workspace,
@@ -79,15 +78,15 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateUpload) 
         finalized_at: None,
         stored: None,
     };
-    let answer = UploadCreated {
+    let answer = CreateUploadAnswer {
         ok: true,
-        upload_id: upload.id.to_string(),
+        upload_id: upload.id.into(),
         owner_agent: upload.owner.to_string(),
         bucket: BUCKET.to_owned(),
         object_path: object_path(&upload),
         upload_url: format!("{}/v1/media/upload/{}?token={token}", context.base_url, upload.id),
-        status: "pending".to_owned(),
-        expires_at: upload.expires_at.to_string(),
+        status: UploadStatus::Pending,
+        expires_at: upload.expires_at.into(),
         max_size_bytes: most,
     };
     Ok(NewUpload { upload, token_hash: auth::hash(&token).to_vec(), answer })
@@ -110,7 +109,7 @@ fn count(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or(0)
 }
 
-pub fn create(cx: &mut CallContext<'_, '_>, new: &NewUpload) -> Result<UploadCreated> {
+pub fn create(cx: &mut CallContext<'_, '_>, new: &NewUpload) -> Result<CreateUploadAnswer> {
     if let Some(most) =
         quota::lock(cx.tx, cx.caller.workspace)?.map(|allowance| allowance.dimensions.media_storage_bytes)
         && most > 0
@@ -142,19 +141,16 @@ pub(crate) fn prepare_finalize(_: &PrepareContext<'_>, input: FinalizeUpload) ->
 
 /// Finalizes an upload. Without bytes, it is finalized as announced, as the conformance suite requires, but it can
 /// never be downloaded.
-pub fn finalize(cx: &mut CallContext<'_, '_>, asked: &Finish) -> Result<UploadFinalized> {
+pub fn finalize(cx: &mut CallContext<'_, '_>, asked: &Finish) -> Result<FinalizeUploadAnswer> {
     let found = store::lock(cx.tx, cx.caller.workspace, asked.id)?;
     let mut upload = found.ok_or_else(|| ApiError::not_found(format!("upload {}", asked.id)))?;
     if !cx.caller.is_admin() && cx.caller.address.as_ref() != Some(&upload.owner) {
         return Err(ApiError::not_found(format!("upload {}", asked.id)).into());
     }
     if upload.finalized_at.is_none() && upload.expires_at <= cx.now {
-        return Err(ApiError::new(
-            ErrorKind::Gone,
-            "upload_expired",
-            "the upload was not finished in time; start a new one",
-        )
-        .into());
+        return Err(
+            ApiError::new(ErrorCode::UploadExpired, "the upload was not finished in time; start a new one").into()
+        );
     }
     check_same("size_bytes", &upload.size_bytes, &asked.size_bytes)?;
     if let (Some(announced), Some(given)) = (&upload.sha256, &asked.sha256) {
@@ -173,17 +169,17 @@ pub fn finalize(cx: &mut CallContext<'_, '_>, asked: &Finish) -> Result<UploadFi
         store::finalize(cx.tx, &upload, cx.now)?;
         cx.audit("media.finalize_upload", &upload.id.to_string(), &json!({ "sha256": upload.sha256 }))?;
     }
-    Ok(UploadFinalized {
+    Ok(FinalizeUploadAnswer {
         ok: true,
-        upload_id: upload.id.to_string(),
+        upload_id: upload.id.into(),
         owner_agent: upload.owner.to_string(),
         bucket: BUCKET.to_owned(),
         object_path: object_path(&upload),
         mime_type: upload.mime_type,
         size_bytes: count(upload.size_bytes),
         sha256: upload.sha256,
-        status: "ready".to_owned(),
-        finalized_at: finalized_at.to_string(),
+        status: UploadStatus::Ready,
+        finalized_at: finalized_at.into(),
     })
 }
 
@@ -192,7 +188,7 @@ fn check_same<T: PartialEq + std::fmt::Display>(field: &str, is: &T, given: &T) 
         return Ok(());
     }
     let message = format!("{field}: {given} does not match the upload, which has {is}");
-    Err(ApiError::new(ErrorKind::Conflict, "media_mismatch", message).into())
+    Err(ApiError::new(ErrorCode::MediaMismatch, message).into())
 }
 
 fn find(cx: &mut CallContext<'_, '_>, id: Uuid) -> Result<Upload> {
@@ -227,12 +223,12 @@ pub fn get(cx: &mut CallContext<'_, '_>, look: &Look) -> Result<UploadAnswer> {
 
 fn view(upload: &Upload, now: axme_intent::Time) -> UploadView {
     let status = match upload.finalized_at {
-        Some(_) => "ready",
-        None if upload.expires_at <= now => "expired",
-        None => "pending",
+        Some(_) => UploadStatus::Ready,
+        None if upload.expires_at <= now => UploadStatus::Expired,
+        None => UploadStatus::Pending,
     };
     UploadView {
-        upload_id: upload.id.to_string(),
+        upload_id: upload.id.into(),
         owner_agent: upload.owner.to_string(),
         bucket: BUCKET.to_owned(),
         object_path: object_path(upload),
@@ -240,10 +236,10 @@ fn view(upload: &Upload, now: axme_intent::Time) -> UploadView {
         filename: upload.filename.clone(),
         size_bytes: count(upload.size_bytes),
         sha256: upload.sha256.clone(),
-        status: status.to_owned(),
-        created_at: upload.created_at.to_string(),
-        expires_at: upload.expires_at.to_string(),
-        finalized_at: upload.finalized_at.map(|at| at.to_string()),
+        status,
+        created_at: upload.created_at.into(),
+        expires_at: upload.expires_at.into(),
+        finalized_at: upload.finalized_at.map(Into::into),
         download_url: None,
         preview_url: None,
     }

@@ -3,11 +3,11 @@
 //! No caller grants or revokes a role above their own, and an organization always has an owner.
 
 use axme_api::members::{
-    AddMember, ExcludeMember, IncludeMember, ListMembers, Member as View, MemberAnswer, MemberList, MemberRemoved,
-    Removal, RemoveMember, UpdateMember,
+    AddMember, ExcludeMember, IncludeMember, ListMembers, Member as View, MemberAnswer, MemberList, Removal,
+    RemoveMember, RemoveMemberAnswer, UpdateMember,
 };
 use axme_api::roles::{OrgRole, Permission};
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode, Id};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::auth::{membership, placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Error, Result};
-use crate::input::{check_chars, none_of, read_after, read_id, read_word};
+use crate::input::{check_chars, read_after, read_id};
 use crate::policy::quota;
 use axme_store::members::{Member, MemberStatus};
 use axme_store::organizations::WorkspaceStatus;
@@ -35,11 +35,6 @@ pub static BINDINGS: &[Binding] = &[
 
 /// Workspaces read per batch.
 const WORKSPACES_PAGE: i64 = 500;
-
-pub(crate) fn read_role(text: &str) -> Result<OrgRole> {
-    let known = OrgRole::ALL.map(OrgRole::as_str);
-    OrgRole::parse(text).ok_or_else(|| none_of("role", text, &known))
-}
 
 pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListMembers) -> Result<(ListMembers, Uuid, i64)> {
     let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
@@ -64,31 +59,29 @@ fn workspace_of(cx: &mut CallContext<'_, '_>, org: Uuid, text: &str) -> Result<U
 }
 
 pub struct NewMember {
-    org: Option<String>,
-    workspace: Option<String>,
+    org: Option<Id>,
+    workspace: Option<Id>,
     actor: String,
     role: OrgRole,
 }
 
 pub(crate) fn prepare_add(_: &PrepareContext<'_>, input: AddMember) -> Result<NewMember> {
     check_chars("invited_by_actor_id", input.invited_by_actor_id.as_deref(), 1, 255)?;
-    let role = read_role(&input.role)?;
-    new_member(Some(input.org_id), input.workspace_id, &input.actor_id, role)
+    new_member(Some(input.org_id), input.workspace_id, &input.actor_id, input.role)
 }
 
 pub(crate) fn prepare_include(_: &PrepareContext<'_>, input: IncludeMember) -> Result<NewMember> {
-    let role = read_role(&input.role)?;
+    let role = input.role;
     if role.spans_organization() {
         return Err(ApiError::invalid(format!(
-            "role: {} applies to a whole organization; choose another for one workspace",
-            role.as_str()
+            "role: {role} applies to a whole organization; choose another for one workspace"
         ))
         .into());
     }
     new_member(input.org_id, Some(input.workspace_id), &input.actor_id, role)
 }
 
-fn new_member(org: Option<String>, workspace: Option<String>, actor: &str, role: OrgRole) -> Result<NewMember> {
+fn new_member(org: Option<Id>, workspace: Option<Id>, actor: &str, role: OrgRole) -> Result<NewMember> {
     let actor = membership::name_of(actor);
     check_chars("actor_id", Some(&actor), 1, 255)?;
     Ok(NewMember { org, workspace, actor, role })
@@ -103,7 +96,7 @@ pub fn add(cx: &mut CallContext<'_, '_>, new: &NewMember) -> Result<MemberAnswer
         Some(member) => Ok(MemberAnswer { ok: true, member: view(&member) }),
         None => {
             let message = format!("{} is already a member; update that membership instead", new.actor);
-            Err(ApiError::new(ErrorKind::Conflict, "member_exists", message).into())
+            Err(ApiError::new(ErrorCode::MemberExists, message).into())
         }
     }
 }
@@ -111,8 +104,8 @@ pub fn add(cx: &mut CallContext<'_, '_>, new: &NewMember) -> Result<MemberAnswer
 pub fn include(cx: &mut CallContext<'_, '_>, new: &NewMember) -> Result<MemberAnswer> {
     let place = placement::place(cx, new.org.as_deref(), new.workspace.as_deref(), Permission::ManageMembers)?;
     let new = NewMember {
-        org: Some(place.org.to_string()),
-        workspace: Some(place.workspace.to_string()),
+        org: Some(place.org.into()),
+        workspace: Some(place.workspace.into()),
         actor: new.actor.clone(),
         role: new.role,
     };
@@ -124,7 +117,7 @@ fn check_gives(authority: &RoleSet, role: OrgRole, workspace: Option<Uuid>) -> R
     if authority.gives(role, workspace) {
         return Ok(());
     }
-    Err(ApiError::forbidden(format!("your roles cannot grant or revoke {}; ask an org_owner", role.as_str())).into())
+    Err(ApiError::forbidden(format!("your roles cannot grant or revoke {role}; ask an org_owner")).into())
 }
 
 /// Adds a member and an audit event; `None` if the membership exists. The caller has locked the organization.
@@ -140,7 +133,7 @@ pub fn put(
         member_id: cx.rng.uuid_at(cx.now),
         workspace_id: workspace.unwrap_or_default(),
         actor_id: actor.to_owned(),
-        role: role.as_str().to_owned(),
+        role,
         status: MemberStatus::Active,
         created_at: cx.now,
         updated_at: cx.now,
@@ -196,15 +189,15 @@ pub fn raise(
         return Ok(());
     }
     if let Some(mut known) = store::find_actor(cx.tx, org, actor, workspace.unwrap_or_default())? {
-        let own = OrgRole::parse(&known.role).unwrap_or(OrgRole::OrgOwner);
+        let own = known.role;
         check_gives(authority, own, workspace)?;
         let (more, own_more) = (role.gives().len(), own.gives().len());
         let is_given = if may_differ { more >= own_more } else { more > own_more };
         if own != role && (asked.is_none() || !is_given) {
-            let message = format!("{actor} already has the role {}; update that membership instead", own.as_str());
-            return Err(ApiError::new(ErrorKind::Conflict, "member_exists", message).into());
+            let message = format!("{actor} already has the role {own}; update that membership instead");
+            return Err(ApiError::new(ErrorCode::MemberExists, message).into());
         }
-        (known.role, known.status, known.updated_at) = (role.as_str().to_owned(), MemberStatus::Active, cx.now);
+        (known.role, known.status, known.updated_at) = (role, MemberStatus::Active, cx.now);
         change_to(cx, &known, "organizations.members.update")?;
     }
     Ok(())
@@ -220,7 +213,7 @@ fn change_to(cx: &mut CallContext<'_, '_>, member: &Member, action: &str) -> Res
 fn audit(cx: &mut CallContext<'_, '_>, member: &Member, action: &str) -> Result<()> {
     let line = json!({
         "org_id": member.org_id, "workspace_id": shown(member.workspace_id), "actor_id": member.actor_id,
-        "role": member.role, "status": member.status.as_str(),
+        "role": member.role, "status": member.status,
     });
     let trail = shown(member.workspace_id).unwrap_or(member.org_id);
     Ok(cx.audit_in(trail, action, &member.member_id.to_string(), &line)?)
@@ -230,29 +223,19 @@ fn shown(workspace: Uuid) -> Option<Uuid> {
     Some(workspace).filter(|id| !id.is_nil())
 }
 
-pub struct Change {
-    org: String,
-    member: String,
-    role: Option<OrgRole>,
-    status: Option<MemberStatus>,
+pub(crate) fn prepare_update(_: &PrepareContext<'_>, input: UpdateMember) -> Result<UpdateMember> {
+    Ok(input)
 }
 
-pub(crate) fn prepare_update(_: &PrepareContext<'_>, input: UpdateMember) -> Result<Change> {
-    let read = |text: &str| read_word("status", text, MemberStatus::parse, MemberStatus::WORDS);
-    let status = input.status.as_deref().map(read).transpose()?;
-    let role = input.role.as_deref().map(read_role).transpose()?;
-    Ok(Change { org: input.org_id, member: input.member_id, role, status })
-}
-
-pub fn update(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<MemberAnswer> {
-    let (org, authority) = placement::visible_org(cx, &change.org)?;
-    let mut member = lock_member(cx, org, &change.member, &authority)?;
+pub fn update(cx: &mut CallContext<'_, '_>, change: &UpdateMember) -> Result<MemberAnswer> {
+    let (org, authority) = placement::visible_org(cx, &change.org_id)?;
+    let mut member = lock_member(cx, org, &change.member_id, &authority)?;
     if let Some(role) = change.role {
         check_gives(&authority, role, shown(member.workspace_id))?;
     }
-    let is_owner = |member: &Member| member.role == OrgRole::OrgOwner.as_str() && member.status == MemberStatus::Active;
+    let is_owner = |member: &Member| member.role == OrgRole::OrgOwner && member.status == MemberStatus::Active;
     let (was_owner, was_removed) = (is_owner(&member), member.status == MemberStatus::Removed);
-    member.role = change.role.map_or(member.role, |role| role.as_str().to_owned());
+    member.role = change.role.unwrap_or(member.role);
     member.status = change.status.unwrap_or(member.status);
     member.updated_at = cx.now;
     if was_owner && !is_owner(&member) {
@@ -270,8 +253,7 @@ fn lock_member(cx: &mut CallContext<'_, '_>, org: Uuid, id: &str, authority: &Ro
     organizations::lock(cx.tx, org)?;
     let not_found = || Error::from(ApiError::not_found(format!("member {id}")));
     let member = store::find(cx.tx, org, read_id("member", id)?)?.ok_or_else(not_found)?;
-    let role = OrgRole::parse(&member.role).unwrap_or(OrgRole::OrgOwner);
-    check_gives(authority, role, shown(member.workspace_id))?;
+    check_gives(authority, member.role, shown(member.workspace_id))?;
     Ok(member)
 }
 
@@ -280,14 +262,14 @@ fn check_owner_left(cx: &mut CallContext<'_, '_>, member: &Member) -> Result<()>
         return Ok(());
     }
     let message = "an organization must have an owner; make another member org_owner first";
-    Err(ApiError::new(ErrorKind::Conflict, "last_owner", message).into())
+    Err(ApiError::new(ErrorCode::LastOwner, message).into())
 }
 
 pub(crate) fn prepare_remove(_: &PrepareContext<'_>, input: RemoveMember) -> Result<RemoveMember> {
     Ok(input)
 }
 
-pub fn remove(cx: &mut CallContext<'_, '_>, input: &RemoveMember) -> Result<MemberRemoved> {
+pub fn remove(cx: &mut CallContext<'_, '_>, input: &RemoveMember) -> Result<RemoveMemberAnswer> {
     let (org, authority) = placement::visible_org(cx, &input.org_id)?;
     let member = lock_member(cx, org, &input.member_id, &authority)?;
     take_out(cx, member)
@@ -298,7 +280,7 @@ pub(crate) fn prepare_exclude(_: &PrepareContext<'_>, input: ExcludeMember) -> R
 }
 
 /// Removes a member of one workspace; members of the whole organization are not found here.
-pub fn exclude(cx: &mut CallContext<'_, '_>, input: &ExcludeMember) -> Result<MemberRemoved> {
+pub fn exclude(cx: &mut CallContext<'_, '_>, input: &ExcludeMember) -> Result<RemoveMemberAnswer> {
     let place = placement::place(cx, None, Some(&input.workspace_id), Permission::ManageMembers)?;
     let authority = RoleSet::in_org(cx, place.org)?;
     let id = read_id("member", &input.member_id)?;
@@ -310,22 +292,22 @@ pub fn exclude(cx: &mut CallContext<'_, '_>, input: &ExcludeMember) -> Result<Me
     take_out(cx, member)
 }
 
-fn take_out(cx: &mut CallContext<'_, '_>, mut member: Member) -> Result<MemberRemoved> {
+fn take_out(cx: &mut CallContext<'_, '_>, mut member: Member) -> Result<RemoveMemberAnswer> {
     if member.status == MemberStatus::Removed {
         return Err(ApiError::not_found(format!("member {}", member.member_id)).into());
     }
-    if member.role == OrgRole::OrgOwner.as_str() && member.status == MemberStatus::Active {
+    if member.role == OrgRole::OrgOwner && member.status == MemberStatus::Active {
         check_owner_left(cx, &member)?;
     }
     (member.status, member.updated_at) = (MemberStatus::Removed, cx.now);
     change_to(cx, &member, "organizations.members.remove")?;
     let shown = view(&member);
-    Ok(MemberRemoved {
+    Ok(RemoveMemberAnswer {
         ok: true,
         removed: true,
         org_id: shown.org_id.clone(),
         member_id: shown.member_id.clone(),
-        removed_at: shown.updated_at.clone(),
+        removed_at: shown.updated_at,
         result: Removal {
             removed: true,
             org_id: shown.org_id,
@@ -338,13 +320,13 @@ fn take_out(cx: &mut CallContext<'_, '_>, mut member: Member) -> Result<MemberRe
 
 fn view(m: &Member) -> View {
     View {
-        member_id: m.member_id.to_string(),
-        org_id: m.org_id.to_string(),
-        workspace_id: shown(m.workspace_id).map(|id| id.to_string()),
+        member_id: m.member_id.into(),
+        org_id: m.org_id.into(),
+        workspace_id: shown(m.workspace_id).map(Id::from),
         actor_id: m.actor_id.clone(),
-        role: m.role.clone(),
-        status: m.status.as_str().to_owned(),
-        created_at: m.created_at.to_string(),
-        updated_at: m.updated_at.to_string(),
+        role: m.role,
+        status: m.status,
+        created_at: m.created_at.into(),
+        updated_at: m.updated_at.into(),
     }
 }

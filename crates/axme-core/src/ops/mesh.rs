@@ -6,10 +6,11 @@
 pub mod rules;
 
 use axme_api::mesh::{
-    AgentRef, Heartbeat, HeartbeatAnswer, ListMesh, ListMeshEvents, MeshAgent, MeshAgentAnswer, MeshEvent,
-    MeshEventList, MeshList, MeshMetrics, MeshSummary, Switched,
+    AgentHealth, AgentRef, HealthFilter, Heartbeat, HeartbeatAnswer, ListMeshAgents, ListMeshEvents, MeshAgentAnswer,
+    MeshAgentList, MeshAgentView, MeshEventList, MeshEventType, MeshEventView, MeshMetrics, MeshSummary, MeshWindow,
+    SwitchAnswer, SwitchStatus,
 };
-use axme_api::{ApiError, ErrorKind, Object};
+use axme_api::{ApiError, ErrorCode, Object};
 use axme_intent::{Address, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -18,7 +19,6 @@ use crate::auth::Caller;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::none_of;
 use crate::policy::agent_limits::{is_stopped, midnight, usd};
 use crate::policy::snapshot::{self, Snapshot};
 use axme_store::mesh::{Agent, Counts, Event, NEVER, Rules, Span, hour_of};
@@ -72,7 +72,7 @@ pub(crate) fn prepare_heartbeat(context: &PrepareContext<'_>, input: Heartbeat) 
 fn own_address(caller: &Caller) -> Result<&Address> {
     caller.address.as_ref().ok_or_else(|| {
         let message = "this key does not belong to an agent; send heartbeats with an agent's key";
-        ApiError::new(ErrorKind::Forbidden, "not_an_agent", message).into()
+        ApiError::new(ErrorCode::NotAnAgent, message).into()
     })
 }
 
@@ -124,29 +124,29 @@ pub fn heartbeat(cx: &mut CallContext<'_, '_>, beat: &Beat) -> Result<HeartbeatA
     let (workspace, now) = (cx.caller.workspace, cx.now);
     let address = own_address(cx.caller)?;
     let known = store::find_beat(cx.tx, workspace, address)?;
-    store::put_beat(cx.tx, workspace, address, now, "healthy", beat.metadata.as_ref())?;
+    store::put_beat(cx.tx, workspace, address, now, AgentHealth::Healthy, beat.metadata.as_ref())?;
     if beat.counts != Counts::default() {
         store::add(cx.tx, workspace, address, hour_of(now), &beat.counts)?;
     }
     let was = match &known {
-        None => "unknown",
+        None => AgentHealth::Unknown,
         // The worker may not have recorded the change yet.
-        Some((at, told)) if told == "healthy" => health_at(*at, now),
-        Some((_, told)) => told.as_str(),
+        Some((at, AgentHealth::Healthy)) => health_at(*at, now),
+        Some((_, told)) => *told,
     };
-    if was != "healthy" {
-        let details = json!({ "from": was, "to": "healthy" });
-        record_event(cx.tx, workspace, address, ("agent.healthy", None, Some(details)))?;
+    if was != AgentHealth::Healthy {
+        let details = json!({ "from": was, "to": AgentHealth::Healthy });
+        record_event(cx.tx, workspace, address, (MeshEventType::Healthy, None, Some(details)))?;
     }
     let is_killed = is_stopped(cx.tx, workspace, address)?;
-    let status = if is_killed { "killed" } else { "healthy" }.to_owned();
+    let status = if is_killed { AgentHealth::Killed } else { AgentHealth::Healthy };
     Ok(HeartbeatAnswer {
         ok: true,
-        health_status: status.clone(),
+        health_status: status,
         status,
         address_id: address_id(&cx.caller.service_account_id),
         address: address.to_string(),
-        received_at: now.to_string(),
+        received_at: now.into(),
     })
 }
 
@@ -155,14 +155,14 @@ pub fn record_event(
     tx: &mut Tx<'_>,
     workspace: Uuid,
     address: &Address,
-    (event_type, actor, details): (&str, Option<String>, Option<Value>),
+    (event_type, actor, details): (MeshEventType, Option<String>, Option<Value>),
 ) -> Result<(), StoreError> {
     let rng = tx.rng;
     let now = tx.now;
     let event = Event {
         id: rng.uuid_at(now),
         address: address.clone(),
-        event_type: event_type.to_owned(),
+        event_type,
         details: details.map(|details| details.to_string()),
         actor,
         at: now,
@@ -171,18 +171,18 @@ pub fn record_event(
 }
 
 /// Returns the health of an agent whose last heartbeat was at `beat_at`.
-pub fn health_at(beat_at: Time, now: Time) -> &'static str {
+pub fn health_at(beat_at: Time, now: Time) -> AgentHealth {
     match now.since(beat_at).as_secs() {
-        age if age < HEALTHY_SECONDS => "healthy",
-        age if age < DEGRADED_SECONDS => "degraded",
-        _ => "unreachable",
+        age if age < HEALTHY_SECONDS => AgentHealth::Healthy,
+        age if age < DEGRADED_SECONDS => AgentHealth::Degraded,
+        _ => AgentHealth::Unreachable,
     }
 }
 
-fn health_of(agent: &Agent, now: Time) -> &'static str {
+fn health_of(agent: &Agent, now: Time) -> AgentHealth {
     match agent.beat_at {
-        _ if agent.is_killed => "killed",
-        None => "unknown",
+        _ if agent.is_killed => AgentHealth::Killed,
+        None => AgentHealth::Unknown,
         Some(at) => health_at(at, now),
     }
 }
@@ -207,7 +207,7 @@ pub fn find(cx: &mut CallContext<'_, '_>, named: &str) -> Result<Agent> {
     let address = by_id.and_then(|account| account.address);
     let address = address.unwrap_or_else(|| Address::resolve(named.trim(), cx.caller.home()));
     let found = store::find(cx.tx, workspace, &address)?;
-    let missing = || ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {named} not found"));
+    let missing = || ApiError::new(ErrorCode::AgentNotFound, format!("agent {named} not found"));
     Ok(found.ok_or_else(missing)?)
 }
 
@@ -216,64 +216,43 @@ pub fn names(agent: &Agent) -> (String, String) {
     (address_id(&agent.service_account_id), agent.address.to_string())
 }
 
-/// The period over which an answer sums its numbers.
-#[derive(Debug, Clone, Copy)]
-pub struct Window {
-    name: &'static str,
-    days: i64,
-}
-
-fn window(text: Option<&str>) -> Result<Window> {
-    match text.unwrap_or("day") {
-        "day" => Ok(Window { name: "day", days: 1 }),
-        "week" => Ok(Window { name: "week", days: 7 }),
-        "month" => Ok(Window { name: "month", days: 30 }),
-        other => Err(none_of("window", other, &["day", "week", "month"])),
-    }
-}
-
-impl Window {
-    fn first_hour(self, now: Time) -> i64 {
-        midnight(now) - (self.days - 1) * 24
-    }
+/// Returns the number of the first hour of a period that ends now.
+fn first_hour(window: MeshWindow, now: Time) -> i64 {
+    let days = match window {
+        MeshWindow::Day => 1,
+        MeshWindow::Week => 7,
+        MeshWindow::Month => 30,
+    };
+    midnight(now) - (days - 1) * 24
 }
 
 pub struct Listing {
-    health: Option<&'static str>,
-    window: Window,
+    health: Option<HealthFilter>,
+    window: MeshWindow,
     after: String,
     limit: i64,
 }
 
-pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListMesh) -> Result<Listing> {
-    let health = match input.health.as_deref() {
-        None => None,
-        Some("dead") => Some("killed"),
-        Some(text) => {
-            let all = ["healthy", "degraded", "unreachable", "killed", "unknown"];
-            let known = all.iter().find(|known| **known == text);
-            Some(*known.ok_or_else(|| none_of("health", text, &all))?)
-        }
-    };
-    let (window, limit) = (window(input.window.as_deref())?, input.limit.items()?);
-    Ok(Listing { health, window, after: input.after.unwrap_or_default(), limit })
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListMeshAgents) -> Result<Listing> {
+    let window = input.window.unwrap_or(MeshWindow::Day);
+    Ok(Listing { health: input.health, window, after: input.after.unwrap_or_default(), limit: input.limit.items()? })
 }
 
-pub fn list(cx: &mut CallContext<'_, '_>, listing: &Listing) -> Result<MeshList> {
+pub fn list(cx: &mut CallContext<'_, '_>, listing: &Listing) -> Result<MeshAgentList> {
     let workspace = cx.caller.workspace;
     let (healthy, degraded) = bounds(cx.now);
     let (first, last) = (Time::from_micros(i64::MIN), Time::from_micros(i64::MAX));
     let span = match listing.health {
         None => Span { after: first, until: last, killed: (false, true) },
-        Some("killed") => Span { after: first, until: last, killed: (true, true) },
-        Some("unknown") => Span { after: first, until: NEVER, killed: (false, false) },
-        Some("healthy") => Span { after: healthy, until: last, killed: (false, false) },
-        Some("degraded") => Span { after: degraded, until: healthy, killed: (false, false) },
-        Some(_) => Span { after: NEVER, until: degraded, killed: (false, false) },
+        Some(HealthFilter::Killed | HealthFilter::Dead) => Span { after: first, until: last, killed: (true, true) },
+        Some(HealthFilter::Unknown) => Span { after: first, until: NEVER, killed: (false, false) },
+        Some(HealthFilter::Healthy) => Span { after: healthy, until: last, killed: (false, false) },
+        Some(HealthFilter::Degraded) => Span { after: degraded, until: healthy, killed: (false, false) },
+        Some(HealthFilter::Unreachable) => Span { after: NEVER, until: degraded, killed: (false, false) },
     };
     let mut agents = Vec::new();
     for agent in store::list(cx.tx, workspace, &listing.after, &span, listing.limit)? {
-        let counts = store::sum(cx.tx, workspace, &agent.address, listing.window.first_hour(cx.now))?;
+        let counts = store::sum(cx.tx, workspace, &agent.address, first_hour(listing.window, cx.now))?;
         agents.push(view(&agent, &counts, cx.now));
     }
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
@@ -286,18 +265,18 @@ pub fn list(cx: &mut CallContext<'_, '_>, listing: &Listing) -> Result<MeshList>
         killed: number(killed),
         unknown: number(unknown),
     };
-    Ok(MeshList { ok: true, agents, summary })
+    Ok(MeshAgentList { ok: true, agents, summary })
 }
 
-fn view(agent: &Agent, counts: &Counts, now: Time) -> MeshAgent {
+fn view(agent: &Agent, counts: &Counts, now: Time) -> MeshAgentView {
     let (address_id, address) = names(agent);
-    MeshAgent {
+    MeshAgentView {
         address_id,
         address,
         display_name: agent.display_name.clone(),
-        health_status: health_of(agent, now).to_owned(),
-        last_heartbeat_at: agent.beat_at.map(|at| at.to_string()),
-        created_at: agent.created_at.to_string(),
+        health_status: health_of(agent, now),
+        last_heartbeat_at: agent.beat_at.map(Into::into),
+        created_at: agent.created_at.into(),
         intents_period: u64::try_from(counts.total).unwrap_or(0),
         cost_period: usd(counts.cost_micros),
         metadata: agent.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok()),
@@ -306,22 +285,22 @@ fn view(agent: &Agent, counts: &Counts, now: Time) -> MeshAgent {
 
 pub struct AgentQuery {
     pub agent: String,
-    window: Window,
+    window: MeshWindow,
 }
 
 pub(crate) fn prepare_named(_: &PrepareContext<'_>, input: AgentRef) -> Result<AgentQuery> {
-    Ok(AgentQuery { window: window(input.window.as_deref())?, agent: input.address_id })
+    Ok(AgentQuery { window: input.window.unwrap_or(MeshWindow::Day), agent: input.address_id })
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<MeshAgentAnswer> {
     let workspace = cx.caller.workspace;
     let agent = find(cx, &query.agent)?;
-    let counts = store::sum(cx.tx, workspace, &agent.address, query.window.first_hour(cx.now))?;
+    let counts = store::sum(cx.tx, workspace, &agent.address, first_hour(query.window, cx.now))?;
     let rules = Snapshot::of(cx.tx, workspace)?.agent(cx.tx, workspace, &agent.address)?;
     let events = store::list_events_of(cx.tx, workspace, &agent.address, LATEST_EVENTS)?;
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
     let metrics = MeshMetrics {
-        window: query.window.name.to_owned(),
+        window: query.window,
         intents_total: number(counts.total),
         intents_succeeded: number(counts.succeeded),
         intents_failed: number(counts.failed),
@@ -339,23 +318,25 @@ pub fn get(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<MeshAgent
     })
 }
 
-pub fn kill(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<Switched> {
+pub fn kill(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<SwitchAnswer> {
     switch(cx, query, true)
 }
 
-pub fn resume(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<Switched> {
+pub fn resume(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<SwitchAnswer> {
     switch(cx, query, false)
 }
 
 /// Kills or resumes an agent. A repeat has no effect.
-fn switch(cx: &mut CallContext<'_, '_>, query: &AgentQuery, kill: bool) -> Result<Switched> {
+fn switch(cx: &mut CallContext<'_, '_>, query: &AgentQuery, kill: bool) -> Result<SwitchAnswer> {
     let mut agent = find(cx, &query.agent)?;
     let (workspace, address) = (cx.caller.workspace, agent.address.clone());
     let rules = store::lock_rules(cx.tx, workspace, &address, cx.now)?;
     if rules.is_killed != kill {
         store::put_rules(cx.tx, workspace, &address, &Rules { is_killed: kill, ..rules }, cx.now)?;
-        let (event_type, action) =
-            if kill { ("agent.killed", "mesh.agents.kill") } else { ("agent.resumed", "mesh.agents.resume") };
+        let (event_type, action) = match kill {
+            true => (MeshEventType::Killed, "mesh.agents.kill"),
+            false => (MeshEventType::Resumed, "mesh.agents.resume"),
+        };
         record_event(cx.tx, workspace, &address, (event_type, Some(cx.caller.actor()), None))?;
         cx.audit(action, address.as_str(), &json!({}))?;
         snapshot::changed(cx.tx, workspace)?;
@@ -364,8 +345,8 @@ fn switch(cx: &mut CallContext<'_, '_>, query: &AgentQuery, kill: bool) -> Resul
     }
     agent.is_killed = kill;
     let (address_id, address) = names(&agent);
-    let status = if kill { "killed" } else { "active" }.to_owned();
-    Ok(Switched { ok: true, status, address_id, address, health_status: health_of(&agent, cx.now).to_owned() })
+    let status = if kill { SwitchStatus::Killed } else { SwitchStatus::Active };
+    Ok(SwitchAnswer { ok: true, status, address_id, address, health_status: health_of(&agent, cx.now) })
 }
 
 pub(crate) fn prepare_events(_: &PrepareContext<'_>, input: ListMeshEvents) -> Result<(Option<String>, i64)> {
@@ -377,18 +358,18 @@ pub fn events(cx: &mut CallContext<'_, '_>, (event_type, limit): &(Option<String
     Ok(MeshEventList { ok: true, events: view_events(cx, &events)? })
 }
 
-fn view_events(cx: &mut CallContext<'_, '_>, events: &[Event]) -> Result<Vec<MeshEvent>> {
+fn view_events(cx: &mut CallContext<'_, '_>, events: &[Event]) -> Result<Vec<MeshEventView>> {
     let mut shown = Vec::with_capacity(events.len());
     for event in events {
         let account = service_accounts::find_agent(cx.tx, cx.caller.workspace, &event.address)?;
-        shown.push(MeshEvent {
-            event_id: event.id.to_string(),
+        shown.push(MeshEventView {
+            event_id: event.id.into(),
             address_id: account.map(|account| address_id(&account.service_account_id)).unwrap_or_default(),
             address: event.address.to_string(),
-            event_type: event.event_type.clone(),
+            event_type: event.event_type,
             details: event.details.as_deref().and_then(|text| serde_json::from_str(text).ok()),
             actor_id: event.actor.clone(),
-            created_at: event.at.to_string(),
+            created_at: event.at.into(),
         });
     }
     Ok(shown)

@@ -1,11 +1,11 @@
 //! Creates, reads and updates organizations.
 
 use axme_api::organizations::{
-    CountedOrganization, CreateOrganization, GetOrganization, Organization as View, OrganizationAnswer,
-    OrganizationSeen, UpdateOrganization,
+    CreateOrganization, GetOrganization, GetOrganizationAnswer, Organization as View, OrganizationAnswer,
+    OrganizationDetails, UpdateOrganization,
 };
 use axme_api::roles::{OrgRole, Permission};
-use axme_api::{ApiError, ErrorKind, Object};
+use axme_api::{ApiError, ErrorCode, Object};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::auth::placement;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{check_chars, check_size, read_word};
+use crate::input::{check_chars, check_size};
 use axme_store::members::{Member, MemberStatus};
 use axme_store::organizations::{Organization, OrganizationStatus};
 use axme_store::{members, organizations as store};
@@ -77,7 +77,7 @@ pub fn found(cx: &mut CallContext<'_, '_>, input: &CreateOrganization, owner: &s
         member_id: cx.rng.uuid_at(cx.now),
         workspace_id: Uuid::nil(),
         actor_id: owner.to_owned(),
-        role: OrgRole::OrgOwner.as_str().to_owned(),
+        role: OrgRole::OrgOwner,
         status: MemberStatus::Active,
         created_at: cx.now,
         updated_at: cx.now,
@@ -113,50 +113,42 @@ pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetOrganization) -> Res
     Ok(input)
 }
 
-pub fn get(cx: &mut CallContext<'_, '_>, input: &GetOrganization) -> Result<OrganizationSeen> {
+pub fn get(cx: &mut CallContext<'_, '_>, input: &GetOrganization) -> Result<GetOrganizationAnswer> {
     let (org, _) = placement::org(cx, &input.org_id, Permission::ViewOrganization)?;
     let found = find(cx, org)?;
     let (workspaces, members) = store::count(cx.tx, org)?;
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
-    let organization = CountedOrganization {
+    let organization = OrganizationDetails {
         organization: view(&found)?,
         workspaces_count: count(workspaces),
         members_count: count(members),
     };
-    Ok(OrganizationSeen { ok: true, organization })
+    Ok(GetOrganizationAnswer { ok: true, organization })
 }
 
 fn find(cx: &mut CallContext<'_, '_>, org: Uuid) -> Result<Organization> {
     store::find(cx.tx, org)?.ok_or_else(|| ApiError::not_found("organization").into())
 }
 
-pub(crate) fn prepare_update(
-    _: &PrepareContext<'_>,
-    input: UpdateOrganization,
-) -> Result<(UpdateOrganization, Option<OrganizationStatus>)> {
+pub(crate) fn prepare_update(_: &PrepareContext<'_>, input: UpdateOrganization) -> Result<UpdateOrganization> {
     let name = input.name.as_deref();
     check_fields(name, input.legal_name.as_deref(), input.primary_domain.as_deref(), &input.metadata)?;
-    let read = |text: &str| read_word("status", text, OrganizationStatus::parse, OrganizationStatus::WORDS);
-    let status = input.status.as_deref().map(read).transpose()?;
-    Ok((input, status))
+    Ok(input)
 }
 
 /// Changes the fields that are present. The organization of the caller's key stays active, or nobody could undo the
 /// change.
-pub fn update(
-    cx: &mut CallContext<'_, '_>,
-    (input, status): &(UpdateOrganization, Option<OrganizationStatus>),
-) -> Result<OrganizationAnswer> {
+pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateOrganization) -> Result<OrganizationAnswer> {
     let (org, _) = placement::org(cx, &input.org_id, Permission::ChangeOrganization)?;
     store::lock(cx.tx, org)?;
     let mut known = find(cx, org)?;
-    if org == cx.caller.org && status.is_some_and(|status| status != OrganizationStatus::Active) {
+    if org == cx.caller.org && input.status.is_some_and(|status| status != OrganizationStatus::Active) {
         return Err(own_tenant("organization"));
     }
     known.name = input.name.clone().unwrap_or(known.name);
     known.legal_name = input.legal_name.clone().or(known.legal_name);
     known.primary_domain = input.primary_domain.clone().or(known.primary_domain);
-    known.status = status.unwrap_or(known.status);
+    known.status = input.status.unwrap_or(known.status);
     if let Some(metadata) = &input.metadata {
         known.metadata = json!(metadata).to_string();
     }
@@ -170,20 +162,20 @@ pub fn update(
 /// The error for deactivating the organization or the workspace of the caller's key: the key could not undo it.
 pub fn own_tenant(what: &str) -> crate::error::Error {
     let message = format!("status: you cannot deactivate the {what} that your key belongs to; use another key");
-    ApiError::new(ErrorKind::Conflict, "own_tenant", message).into()
+    ApiError::new(ErrorCode::OwnTenant, message).into()
 }
 
 fn view(o: &Organization) -> Result<View> {
     let metadata = serde_json::from_str(&o.metadata).map_err(|e| StoreError::Fault(format!("metadata: {e}")))?;
     Ok(View {
-        org_id: o.org_id.to_string(),
+        org_id: o.org_id.into(),
         name: o.name.clone(),
         legal_name: o.legal_name.clone(),
         primary_domain: o.primary_domain.clone(),
-        status: o.status.as_str().to_owned(),
+        status: o.status,
         metadata,
-        created_at: o.created_at.to_string(),
-        updated_at: o.updated_at.to_string(),
+        created_at: o.created_at.into(),
+        updated_at: o.updated_at.into(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Passwords: people set their own and sign in with it.
 
-use axme_api::auth::{PasswordLogin, PasswordRegistered, RegisterPassword, SignedIn};
-use axme_api::{ApiError, ErrorKind};
+use axme_api::auth::{PasswordLogin, RegisterPassword, RegisterPasswordAnswer, SignInAnswer};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::Time;
 use serde_json::json;
 
@@ -32,7 +32,7 @@ const LOCK_SECONDS: u64 = 900;
 /// How recent a sign-in must be to set a first password.
 const FRESH_SECONDS: u64 = 900;
 
-pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<PasswordRegistered> {
+pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<RegisterPasswordAnswer> {
     Box::pin(async move {
         let person = auth::check_person(&context.caller)?.clone();
         check_nick(input.nick.as_deref())?;
@@ -50,9 +50,7 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Pas
                 let given = input.current_password.clone().unwrap_or_default();
                 if !permit.fits(Some(known), given).await? {
                     let why = "current_password: does not match the current password";
-                    return Err(
-                        refuse(&context, name, tries, ErrorKind::Forbidden, "wrong_current_password", why).await
-                    );
+                    return Err(refuse(&context, name, tries, ErrorCode::WrongCurrentPassword, why).await);
                 }
             }
             // A stolen token or key must not be enough to set a password, which outlives both.
@@ -61,7 +59,7 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Pas
             {
                 let message = "a first password takes a recent sign-in; sign in again by mail or at your provider, \
                                and set the password within 15 minutes";
-                return Err(ApiError::new(ErrorKind::Forbidden, "sign_in_again", message).into());
+                return Err(ApiError::new(ErrorCode::SignInAgain, message).into());
             }
             None => {}
         }
@@ -74,21 +72,19 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Pas
             let known = store::lock(tx, account.account_id)?.ok_or_else(gone)?;
             if known.password_hash != before {
                 let message = "the password was changed at the same time; this call changed nothing";
-                return Err(ApiError::new(ErrorKind::Conflict, "password_changed", message).into());
+                return Err(ApiError::new(ErrorCode::PasswordChanged, message).into());
             }
             let changed =
                 Account { nick: nick.clone().or(known.nick.clone()), password_hash: Some(hashed.clone()), ..known };
             if !store::set_password(tx, &changed)? {
-                return Err(
-                    ApiError::new(ErrorKind::Conflict, "nick_taken", "nick: already taken; choose another").into()
-                );
+                return Err(ApiError::new(ErrorCode::NickTaken, "nick: already taken; choose another").into());
             }
             logins::forget_failures(tx, &auth::hash(&changed.email))?;
             // One of the other sessions may belong to the intruder that the new password must keep out.
             store::revoke_others(tx, changed.account_id, session_id, now)?;
             tell(tx, &changed.email, &base_url)?;
             audit(tx, workspace, &changed.email, "auth.password", &json!({ "nick": changed.nick }))?;
-            Ok(PasswordRegistered { ok: true, email: changed.email, nick: changed.nick })
+            Ok(RegisterPasswordAnswer { ok: true, email: changed.email, nick: changed.nick })
         };
         context.app.store.write(Shard::CONTROL, job).await
     })
@@ -126,13 +122,13 @@ fn check_strength(password: &str, email: &str, nick: Option<&str>) -> Result<()>
         let message = format!(
             "password: too easy to guess; use at least {LEAST_DIFFERENT} different characters, and not your own name"
         );
-        return Err(ApiError::new(ErrorKind::Invalid, "weak_password", message).into());
+        return Err(ApiError::new(ErrorCode::WeakPassword, message).into());
     }
     Ok(())
 }
 
 /// Signs in with a password. An unknown name takes as long and gets the same error.
-pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignedIn> {
+pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignInAnswer> {
     Box::pin(async move {
         let client = Client::read(input.client_type, input.device_label, &context.client)?;
         check_chars("nick", Some(&input.nick), 1, 255)?;
@@ -152,7 +148,7 @@ pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignedIn>
         let fits = permit.fits(known, input.password).await?;
         let Some(account) = account.filter(|_| fits) else {
             let why = "the name or the password is wrong";
-            return Err(refuse(&context, name, tries, ErrorKind::Unauthenticated, "invalid_credentials", why).await);
+            return Err(refuse(&context, name, tries, ErrorCode::InvalidCredentials, why).await);
         };
         let rules = SignInRules::of(&context.app);
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
@@ -161,7 +157,7 @@ pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignedIn>
             // A password that was changed meanwhile must not sign in any more.
             if known.is_none_or(|known| known.password_hash != account.password_hash) {
                 let message = "the password was changed at the same time; try again";
-                return Err(ApiError::new(ErrorKind::Unauthenticated, "invalid_credentials", message).into());
+                return Err(ApiError::new(ErrorCode::InvalidCredentials, message).into());
             }
             enter(tx, rules, &account, &client, SessionOrigin::Home)
         };
@@ -191,20 +187,13 @@ async fn reserve(context: &AsyncContext, name: [u8; 32]) -> Result<i64> {
 fn locked(now: Time, until: Time) -> ApiError {
     let seconds = until.since(now).as_secs().max(1);
     let message = format!("too many wrong passwords; this name is locked for {seconds} s");
-    ApiError::new(ErrorKind::RateLimited, "account_locked", message).with("retry_after_seconds", seconds)
+    ApiError::new(ErrorCode::AccountLocked, message).with("retry_after_seconds", seconds)
 }
 
 /// Returns the error for a wrong password. The last wrong try locks the name.
-async fn refuse(
-    context: &AsyncContext,
-    name: [u8; 32],
-    tries: i64,
-    kind: ErrorKind,
-    code: &'static str,
-    why: &'static str,
-) -> Error {
+async fn refuse(context: &AsyncContext, name: [u8; 32], tries: i64, code: ErrorCode, why: &'static str) -> Error {
     if tries < MOST_FAILURES {
-        return ApiError::new(kind, code, why).into();
+        return ApiError::new(code, why).into();
     }
     let (now, until) = (context.now, context.now.plus_seconds(LOCK_SECONDS));
     match context.app.store.write(Shard::CONTROL, move |tx| logins::lock_name(tx, &name, until)).await {

@@ -2,10 +2,11 @@
 
 use axme_api::capabilities::Nothing;
 use axme_api::personal::{
-    Account as AccountView, ChangeProfile, Context, Guidance, Overview, OwnOrganization, OwnWorkspace,
-    PersonalOverview, Profile, SelectWorkspace, Selected, SelectedOrganization, SelectedWorkspace,
+    AccountView, ChangeOwnProfile, GetPersonalOverview, Guidance, OrganizationBrief, OwnOrganization, OwnWorkspace,
+    PersonalContextAnswer, PersonalOverviewAnswer, PersonalProfileAnswer, SelectWorkspace, WorkspaceBrief,
+    WorkspaceSelection,
 };
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -42,56 +43,56 @@ pub(crate) fn prepare_context(_: &PrepareContext<'_>, _: Nothing) -> Result<()> 
     Ok(())
 }
 
-pub fn context(cx: &mut CallContext<'_, '_>, (): &()) -> Result<Context> {
+pub fn context(cx: &mut CallContext<'_, '_>, (): &()) -> Result<PersonalContextAnswer> {
     let (account, memberships) = own(cx)?;
     shown(cx, &account, &memberships)
 }
 
-fn shown(cx: &mut CallContext<'_, '_>, account: &Account, memberships: &[Membership]) -> Result<Context> {
+fn shown(cx: &mut CallContext<'_, '_>, account: &Account, memberships: &[Membership]) -> Result<PersonalContextAnswer> {
     let home = membership::home(cx.tx, account, memberships)?;
     let mut organizations = Vec::new();
     for belonging in membership::belongings(cx.tx, memberships)? {
         let org = belonging.organization;
         let of = |workspace: organizations::Workspace| OwnWorkspace {
-            workspace_id: workspace.workspace_id.to_string(),
-            org_id: org.org_id.to_string(),
+            workspace_id: workspace.workspace_id.into(),
+            org_id: org.org_id.into(),
             name: workspace.name,
             org_name: org.name.clone(),
             environment: workspace.environment,
-            status: workspace.status.as_str().to_owned(),
+            status: workspace.status,
             roles: membership::role_names(memberships, org.org_id, workspace.workspace_id),
         };
         let workspaces: Vec<OwnWorkspace> = belonging.workspaces.into_iter().map(of).collect();
         let mut roles: Vec<String> = Vec::new();
         for membership in memberships.iter().filter(|m| m.org_id == org.org_id) {
-            if !roles.contains(&membership.role) {
-                roles.push(membership.role.clone());
+            if !roles.iter().any(|role| role == membership.role.as_str()) {
+                roles.push(membership.role.as_str().to_owned());
             }
         }
         organizations.push(OwnOrganization {
-            org_id: org.org_id.to_string(),
+            org_id: org.org_id.into(),
             name: org.name,
-            status: org.status.as_str().to_owned(),
+            status: org.status,
             roles,
             workspaces,
         });
     }
     let workspaces: Vec<OwnWorkspace> = organizations.iter().flat_map(|org| org.workspaces.clone()).collect();
-    let selected = home.as_ref().map(|(org, workspace)| Selected {
+    let selected = home.as_ref().map(|(org, workspace)| WorkspaceSelection {
         org_id: org.org_id.to_string(),
         workspace_id: workspace.workspace_id.to_string(),
     });
-    Ok(Context {
+    Ok(PersonalContextAnswer {
         ok: true,
         account: view(account),
         context: selected.unwrap_or_default(),
         guidance: Guidance { workspace_count: workspaces.len() as u64 },
         selected_organization: home
             .as_ref()
-            .map(|(org, _)| SelectedOrganization { org_id: org.org_id.to_string(), name: org.name.clone() }),
-        selected_workspace: home.map(|(org, workspace)| SelectedWorkspace {
-            workspace_id: workspace.workspace_id.to_string(),
-            org_id: org.org_id.to_string(),
+            .map(|(org, _)| OrganizationBrief { org_id: org.org_id.into(), name: org.name.clone() }),
+        selected_workspace: home.map(|(org, workspace)| WorkspaceBrief {
+            workspace_id: workspace.workspace_id.into(),
+            org_id: org.org_id.into(),
             name: workspace.name,
             org_name: org.name,
         }),
@@ -102,13 +103,13 @@ fn shown(cx: &mut CallContext<'_, '_>, account: &Account, memberships: &[Members
 
 fn view(account: &Account) -> AccountView {
     AccountView {
-        account_id: account.account_id.to_string(),
+        account_id: account.account_id.into(),
         email: account.email.clone(),
         nick: account.nick.clone(),
         display_name: account.display_name.clone(),
         company: account.company.clone(),
         has_password: account.password_hash.is_some(),
-        created_at: account.created_at.to_string(),
+        created_at: account.created_at.into(),
     }
 }
 
@@ -136,7 +137,7 @@ fn reach(
     Ok(found)
 }
 
-pub fn select(cx: &mut CallContext<'_, '_>, input: &SelectWorkspace) -> Result<Context> {
+pub fn select(cx: &mut CallContext<'_, '_>, input: &SelectWorkspace) -> Result<PersonalContextAnswer> {
     let (mut account, memberships) = own(cx)?;
     let workspace = reach(cx, &memberships, &input.org_id, &input.workspace_id)?;
     account.selected_workspace = Some(workspace.workspace_id);
@@ -146,27 +147,27 @@ pub fn select(cx: &mut CallContext<'_, '_>, input: &SelectWorkspace) -> Result<C
     shown(cx, &account, &memberships)
 }
 
-pub(crate) fn prepare_profile(_: &PrepareContext<'_>, input: ChangeProfile) -> Result<ChangeProfile> {
+pub(crate) fn prepare_profile(_: &PrepareContext<'_>, input: ChangeOwnProfile) -> Result<ChangeOwnProfile> {
     check_chars("display_name", input.display_name.as_deref(), 1, 120)?;
     check_chars("company", input.company.as_deref(), 1, 255)?;
     Ok(input)
 }
 
 /// Changes the fields that are present.
-pub fn profile(cx: &mut CallContext<'_, '_>, input: &ChangeProfile) -> Result<Profile> {
+pub fn profile(cx: &mut CallContext<'_, '_>, input: &ChangeOwnProfile) -> Result<PersonalProfileAnswer> {
     let (mut account, _) = own(cx)?;
     account.display_name = input.display_name.clone().or(account.display_name);
     account.company = input.company.clone().or(account.company);
     store::set_profile(cx.tx, &account)?;
     cx.audit("portal.profile", &account.email, &json!({}))?;
-    Ok(Profile { ok: true, account: view(&account) })
+    Ok(PersonalProfileAnswer { ok: true, account: view(&account) })
 }
 
-pub(crate) fn prepare_overview(_: &PrepareContext<'_>, input: PersonalOverview) -> Result<PersonalOverview> {
+pub(crate) fn prepare_overview(_: &PrepareContext<'_>, input: GetPersonalOverview) -> Result<GetPersonalOverview> {
     Ok(input)
 }
 
-pub fn overview(cx: &mut CallContext<'_, '_>, input: &PersonalOverview) -> Result<Overview> {
+pub fn overview(cx: &mut CallContext<'_, '_>, input: &GetPersonalOverview) -> Result<PersonalOverviewAnswer> {
     let (account, memberships) = own(cx)?;
     let workspace = match (&input.org_id, &input.workspace_id) {
         (Some(org), Some(workspace)) => reach(cx, &memberships, org, workspace)?,
@@ -174,7 +175,7 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &PersonalOverview) -> Resul
             Some((_, workspace)) => workspace,
             None => {
                 let message = "you are not bound to an organization/workspace context; ask an owner to add you";
-                return Err(ApiError::new(ErrorKind::NotFound, "not_found", message).into());
+                return Err(ApiError::new(ErrorCode::NotFound, message).into());
             }
         },
         _ => return Err(ApiError::invalid("org_id and workspace_id: give both or neither").into()),
@@ -192,9 +193,12 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &PersonalOverview) -> Resul
     let pending = access_requests::count_pending_of(cx.tx, &account.email)?;
     let sessions = store::list_sessions(cx.tx, account.account_id, MOST_SESSIONS)?;
     let is_live = |session: &&store::Session| session.revoked_at.is_none() && cx.now < session.expires_at;
-    Ok(Overview {
+    Ok(PersonalOverviewAnswer {
         ok: true,
-        context: Selected { org_id: workspace.org_id.to_string(), workspace_id: workspace.workspace_id.to_string() },
+        context: WorkspaceSelection {
+            org_id: workspace.org_id.to_string(),
+            workspace_id: workspace.workspace_id.to_string(),
+        },
         roles: membership::role_names(&memberships, workspace.org_id, workspace.workspace_id),
         tasks: open,
         pending_access_requests: u64::try_from(pending).unwrap_or(0),

@@ -4,11 +4,12 @@
 //! agent is closed. For all senders, the agent's send policy applies too.
 
 use axme_api::policies::{
-    AgentEntry, AgentEntryNamed, AgentNamed, Entry as EntryView, EntryAnswer, EntryRemoved, OrgEntry, OrgEntryNamed,
-    OrgNamed, Override, OverrideAnswer, Policy as View, PolicyAnswer, SetOverride, SetReceivePolicy, SetSendPolicy,
+    AddAgentEntry, AddReceiveEntry, Entry as EntryView, EntryAnswer, GetAgentPolicy, GetReceivePolicy, Override,
+    OverrideAnswer, OverrideType, Policy as View, PolicyAnswer, RemoveAgentEntry, RemoveEntryAnswer,
+    RemoveReceiveEntry, SetOverride, SetReceivePolicy, SetSendPolicy,
 };
 use axme_api::roles::Permission;
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode, Id, Timestamp};
 use axme_intent::Address;
 use axme_intent::address::MAX_ADDRESS_CHARS;
 use serde_json::json;
@@ -20,15 +21,10 @@ use crate::auth::placement::workspace_of_address;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_chars, check_word, read_id, read_word};
+use crate::input::{check_chars, read_id};
 use crate::policy::snapshot;
 use axme_store::policies as store;
 use axme_store::policies::{Entry, Holder, MOST_ENTRIES, Policy, PolicyKind, PolicyType};
-
-const RECEIVE_TYPES: [&str; 3] = ["open", "allowlist", "closed"];
-const SEND_TYPES: [&str; 3] = ["open", "allowlist", "denylist"];
-/// The type that an agent without an override shows, and that removes one.
-const ORG_DEFAULT: &str = "use_org_default";
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -48,7 +44,7 @@ pub static BINDINGS: &[Binding] = &[
 
 /// The policy that a call names: of an organization or of an agent.
 pub enum PolicyTarget {
-    Org(String),
+    Org(Id),
     Agent(Address, PolicyKind),
 }
 
@@ -66,8 +62,7 @@ fn holder(cx: &mut CallContext<'_, '_>, named: &PolicyTarget, permission: Permis
             Ok((Holder { owner_id: org, kind: PolicyKind::Receive, address: String::new() }, org))
         }
         PolicyTarget::Agent(address, kind) => {
-            let not_found =
-                || ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {address} not found"));
+            let not_found = || ApiError::new(ErrorCode::AgentNotFound, format!("agent {address} not found"));
             let (org, workspace) = workspace_of_address(cx, address)?.ok_or_else(not_found)?;
             let authority = RoleSet::in_org(cx, org)?;
             if !authority.reaches(workspace) {
@@ -79,15 +74,15 @@ fn holder(cx: &mut CallContext<'_, '_>, named: &PolicyTarget, permission: Permis
     }
 }
 
-pub(crate) fn prepare_get_receive(_: &PrepareContext<'_>, input: OrgNamed) -> Result<PolicyTarget> {
+pub(crate) fn prepare_get_receive(_: &PrepareContext<'_>, input: GetReceivePolicy) -> Result<PolicyTarget> {
     Ok(PolicyTarget::Org(input.org_id))
 }
 
-pub(crate) fn prepare_get_override(context: &PrepareContext<'_>, input: AgentNamed) -> Result<PolicyTarget> {
+pub(crate) fn prepare_get_override(context: &PrepareContext<'_>, input: GetAgentPolicy) -> Result<PolicyTarget> {
     Ok(PolicyTarget::agent(context, &input.address, PolicyKind::Override))
 }
 
-pub(crate) fn prepare_get_send(context: &PrepareContext<'_>, input: AgentNamed) -> Result<PolicyTarget> {
+pub(crate) fn prepare_get_send(context: &PrepareContext<'_>, input: GetAgentPolicy) -> Result<PolicyTarget> {
     Ok(PolicyTarget::agent(context, &input.address, PolicyKind::Send))
 }
 
@@ -107,23 +102,23 @@ fn show(cx: &mut CallContext<'_, '_>, holder: &Holder) -> Result<PolicyAnswer> {
     let otherwise = if holder.kind == PolicyKind::Send { PolicyType::Open } else { PolicyType::Closed };
     let is_org = holder.kind == PolicyKind::Receive;
     let policy = View {
-        policy_id: known.as_ref().map(|policy| policy.policy_id.to_string()),
-        org_id: is_org.then(|| holder.owner_id.to_string()),
+        policy_id: known.as_ref().map(|policy| policy.policy_id.into()),
+        org_id: is_org.then(|| holder.owner_id.into()),
         address: (!is_org).then(|| holder.address.clone()),
-        policy_type: known.as_ref().map_or(otherwise, |policy| policy.policy_type).as_str().to_owned(),
+        policy_type: known.as_ref().map_or(otherwise, |policy| policy.policy_type),
         entries: entries.iter().map(entry_view).collect(),
-        created_at: known.as_ref().map(|policy| policy.created_at.to_string()),
-        updated_at: known.as_ref().map(|policy| policy.updated_at.to_string()),
+        created_at: known.as_ref().map(|policy| Timestamp::from(policy.created_at)),
+        updated_at: known.as_ref().map(|policy| Timestamp::from(policy.updated_at)),
     };
     Ok(PolicyAnswer { ok: true, policy })
 }
 
 fn show_override(cx: &mut CallContext<'_, '_>, holder: &Holder) -> Result<OverrideAnswer> {
     let shown = show(cx, holder)?.policy;
-    let is_set = shown.policy_id.is_some();
+    let policy_type = shown.policy_id.map(|_| shown.policy_type);
     let set = Override {
         address: holder.address.clone(),
-        override_type: if is_set { shown.policy_type } else { ORG_DEFAULT.to_owned() },
+        override_type: OverrideType::of(policy_type),
         entries: shown.entries,
         created_at: shown.created_at,
         updated_at: shown.updated_at,
@@ -133,9 +128,9 @@ fn show_override(cx: &mut CallContext<'_, '_>, holder: &Holder) -> Result<Overri
 
 fn entry_view(entry: &Entry) -> EntryView {
     EntryView {
-        entry_id: entry.entry_id.to_string(),
+        entry_id: entry.entry_id.into(),
         sender_pattern: entry.sender_pattern.clone(),
-        created_at: entry.created_at.to_string(),
+        created_at: entry.created_at.into(),
     }
 }
 
@@ -143,30 +138,21 @@ pub(crate) fn prepare_put_receive(
     _: &PrepareContext<'_>,
     input: SetReceivePolicy,
 ) -> Result<(PolicyTarget, PolicyType)> {
-    let policy_type = read_type(&input.policy_type, &RECEIVE_TYPES)?;
-    Ok((PolicyTarget::Org(input.org_id), policy_type))
+    Ok((PolicyTarget::Org(input.org_id), input.policy_type.into()))
 }
 
 pub(crate) fn prepare_put_override(
     context: &PrepareContext<'_>,
     input: SetOverride,
-) -> Result<(PolicyTarget, Option<PolicyType>)> {
-    let text = &input.override_type;
-    check_word("override_type", Some(text), &[&RECEIVE_TYPES[..], &[ORG_DEFAULT]].concat())?;
-    let policy_type = PolicyType::parse(text);
-    Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Override), policy_type))
+) -> Result<(PolicyTarget, OverrideType)> {
+    Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Override), input.override_type))
 }
 
 pub(crate) fn prepare_put_send(
     context: &PrepareContext<'_>,
     input: SetSendPolicy,
 ) -> Result<(PolicyTarget, PolicyType)> {
-    let policy_type = read_type(&input.policy_type, &SEND_TYPES)?;
-    Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Send), policy_type))
-}
-
-fn read_type(text: &str, known: &[&str]) -> Result<PolicyType> {
-    read_word("policy_type", text, |word| PolicyType::parse(word).filter(|_| known.contains(&word)), known)
+    Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Send), input.policy_type.into()))
 }
 
 pub fn put(cx: &mut CallContext<'_, '_>, (named, policy_type): &(PolicyTarget, PolicyType)) -> Result<PolicyAnswer> {
@@ -177,14 +163,14 @@ pub fn put(cx: &mut CallContext<'_, '_>, (named, policy_type): &(PolicyTarget, P
 
 pub(crate) fn put_override(
     cx: &mut CallContext<'_, '_>,
-    (named, policy_type): &(PolicyTarget, Option<PolicyType>),
+    (named, override_type): &(PolicyTarget, OverrideType),
 ) -> Result<OverrideAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
-    if let Some(policy_type) = policy_type {
-        set(cx, &holder, trail, *policy_type)?;
+    if let Some(policy_type) = override_type.policy_type() {
+        set(cx, &holder, trail, policy_type)?;
     } else {
         store::delete(cx.tx, &holder)?;
-        note_change(cx, &holder, trail, "put", &json!({ "type": ORG_DEFAULT }))?;
+        note_change(cx, &holder, trail, "put", &json!({ "type": override_type }))?;
     }
     show_override(cx, &holder)
 }
@@ -192,7 +178,7 @@ pub(crate) fn put_override(
 fn set(cx: &mut CallContext<'_, '_>, holder: &Holder, trail: Uuid, policy_type: PolicyType) -> Result<()> {
     let policy = Policy { policy_id: cx.rng.uuid_at(cx.now), policy_type, created_at: cx.now, updated_at: cx.now };
     store::put(cx.tx, holder, &policy)?;
-    note_change(cx, holder, trail, "put", &json!({ "type": policy_type.as_str() }))
+    note_change(cx, holder, trail, "put", &json!({ "type": policy_type }))
 }
 
 /// Records a change of a policy in the audit trail, and raises the version that admission of new intents compares.
@@ -213,15 +199,18 @@ fn note_change(
     Ok(cx.audit_in(trail, &format!("{family}.{what}"), &subject, details)?)
 }
 
-pub(crate) fn prepare_add_receive(_: &PrepareContext<'_>, input: OrgEntry) -> Result<(PolicyTarget, String)> {
+pub(crate) fn prepare_add_receive(_: &PrepareContext<'_>, input: AddReceiveEntry) -> Result<(PolicyTarget, String)> {
     new_entry(PolicyTarget::Org(input.org_id), &input.sender_pattern)
 }
 
-pub(crate) fn prepare_add_override(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(PolicyTarget, String)> {
+pub(crate) fn prepare_add_override(
+    context: &PrepareContext<'_>,
+    input: AddAgentEntry,
+) -> Result<(PolicyTarget, String)> {
     new_entry(PolicyTarget::agent(context, &input.address, PolicyKind::Override), &input.sender_pattern)
 }
 
-pub(crate) fn prepare_add_send(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(PolicyTarget, String)> {
+pub(crate) fn prepare_add_send(context: &PrepareContext<'_>, input: AddAgentEntry) -> Result<(PolicyTarget, String)> {
     new_entry(PolicyTarget::agent(context, &input.address, PolicyKind::Send), &input.sender_pattern)
 }
 
@@ -252,30 +241,27 @@ pub fn add(cx: &mut CallContext<'_, '_>, (named, pattern): &(PolicyTarget, Strin
     Ok(EntryAnswer { ok: true, entry: entry_view(&entry) })
 }
 
-pub(crate) fn prepare_remove_receive(_: &PrepareContext<'_>, input: OrgEntryNamed) -> Result<(PolicyTarget, String)> {
+pub(crate) fn prepare_remove_receive(_: &PrepareContext<'_>, input: RemoveReceiveEntry) -> Result<(PolicyTarget, Id)> {
     Ok((PolicyTarget::Org(input.org_id), input.entry_id))
 }
 
 pub(crate) fn prepare_remove_override(
     context: &PrepareContext<'_>,
-    input: AgentEntryNamed,
-) -> Result<(PolicyTarget, String)> {
+    input: RemoveAgentEntry,
+) -> Result<(PolicyTarget, Id)> {
     Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Override), input.entry_id))
 }
 
-pub(crate) fn prepare_remove_send(
-    context: &PrepareContext<'_>,
-    input: AgentEntryNamed,
-) -> Result<(PolicyTarget, String)> {
+pub(crate) fn prepare_remove_send(context: &PrepareContext<'_>, input: RemoveAgentEntry) -> Result<(PolicyTarget, Id)> {
     Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Send), input.entry_id))
 }
 
-pub fn remove(cx: &mut CallContext<'_, '_>, (named, id): &(PolicyTarget, String)) -> Result<EntryRemoved> {
+pub fn remove(cx: &mut CallContext<'_, '_>, (named, id): &(PolicyTarget, Id)) -> Result<RemoveEntryAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
     let id = read_id("entry", id)?;
     if !store::remove_entry(cx.tx, &holder, id)? {
         return Err(ApiError::not_found(format!("entry {id}")).into());
     }
     note_change(cx, &holder, trail, "entries.remove", &json!({ "entry_id": id }))?;
-    Ok(EntryRemoved { ok: true, removed: true, entry_id: id.to_string() })
+    Ok(RemoveEntryAnswer { ok: true, removed: true, entry_id: id.into() })
 }

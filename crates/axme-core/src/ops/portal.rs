@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use axme_api::ApiError;
 use axme_api::portal::{
-    AskQueue, Navigation, NavigationAnswer, Overview, OverviewAnswer, OverviewPolicy, OverviewUsage, OverviewUsed,
-    RequestQueue, Section,
+    ListRequestQueue, Navigation, NavigationAnswer, Overview, OverviewAmount, OverviewAnswer, OverviewPolicy,
+    OverviewUsage, RequestQueue, Section, SectionName,
 };
-use axme_api::quotas::NamedWorkspace;
+use axme_api::quotas::WorkspaceQuery;
 use axme_api::roles::Permission;
+use axme_api::{ApiError, Id};
 use uuid::Uuid;
 
 use super::{access_requests, quotas};
@@ -30,11 +30,11 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::portal::REQUEST_QUEUE, prepare_queue, queue)),
 ];
 
-pub fn prepare(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWorkspace> {
+pub fn prepare(_: &PrepareContext<'_>, input: WorkspaceQuery) -> Result<WorkspaceQuery> {
     Ok(input)
 }
 
-pub fn overview(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<OverviewAnswer> {
+pub fn overview(cx: &mut CallContext<'_, '_>, input: &WorkspaceQuery) -> Result<OverviewAnswer> {
     let place = placement::place_of(cx, &input.workspace, Permission::ViewUsage)?;
     let policy = quotas::find(cx, &place)?;
     let said = quota::shown(cx.limits, &policy)?;
@@ -58,12 +58,12 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<
         ("service_accounts_per_workspace", service_accounts::count_agents(cx.tx, place.workspace)?),
     ];
     let limits = limits.into_iter().filter(|(_, limit)| *limit > 0).map(|(name, limit)| (name.to_owned(), limit));
-    let used = used.map(|(name, used)| (name.to_owned(), OverviewUsed { used: u64::try_from(used).unwrap_or(0) }));
+    let used = used.map(|(name, used)| (name.to_owned(), OverviewAmount { used: u64::try_from(used).unwrap_or(0) }));
     let overview = Overview {
-        org_id: place.org.to_string(),
-        workspace_id: place.workspace.to_string(),
+        org_id: place.org.into(),
+        workspace_id: place.workspace.into(),
         quota_policy: OverviewPolicy {
-            tier: quotas::tier_name(cx.limits, &policy).to_owned(),
+            tier: quotas::shown_tier(cx.limits, &policy),
             overage_mode: policy.overage_mode,
             hard_enforcement: policy.hard_enforcement,
             dimensions: limits.collect(),
@@ -75,39 +75,59 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<
 
 /// A section of a portal: its name, its path, and the permissions to see and to change it. `{org}` and `{workspace}`
 /// are ids.
-type Part = (&'static str, &'static str, Permission, Permission);
+type Part = (SectionName, &'static str, Permission, Permission);
 
 const PARTS: [Part; 9] = [
-    ("organization", "/v1/organizations/{org}", Permission::ViewOrganization, Permission::ChangeOrganization),
-    ("workspaces", "/v1/organizations/{org}/workspaces", Permission::ViewOrganization, Permission::CreateWorkspaces),
     (
-        "members",
+        SectionName::Organization,
+        "/v1/organizations/{org}",
+        Permission::ViewOrganization,
+        Permission::ChangeOrganization,
+    ),
+    (
+        SectionName::Workspaces,
+        "/v1/organizations/{org}/workspaces",
+        Permission::ViewOrganization,
+        Permission::CreateWorkspaces,
+    ),
+    (
+        SectionName::Members,
         "/v1/organizations/{org}/members?workspace_id={workspace}",
         Permission::ViewMembers,
         Permission::ManageMembers,
     ),
     (
-        "service_accounts",
+        SectionName::ServiceAccounts,
         "/v1/service-accounts?org_id={org}&workspace_id={workspace}",
         Permission::ManageAccounts,
         Permission::ManageAccounts,
     ),
     (
-        "request_queue",
+        SectionName::RequestQueue,
         "/v1/portal/enterprise/request-queue?org_id={org}",
         Permission::ReviewRequests,
         Permission::ReviewRequests,
     ),
-    ("policies", "/v1/organizations/{org}/receive-policy", Permission::ViewPolicies, Permission::ManagePolicies),
-    ("quotas", "/v1/quotas?org_id={org}&workspace_id={workspace}", Permission::ViewUsage, Permission::ChangeQuotas),
     (
-        "billing",
+        SectionName::Policies,
+        "/v1/organizations/{org}/receive-policy",
+        Permission::ViewPolicies,
+        Permission::ManagePolicies,
+    ),
+    (
+        SectionName::Quotas,
+        "/v1/quotas?org_id={org}&workspace_id={workspace}",
+        Permission::ViewUsage,
+        Permission::ChangeQuotas,
+    ),
+    (
+        SectionName::Billing,
         "/v1/billing/plan?org_id={org}&workspace_id={workspace}",
         Permission::ViewBilling,
         Permission::ChangeBilling,
     ),
     (
-        "audit",
+        SectionName::Audit,
         "/v1/audit/events?org_id={org}&workspace_id={workspace}",
         Permission::ReadAudit,
         // Unused: the trail cannot be changed.
@@ -115,7 +135,7 @@ const PARTS: [Part; 9] = [
     ),
 ];
 
-pub fn navigation(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<NavigationAnswer> {
+pub fn navigation(cx: &mut CallContext<'_, '_>, input: &WorkspaceQuery) -> Result<NavigationAnswer> {
     let Placement { org, workspace, .. } = placement::place_of(cx, &input.workspace, Permission::ViewOrganization)?;
     let authority = RoleSet::in_org(cx, org)?;
     let sets_limits = !cx.limits.tier.is_hosted() || placement::is_operator(cx)?;
@@ -123,17 +143,19 @@ pub fn navigation(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Resul
         authority.allows(permission, Some(workspace).filter(|_| !permission.is_of_organization()))
     };
     let sections = PARTS.iter().filter(|(_, _, see, _)| may(*see)).map(|(section, path, _, change)| Section {
-        section: (*section).to_owned(),
+        section: *section,
         path: path.replace("{org}", &org.to_string()).replace("{workspace}", &workspace.to_string()),
-        can_change: *section != "audit" && may(*change) && (sets_limits || !placement::is_of_operators(*change)),
+        can_change: *section != SectionName::Audit
+            && may(*change)
+            && (sets_limits || !placement::is_of_operators(*change)),
     });
     let sections = sections.collect();
     let named = organizations::find(cx.tx, org)?.ok_or_else(|| ApiError::not_found("organization"))?;
     let found = organizations::find_workspace(cx.tx, workspace)?.ok_or_else(|| ApiError::not_found("workspace"))?;
     let navigation = Navigation {
-        org_id: org.to_string(),
+        org_id: org.into(),
         org_name: named.name,
-        workspace_id: workspace.to_string(),
+        workspace_id: workspace.into(),
         workspace_name: found.name,
         sections,
     };
@@ -141,18 +163,17 @@ pub fn navigation(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Resul
 }
 
 pub struct Queue {
-    org: String,
+    org: Id,
     workspace: Option<Uuid>,
     state: Option<RequestState>,
     after: Uuid,
     limit: i64,
 }
 
-pub(crate) fn prepare_queue(_: &PrepareContext<'_>, input: AskQueue) -> Result<Queue> {
-    let state = input.state.as_deref().map(access_requests::read_state).transpose()?;
+pub(crate) fn prepare_queue(_: &PrepareContext<'_>, input: ListRequestQueue) -> Result<Queue> {
     let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
     let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
-    Ok(Queue { org: input.org_id, workspace, state, after, limit })
+    Ok(Queue { org: input.org_id, workspace, state: input.state, after, limit })
 }
 
 /// Returns a page of requests, oldest first. The next page starts after its last id.

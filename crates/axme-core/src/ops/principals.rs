@@ -1,11 +1,12 @@
 //! Creates and reads principals; binds, lists, resolves and revokes their aliases.
 
 use axme_api::principals::{
-    Alias as AliasView, AliasAnswer, AliasList, AliasResolution, AliasResolved, BindAlias, CreatePrincipal,
-    GetPrincipal, ListAliases, Principal as PrincipalView, PrincipalAnswer, PrincipalBrief, ResolveAlias, RevokeAlias,
+    AliasAnswer, AliasList, AliasResolution, AliasStatus, AliasView, BindAlias, CreatePrincipal, GetPrincipal,
+    ListAliases, PrincipalAnswer, PrincipalBrief, PrincipalStatus, PrincipalView, ResolveAlias, ResolveAliasAnswer,
+    RevokeAlias,
 };
 use axme_api::roles::Permission;
-use axme_api::{ApiError, ErrorKind, Object, WorkspaceRef};
+use axme_api::{ApiError, ErrorCode, Object, WorkspaceRef};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use crate::auth::placement::{InWorkspace, Placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_bytes, check_chars, check_word, read_id};
+use crate::input::{check_bytes, check_chars, read_id};
 use axme_store::principals as store;
 use axme_store::principals::{Alias, Principal};
 
@@ -60,14 +61,13 @@ pub(super) fn find_named(cx: &mut CallContext<'_, '_>, place: &Placement, name: 
 }
 
 pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreatePrincipal) -> Result<InWorkspace<Principal>> {
-    check_word("principal_type", Some(&input.principal_type), &["user", "service_agent", "service_account"])?;
     check_chars("display_name", input.display_name.as_deref(), 1, 255)?;
     let principal = Principal {
         workspace: context.caller.workspace,
         id: context.rng.uuid_at(context.now),
         principal_type: input.principal_type,
         display_name: input.display_name,
-        status: "active".to_owned(),
+        status: PrincipalStatus::Active,
         metadata: read_metadata(input.metadata)?,
         created_at: context.now,
         updated_at: context.now,
@@ -97,21 +97,20 @@ pub fn get(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<Pr
 
 pub(super) fn view(principal: Principal, place: &Placement) -> PrincipalView {
     PrincipalView {
-        principal_id: principal.id.to_string(),
-        org_id: place.org.to_string(),
-        workspace_id: place.workspace.to_string(),
+        principal_id: principal.id.into(),
+        org_id: place.org.into(),
+        workspace_id: place.workspace.into(),
         principal_type: principal.principal_type,
         display_name: principal.display_name,
         status: principal.status,
         metadata: principal.metadata,
-        created_at: principal.created_at.to_string(),
-        updated_at: principal.updated_at.to_string(),
+        created_at: principal.created_at.into(),
+        updated_at: principal.updated_at.into(),
     }
 }
 
 pub(crate) fn prepare_bind(context: &PrepareContext<'_>, input: BindAlias) -> Result<InWorkspace<Alias>> {
     check_chars("alias", Some(&input.alias), 3, 255)?;
-    check_word("alias_type", Some(&input.alias_type), &["communication", "service", "external"])?;
     let alias = Alias {
         workspace: context.caller.workspace,
         id: context.rng.uuid_at(context.now),
@@ -136,7 +135,7 @@ pub fn bind(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Alias>) -> Result<Al
         Some(old) if old.principal == fresh.principal => Alias { id: old.id, created_at: old.created_at, ..fresh },
         Some(_) => {
             let message = format!("alias: {} belongs to another principal; revoke it there first", fresh.alias);
-            return Err(ApiError::new(ErrorKind::Conflict, "alias_taken", message).into());
+            return Err(ApiError::new(ErrorCode::AliasTaken, message).into());
         }
     };
     store::put_alias(cx.tx, &alias)?;
@@ -152,11 +151,10 @@ pub struct AliasQuery {
 }
 
 pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListAliases) -> Result<InWorkspace<AliasQuery>> {
-    let revoked = match input.status.as_deref() {
+    let revoked = match input.status {
         None => (0, i64::MAX),
-        Some("active") => (0, 0),
-        Some("revoked") => (1, i64::MAX),
-        Some(_) => return Err(ApiError::invalid("status: must be active or revoked").into()),
+        Some(AliasStatus::Active) => (0, 0),
+        Some(AliasStatus::Revoked) => (1, i64::MAX),
     };
     let principals = read_range(input.principal_id.as_deref())?;
     let wanted = AliasQuery { principals, revoked, limit: input.limit.items()? };
@@ -173,16 +171,16 @@ pub(crate) fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveAlias) -> Re
     Ok(InWorkspace::new(input.workspace, input.alias))
 }
 
-pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<String>) -> Result<AliasResolved> {
+pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<String>) -> Result<ResolveAliasAnswer> {
     let place = asked.place(cx, RUN)?;
     let (alias, principal) = find_named(cx, &place, &asked.what)?;
     let principal = PrincipalBrief {
-        principal_id: principal.id.to_string(),
+        principal_id: principal.id.into(),
         principal_type: principal.principal_type,
         display_name: principal.display_name,
         status: principal.status,
     };
-    Ok(AliasResolved { ok: true, resolution: AliasResolution { alias: view_alias(alias, &place), principal } })
+    Ok(ResolveAliasAnswer { ok: true, resolution: AliasResolution { alias: view_alias(alias, &place), principal } })
 }
 
 pub(crate) fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeAlias) -> Result<InWorkspace<Uuid>> {
@@ -205,16 +203,16 @@ pub fn revoke(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result
 
 pub(super) fn view_alias(alias: Alias, place: &Placement) -> AliasView {
     AliasView {
-        alias_id: alias.id.to_string(),
-        principal_id: alias.principal.to_string(),
-        org_id: place.org.to_string(),
-        workspace_id: place.workspace.to_string(),
+        alias_id: alias.id.into(),
+        principal_id: alias.principal.into(),
+        org_id: place.org.into(),
+        workspace_id: place.workspace.into(),
         alias: alias.alias,
         alias_type: alias.alias_type,
-        status: if alias.revoked_at.is_some() { "revoked" } else { "active" }.to_owned(),
+        status: if alias.revoked_at.is_some() { AliasStatus::Revoked } else { AliasStatus::Active },
         metadata: alias.metadata,
-        created_at: alias.created_at.to_string(),
-        updated_at: alias.updated_at.to_string(),
-        revoked_at: alias.revoked_at.map(|at| at.to_string()),
+        created_at: alias.created_at.into(),
+        updated_at: alias.updated_at.into(),
+        revoked_at: alias.revoked_at.map(Into::into),
     }
 }

@@ -1,7 +1,7 @@
 //! Resumes intents, by one endpoint with many meanings (`spec/protocol.md` §13), and records people's answers from
 //! every channel.
 
-use axme_api::intents::{ResumeIntent, Resumed};
+use axme_api::intents::{NotAppliedReason, ResumeAnswer, ResumeIntent};
 use axme_api::{ApiError, lenient};
 use axme_intent::human::Response;
 use axme_intent::lifecycle::{Answer, Command, IntentSpec};
@@ -52,26 +52,28 @@ pub(crate) fn prepare_resume(context: &PrepareContext<'_>, input: ResumeIntent) 
     Ok(Resumption { id, resume, as_task_result, expected_generation })
 }
 
-pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
+pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<ResumeAnswer> {
     let head = lock_visible(cx, resumption.id)?;
     let spec = store::spec(cx.tx, cx.caller.workspace, resumption.id)?;
     check_granted(cx.caller, &head, Action::Resume)?;
-    let nothing = |reason: Option<&str>, head: &Head| Resumed {
+    let nothing = |reason: NotAppliedReason, head: &Head| ResumeAnswer {
         ok: true,
         applied: false,
-        reason: reason.map(str::to_owned),
+        reason: Some(reason),
         policy_generation: head.intent.policy_generation,
         intent: views::intent(head, &spec),
         event: None,
     };
     if let Some(stale) = stale(&head, resumption.expected_generation) {
-        return Ok(nothing(Some(stale), &head));
+        return Ok(nothing(stale, &head));
     }
     if head.intent.open_task().is_some() && !answers(cx.caller, &head) {
         return Err(ApiError::forbidden("only an assignee or a workspace-admin key can answer this task").into());
     }
     check_step_is_own(cx.caller, &head, Action::Resume)?;
-    let Some(command) = command(cx, &head, &spec, resumption) else { return Ok(nothing(Some("not_approved"), &head)) };
+    let Some(command) = command(cx, &head, &spec, resumption) else {
+        return Ok(nothing(NotAppliedReason::NotApproved, &head));
+    };
     let receives = cx.caller.address.as_ref() == Some(&head.to);
     let is_proceed = matches!(command, Command::Proceed { .. });
     let advanced = match forwarded(cx, &head, &command)? {
@@ -88,7 +90,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
         queue::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id.into(), again_at)?;
     }
     let last = advanced.events.last().map(|event| views::event(resumption.id, event));
-    Ok(Resumed {
+    Ok(ResumeAnswer {
         ok: true,
         applied: true,
         reason: None,

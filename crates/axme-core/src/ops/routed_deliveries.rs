@@ -1,9 +1,11 @@
 //! Routed deliveries: submitted to a principal's best route, and sent after the commit like notices.
 
 use axme_api::deliveries::{
-    Delivery, DeliveryAnswer, Operations, Reconcile, Reconciled, ShowOperations, SubmitDelivery,
+    DeliveryAnswer, DeliveryStatus, DeliveryTransport, DeliveryView, OperationsAnswer, Reconcile, ReconcileAnswer,
+    ReconcileTarget, ShowOperations, SubmitDelivery,
 };
-use axme_api::{ApiError, Object, WorkspaceRef};
+use axme_api::routing::{AuthMode, TransportType};
+use axme_api::{ApiError, Number, Object, WorkspaceRef};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -13,7 +15,7 @@ use crate::auth::placement::{InWorkspace, Placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_chars, check_size, check_within, check_word};
+use crate::input::{check_chars, check_size};
 use axme_store::notices::Notice;
 use axme_store::queue::QueueItem;
 use axme_store::routed_deliveries::RoutedDelivery;
@@ -62,10 +64,15 @@ fn send(
 ) -> Result<DeliveryAnswer> {
     let found = resolve_target(cx, place, &submission.target, 1)?;
     let route = found.best;
-    if route.transport_type == "queue" {
-        return Err(ApiError::not_supported_yet("routed deliveries with transport_type queue are").into());
-    }
-    if route.auth_mode != "none" {
+    let transport_type = match route.transport_type {
+        TransportType::Http => DeliveryTransport::Http,
+        TransportType::Webhook => DeliveryTransport::Webhook,
+        other @ (TransportType::Queue | TransportType::Matrix) => {
+            let what = format!("routed deliveries with transport_type {other} are");
+            return Err(ApiError::not_supported_yet(what).into());
+        }
+    };
+    if route.auth_mode != AuthMode::None {
         let what = format!("routed deliveries with auth_mode {} are", route.auth_mode);
         return Err(ApiError::not_supported_yet(what).into());
     }
@@ -77,14 +84,14 @@ fn send(
         replay_of,
         principal: found.principal.id,
         alias: found.alias.map(|alias| alias.alias),
-        transport_type: route.transport_type,
+        transport_type,
         route: route.id,
         queue: notices::address(&queue),
         correlation_id: submission.correlation_id.clone(),
         idempotency_key: submission.idempotency_key.clone(),
         payload: submission.payload.clone(),
         created_at: cx.now,
-        status: "submitted".to_owned(),
+        status: DeliveryStatus::Submitted,
         dead_at: None,
         last_error: None,
     };
@@ -124,42 +131,42 @@ pub(super) fn replay(cx: &mut CallContext<'_, '_>, place: &Placement, id: Uuid) 
     send(cx, place, &submission, Some(id)).map(Some)
 }
 
-pub(super) fn view(delivery: RoutedDelivery, place: &Placement) -> Delivery {
-    Delivery {
-        delivery_id: delivery.id.to_string(),
-        replay_of_delivery_id: delivery.replay_of.map(|id| id.to_string()),
+pub(super) fn view(delivery: RoutedDelivery, place: &Placement) -> DeliveryView {
+    DeliveryView {
+        delivery_id: delivery.id.into(),
+        replay_of_delivery_id: delivery.replay_of.map(Into::into),
         intent_id: None,
-        org_id: place.org.to_string(),
-        workspace_id: place.workspace.to_string(),
-        principal_id: Some(delivery.principal.to_string()),
+        org_id: place.org.into(),
+        workspace_id: place.workspace.into(),
+        principal_id: Some(delivery.principal.into()),
         alias: delivery.alias,
         to_agent: None,
         transport_type: delivery.transport_type,
-        route_id: Some(delivery.route.to_string()),
+        route_id: Some(delivery.route.into()),
         status: delivery.status,
         correlation_id: delivery.correlation_id,
         idempotency_key: delivery.idempotency_key,
         payload: Some(delivery.payload),
         error_detail: delivery.last_error,
-        created_at: Some(delivery.created_at.to_string()),
-        updated_at: delivery.dead_at.unwrap_or(delivery.created_at).to_string(),
+        created_at: Some(delivery.created_at.into()),
+        updated_at: delivery.dead_at.unwrap_or(delivery.created_at).into(),
     }
 }
 
 pub(crate) fn prepare_operations(_: &PrepareContext<'_>, input: ShowOperations) -> Result<InWorkspace<u64>> {
-    check_within("window_hours", input.window_hours, 1..=168)?;
-    Ok(InWorkspace::new(input.workspace, input.window_hours.unwrap_or(24)))
+    Ok(InWorkspace::new(input.workspace, input.window_hours.map_or(24, Number::get)))
 }
 
-pub fn operations(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<u64>) -> Result<Operations> {
+pub fn operations(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<u64>) -> Result<OperationsAnswer> {
     let (place, hours) = (asked.place(cx, RUN)?, asked.what);
     let counts = store::count(cx.tx, place.workspace, cx.now.minus_millis(hours * 3_600_000))?;
-    let of = |status: &str| {
-        let found = counts.iter().find(|(name, _)| name == status);
+    let of = |status: DeliveryStatus| {
+        let found = counts.iter().find(|(known, _)| *known == status);
         found.and_then(|(_, count)| u64::try_from(*count).ok()).unwrap_or(0)
     };
-    let (submitted, pending, delivered, dead) = (of("submitted"), of("pending"), of("delivered"), of("dead_lettered"));
-    Ok(Operations {
+    let (submitted, pending) = (of(DeliveryStatus::Submitted), of(DeliveryStatus::Pending));
+    let (delivered, dead) = (of(DeliveryStatus::Delivered), of(DeliveryStatus::DeadLettered));
+    Ok(OperationsAnswer {
         ok: true,
         window_hours: hours,
         total: submitted + pending + delivered + dead,
@@ -173,30 +180,27 @@ pub fn operations(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<u64>) -> Res
 pub struct Reconciliation {
     age_seconds: u64,
     limit: i64,
-    target: String,
+    target: ReconcileTarget,
     reason: String,
 }
 
 pub(crate) fn prepare_reconcile(_: &PrepareContext<'_>, input: Reconcile) -> Result<InWorkspace<Reconciliation>> {
-    check_within("max_pending_age_seconds", input.max_pending_age_seconds, 0..=86_400)?;
-    let age_seconds = input.max_pending_age_seconds.unwrap_or(300);
-    check_within("limit", input.limit, 1..=5_000)?;
-    let limit = i64::try_from(input.limit.unwrap_or(500)).unwrap_or(5_000);
-    let target = input.target_status.unwrap_or_else(|| "dead_lettered".to_owned());
-    check_word("target_status", Some(&target), &["delivered", "dead_lettered"])?;
+    let age_seconds = input.max_pending_age_seconds.map_or(300, Number::get);
+    let limit = i64::try_from(input.limit.map_or(500, Number::get)).unwrap_or(5_000);
+    let target = input.target_status.unwrap_or(ReconcileTarget::DeadLettered);
     check_chars("reason", input.reason.as_deref(), 3, 500)?;
     let reason = input.reason.unwrap_or_else(|| format!("was pending for more than {age_seconds} s"));
     let asked = Reconciliation { age_seconds, limit, target, reason };
     Ok(InWorkspace::new(input.workspace, asked))
 }
 
-pub fn reconcile(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Reconciliation>) -> Result<Reconciled> {
+pub fn reconcile(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Reconciliation>) -> Result<ReconcileAnswer> {
     let (workspace, asked) = (asked.place(cx, RUN)?.workspace, &asked.what);
     let before = cx.now.minus_millis(asked.age_seconds * 1_000);
     let open = store::list_open(cx.tx, workspace, before, asked.limit)?;
     for (id, address) in &open {
         let item = QueueItem::routed_delivery(*id);
-        if asked.target == "delivered" {
+        if asked.target == ReconcileTarget::Delivered {
             queue::delete(cx.tx, workspace, address, item)?;
         } else {
             queue::note(cx.tx, workspace, address, item, &asked.reason)?;
@@ -206,10 +210,10 @@ pub fn reconcile(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Reconciliatio
     }
     let line = json!({ "target_status": asked.target, "reason": asked.reason, "reconciled": open.len() });
     cx.audit_in(workspace, "deliveries.reconcile", &workspace.to_string(), &line)?;
-    Ok(Reconciled {
+    Ok(ReconcileAnswer {
         ok: true,
-        target_status: asked.target.clone(),
+        target_status: asked.target,
         reconciled: u64::try_from(open.len()).unwrap_or(0),
-        delivery_ids: open.iter().map(|(id, _)| id.to_string()).collect(),
+        delivery_ids: open.iter().map(|(id, _)| (*id).into()).collect(),
     })
 }

@@ -1,11 +1,12 @@
 //! Routes and transport handles of principals. Deliveries use routes; handles are only stored for callers to read.
 
 use axme_api::routing::{
-    BindingAnswer, BindingList, BindingRemoved, BindingView, ListPlaces, RegisterRoute, RemoveBinding, RemoveRoute,
-    RemovedBinding, RemovedRoute, ResolveRoute, RouteAnswer, RouteList, RouteRemoved, RouteResolution, RouteResolved,
-    RouteView, UpdateRoute, UpsertBinding,
+    BindingAnswer, BindingList, BindingRemoval, BindingStatus, BindingView, FailoverPolicy, ListPlaces, RegisterRoute,
+    RemoveBinding, RemoveBindingAnswer, RemoveRoute, RemoveRouteAnswer, ResolveRoute, ResolveRouteAnswer, ResolverStep,
+    RouteAnswer, RouteHealth, RouteList, RouteRemoval, RouteResolution, RouteStatus, RouteView, TransportType,
+    UpdateRoute, UpsertBinding,
 };
-use axme_api::{ApiError, ErrorKind, WorkspaceRef};
+use axme_api::{ApiError, ErrorCode, Number, WorkspaceRef};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use crate::auth::placement::{InWorkspace, Placement};
 use crate::call::{PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_chars, check_within, check_word, read_id};
+use crate::input::{check_chars, read_id};
 use axme_store::principals::{Alias, Principal};
 use axme_store::routing as store;
 use axme_store::routing::{Binding, Filter, Route};
@@ -35,27 +36,16 @@ pub static BINDINGS: &[crate::call::Binding] = &[
 /// Maximum routes per workspace, and maximum handles.
 const MOST_PLACES: i64 = 1_000;
 const USUAL_PRIORITY: i64 = 100;
-/// The steps from a name to an endpoint (`spec/protocol.md` §2.16).
-const CHAIN: [&str; 4] = ["alias", "principal_id", "endpoint_route", "transport_dispatch"];
 
-fn check_transport(text: &str) -> Result<()> {
-    if text == "matrix" {
+fn check_transport(transport: TransportType) -> Result<()> {
+    if transport == TransportType::Matrix {
         return Err(ApiError::not_supported_yet("transport_type matrix is").into());
     }
-    check_word("transport_type", Some(text), &["http", "queue", "webhook"])
+    Ok(())
 }
 
-fn check_auth(text: &str) -> Result<()> {
-    check_word("auth_mode", Some(text), &["mtls", "jwt", "signed_key", "none"])
-}
-
-fn check_failover(text: &str) -> Result<()> {
-    check_word("failover_policy", Some(text), &["none", "same_region", "cross_region"])
-}
-
-fn read_priority(priority: Option<u64>) -> Result<Option<i64>> {
-    check_within("priority", priority, 1..=10_000)?;
-    Ok(priority.and_then(|n| i64::try_from(n).ok()))
+fn read_priority(priority: Option<Number<1, 10_000>>) -> Option<i64> {
+    priority.and_then(|n| i64::try_from(n.get()).ok())
 }
 
 /// Refuses an endpoint that the server must not call. The names of queues are not checked.
@@ -65,16 +55,13 @@ fn check_endpoint(context: &PrepareContext<'_>, url: &str) -> Result<()> {
 }
 
 pub(crate) fn prepare_register(context: &PrepareContext<'_>, input: RegisterRoute) -> Result<InWorkspace<Route>> {
-    check_transport(&input.transport_type)?;
-    check_auth(&input.auth_mode)?;
+    check_transport(input.transport_type)?;
     check_chars("endpoint_url", Some(&input.endpoint_url), 8, 2_048)?;
-    if input.transport_type != "queue" {
+    if input.transport_type != TransportType::Queue {
         check_endpoint(context, &input.endpoint_url)?;
     }
     check_chars("region", input.region.as_deref(), 2, 64)?;
     check_chars("cluster_id", input.cluster_id.as_deref(), 2, 128)?;
-    let failover_policy = input.failover_policy.unwrap_or_else(|| "none".to_owned());
-    check_failover(&failover_policy)?;
     let route = Route {
         workspace: context.caller.workspace,
         id: context.rng.uuid_at(context.now),
@@ -84,10 +71,10 @@ pub(crate) fn prepare_register(context: &PrepareContext<'_>, input: RegisterRout
         auth_mode: input.auth_mode,
         region: input.region,
         cluster_id: input.cluster_id,
-        failover_policy,
-        priority: read_priority(input.priority)?.unwrap_or(USUAL_PRIORITY),
-        health_status: "unknown".to_owned(),
-        status: "active".to_owned(),
+        failover_policy: input.failover_policy.unwrap_or(FailoverPolicy::None),
+        priority: read_priority(input.priority).unwrap_or(USUAL_PRIORITY),
+        health_status: RouteHealth::Unknown,
+        status: RouteStatus::Active,
         metadata: read_metadata(input.metadata)?,
         created_at: context.now,
         updated_at: context.now,
@@ -141,7 +128,6 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Filter>) -> Result
 pub struct Change {
     id: Uuid,
     input: UpdateRoute,
-    priority: Option<i64>,
     /// The check of the new endpoint, which applies unless the route is a queue.
     endpoint: Result<(), ApiError>,
 }
@@ -150,25 +136,18 @@ pub(crate) fn prepare_update(context: &PrepareContext<'_>, input: UpdateRoute) -
     check_chars("endpoint_url", input.endpoint_url.as_deref(), 8, 2_048)?;
     check_chars("region", input.region.as_deref(), 2, 64)?;
     check_chars("cluster_id", input.cluster_id.as_deref(), 2, 128)?;
-    input.auth_mode.as_deref().map_or(Ok(()), check_auth)?;
-    input.failover_policy.as_deref().map_or(Ok(()), check_failover)?;
-    let health = ["healthy", "degraded", "unhealthy", "unknown"];
-    check_word("health_status", input.health_status.as_deref(), &health)?;
-    let status = ["active", "inactive", "draining"];
-    check_word("status", input.status.as_deref(), &status)?;
     read_metadata(input.metadata.clone())?;
-    let priority = read_priority(input.priority)?;
     let endpoint = input.endpoint_url.as_deref().map_or(Ok(()), |url| check_endpoint(context, url));
     let endpoint = endpoint.map_err(crate::error::Error::into_api);
     let workspace = input.workspace.clone();
-    let change = Change { id: read_id("route", &input.route_id)?, input, priority, endpoint };
+    let change = Change { id: read_id("route", &input.route_id)?, input, endpoint };
     Ok(InWorkspace::new(workspace, change))
 }
 
 pub fn update(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Change>) -> Result<RouteAnswer> {
     let (place, change) = (asked.place(cx, RUN)?, &asked.what);
     let old = find(cx, &place, change.id)?;
-    if old.transport_type != "queue" {
+    if old.transport_type != TransportType::Queue {
         change.endpoint.clone()?;
     }
     let input = change.input.clone();
@@ -178,7 +157,7 @@ pub fn update(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Change>) -> Resu
         region: input.region.or(old.region),
         cluster_id: input.cluster_id.or(old.cluster_id),
         failover_policy: input.failover_policy.unwrap_or(old.failover_policy),
-        priority: change.priority.unwrap_or(old.priority),
+        priority: read_priority(input.priority).unwrap_or(old.priority),
         health_status: input.health_status.unwrap_or(old.health_status),
         status: input.status.unwrap_or(old.status),
         metadata: input.metadata.unwrap_or(old.metadata),
@@ -200,14 +179,14 @@ pub(crate) fn prepare_remove(_: &PrepareContext<'_>, input: RemoveRoute) -> Resu
     Ok(InWorkspace::new(input.workspace, id))
 }
 
-pub fn remove(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<RouteRemoved> {
+pub fn remove(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<RemoveRouteAnswer> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     if !store::delete(cx.tx, place.workspace, id)? {
         return Err(ApiError::not_found(format!("route {id}")).into());
     }
     cx.audit_in(place.workspace, "routing.endpoints.remove", &id.to_string(), &json!({}))?;
-    let route = RemovedRoute { route_id: id.to_string(), removed: true };
-    Ok(RouteRemoved { ok: true, result: route.clone(), route })
+    let route = RouteRemoval { route_id: id.into(), removed: true };
+    Ok(RemoveRouteAnswer { ok: true, result: route.clone(), route })
 }
 
 /// The principal that a call names, by alias or by id.
@@ -248,7 +227,7 @@ pub(super) fn resolve_target(
     let mut routes = store::list_best(cx.tx, place.workspace, principal.id, most)?.into_iter();
     let Some(best) = routes.next() else {
         let message = format!("principal {} has no active route; register one", principal.id);
-        return Err(ApiError::new(ErrorKind::NotFound, "route_not_found", message).into());
+        return Err(ApiError::new(ErrorCode::RouteNotFound, message).into());
     };
     Ok(Resolved { alias, principal, best, others: routes.collect() })
 }
@@ -262,7 +241,7 @@ pub(crate) fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveRoute) -> Re
     Ok(InWorkspace::new(WorkspaceRef::new(input.org_id, input.workspace_id), target))
 }
 
-pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Target>) -> Result<RouteResolved> {
+pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Target>) -> Result<ResolveRouteAnswer> {
     let place = asked.place(cx, RUN)?;
     let found = resolve_target(cx, &place, &asked.what, MOST_PLACES)?;
     let best = view(found.best, &place);
@@ -272,17 +251,17 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Target>) -> Res
         principal: principals::view(found.principal, &place),
         candidate_routes: std::iter::once(best.clone()).chain(others).collect(),
         selected_route: best,
-        resolver_chain: CHAIN.map(str::to_owned).to_vec(),
+        resolver_chain: ResolverStep::ALL.to_vec(),
     };
-    Ok(RouteResolved { ok: true, resolution })
+    Ok(ResolveRouteAnswer { ok: true, resolution })
 }
 
 fn view(route: Route, place: &Placement) -> RouteView {
     RouteView {
-        route_id: route.id.to_string(),
-        principal_id: route.principal.to_string(),
-        org_id: place.org.to_string(),
-        workspace_id: place.workspace.to_string(),
+        route_id: route.id.into(),
+        principal_id: route.principal.into(),
+        org_id: place.org.into(),
+        workspace_id: place.workspace.into(),
         transport_type: route.transport_type,
         endpoint_url: route.endpoint_url,
         auth_mode: route.auth_mode,
@@ -293,24 +272,22 @@ fn view(route: Route, place: &Placement) -> RouteView {
         health_status: route.health_status,
         status: route.status,
         metadata: route.metadata,
-        created_at: route.created_at.to_string(),
-        updated_at: route.updated_at.to_string(),
+        created_at: route.created_at.into(),
+        updated_at: route.updated_at.into(),
     }
 }
 
 pub(crate) fn prepare_bind(context: &PrepareContext<'_>, input: UpsertBinding) -> Result<InWorkspace<Binding>> {
-    check_transport(&input.transport_type)?;
+    check_transport(input.transport_type)?;
     check_chars("transport_handle", Some(&input.transport_handle), 2, 255)?;
-    let status = input.status.unwrap_or_else(|| "active".to_owned());
-    check_word("status", Some(&status), &["active", "inactive"])?;
     let binding = Binding {
         workspace: context.caller.workspace,
         id: context.rng.uuid_at(context.now),
         principal: read_id("principal", &input.principal_id)?,
         transport_type: input.transport_type,
         transport_handle: input.transport_handle,
-        priority: read_priority(input.priority)?.unwrap_or(USUAL_PRIORITY),
-        status,
+        priority: read_priority(input.priority).unwrap_or(USUAL_PRIORITY),
+        status: input.status.unwrap_or(BindingStatus::Active),
         metadata: read_metadata(input.metadata)?,
         created_at: context.now,
         updated_at: context.now,
@@ -341,28 +318,28 @@ pub(crate) fn prepare_unbind(_: &PrepareContext<'_>, input: RemoveBinding) -> Re
     Ok(InWorkspace::new(input.workspace, id))
 }
 
-pub(crate) fn unbind(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<BindingRemoved> {
+pub(crate) fn unbind(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<RemoveBindingAnswer> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     if !store::delete_binding(cx.tx, place.workspace, id)? {
         return Err(ApiError::not_found(format!("binding {id}")).into());
     }
     cx.audit_in(place.workspace, "transports.bindings.remove", &id.to_string(), &json!({}))?;
-    let binding = RemovedBinding { binding_id: id.to_string(), removed: true };
-    Ok(BindingRemoved { ok: true, result: binding.clone(), binding })
+    let binding = BindingRemoval { binding_id: id.into(), removed: true };
+    Ok(RemoveBindingAnswer { ok: true, result: binding.clone(), binding })
 }
 
 fn view_binding(binding: Binding, place: &Placement) -> BindingView {
     BindingView {
-        binding_id: binding.id.to_string(),
-        principal_id: binding.principal.to_string(),
-        org_id: place.org.to_string(),
-        workspace_id: place.workspace.to_string(),
+        binding_id: binding.id.into(),
+        principal_id: binding.principal.into(),
+        org_id: place.org.into(),
+        workspace_id: place.workspace.into(),
         transport_type: binding.transport_type,
         transport_handle: binding.transport_handle,
         priority: binding.priority,
         status: binding.status,
         metadata: binding.metadata,
-        created_at: binding.created_at.to_string(),
-        updated_at: binding.updated_at.to_string(),
+        created_at: binding.created_at.into(),
+        updated_at: binding.updated_at.into(),
     }
 }

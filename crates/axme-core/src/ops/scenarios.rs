@@ -1,7 +1,7 @@
 //! Validates and applies scenario bundles.
 
-use axme_api::scenarios::{Applied, AppliedAgent, Bundle, ProvisionedAgent, Validation};
-use axme_api::{ApiError, Object};
+use axme_api::scenarios::{AgentAssignment, AgentProvision, ApplyAnswer, Bundle, Validation};
+use axme_api::{ApiError, ErrorCode, Object, Timestamp};
 use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::IntentSpec;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
@@ -103,7 +103,7 @@ pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Resu
         report.errors.extend(out_of_reach(context.caller, scenario));
     }
     let Some(scenario) = scenario.filter(|_| report.errors.is_empty()) else {
-        let error = ApiError::new(axme_api::ErrorKind::Invalid, "scenario_invalid", report.errors.join("; "));
+        let error = ApiError::new(ErrorCode::ScenarioInvalid, report.errors.join("; "));
         return Err(error.with("errors", report.errors).with("warnings", report.warnings).into());
     };
     context.check_payload("intent.payload", &scenario.payload)?;
@@ -137,7 +137,7 @@ pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Resu
     Ok(Application { new, scenario, warnings: report.warnings, callbacks, compile_id })
 }
 
-pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<Applied> {
+pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<ApplyAnswer> {
     let scenario = &application.scenario;
     check_ahead("intent.deadline_at", scenario.deadline_at, cx.now)?;
     let new = &application.new;
@@ -181,8 +181,8 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
             None => (None, false),
         };
         let address = agent.address.as_str().to_owned();
-        agents.push(AppliedAgent { role: agent.role.clone(), address: address.clone(), created });
-        provisioned.push(ProvisionedAgent {
+        agents.push(AgentAssignment { role: agent.role.clone(), address: address.clone(), created });
+        provisioned.push(AgentProvision {
             role: agent.role.clone(),
             agent_address: address.clone(),
             address,
@@ -198,11 +198,11 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());
     let pending_with =
         pending_with.or_else(|| Some(scenario.to.as_str().to_owned()).filter(|_| scenario.plan.is_none()));
-    Ok(Applied {
+    Ok(ApplyAnswer {
         ok: true,
-        intent_id: intent.id.to_string(),
+        intent_id: intent.id.into(),
         scenario_id: scenario.scenario_id.clone(),
-        status: intent.status().as_str().to_owned(),
+        status: intent.status(),
         pending_with,
         compile_id: application.compile_id.clone(),
         workflow_compile_id: application.compile_id.clone(),
@@ -210,8 +210,8 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
         agents,
         agents_provisioned: provisioned,
         warnings,
-        deadline_at: scenario.deadline_at.map(|at| at.to_string()),
-        created_at: intent.created_at.to_string(),
+        deadline_at: scenario.deadline_at.map(Timestamp),
+        created_at: intent.created_at.into(),
     })
 }
 

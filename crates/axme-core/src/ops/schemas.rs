@@ -4,16 +4,16 @@
 //! itself. If both exist, both are enforced. Types without a schema are not checked, and a workspace without schemas
 //! has no extra cost.
 
-use axme_api::schemas::{GetSchema, SchemaAnswer, SemanticSchema, UpsertSchema};
-use axme_api::{ApiError, ErrorKind};
+use axme_api::schemas::{CompatibilityMode, GetSchema, SchemaAnswer, SchemaScope, SchemaView, UpsertSchema};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::Address;
-use axme_intent::semantic::{self, Mode};
+use axme_intent::semantic;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::input::{address, check_chars};
 use crate::ops::inbox::owner;
 use crate::policy::quota;
@@ -38,16 +38,12 @@ pub(crate) fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSchema) 
         let message = "semantic_type: must be three or more parts of a-z, 0-9 and '_', and a version, such as a.b.c.v1";
         return Err(ApiError::invalid(message).into());
     }
-    if Mode::parse(&input.compatibility_mode).is_none() {
-        return Err(ApiError::invalid("compatibility_mode: must be strict, backward or warn").into());
-    }
     check_chars("schema_ref", input.schema_ref.as_deref(), 1, 512)?;
-    let scope = input.scope.unwrap_or_else(|| "tenant".to_owned());
-    let owner = match scope.as_str() {
-        "tenant" => owner.map(Address::into_string).unwrap_or_default(),
-        "core" if context.caller.is_admin() => String::new(),
-        "core" => return Err(ApiError::forbidden("scope: core requires a workspace-admin key").into()),
-        _ => return Err(ApiError::invalid("scope: must be tenant or core").into()),
+    let scope = input.scope.unwrap_or(SchemaScope::Tenant);
+    let owner = match scope {
+        SchemaScope::Tenant => owner.map(Address::into_string).unwrap_or_default(),
+        SchemaScope::Core if context.caller.is_admin() => String::new(),
+        SchemaScope::Core => return Err(ApiError::forbidden("scope: core requires a workspace-admin key").into()),
     };
     let schema_json = Value::Object(input.schema_json);
     semantic::check_schema(&schema_json).map_err(|why| ApiError::invalid(format!("schema_json: {why}")))?;
@@ -97,7 +93,7 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, fresh: &Schema) -> Result<SchemaAnsw
     });
     cx.audit("schemas.upsert", &schema.semantic_type, &line)?;
     snapshot::changed(cx.tx, schema.workspace)?;
-    Ok(SchemaAnswer { ok: true, schema: SemanticSchema { schema_json: None, ..view(schema) } })
+    Ok(SchemaAnswer { ok: true, schema: SchemaView { schema_json: None, ..view(schema) } })
 }
 
 pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetSchema) -> Result<(String, String)> {
@@ -114,8 +110,8 @@ pub fn get(cx: &mut CallContext<'_, '_>, (semantic_type, owner): &(String, Strin
     Ok(SchemaAnswer { ok: true, schema: view(found) })
 }
 
-fn view(schema: Schema) -> SemanticSchema {
-    SemanticSchema {
+fn view(schema: Schema) -> SchemaView {
+    SchemaView {
         semantic_type: schema.semantic_type,
         schema_ref: schema.schema_ref,
         schema_hash: schema.schema_hash,
@@ -124,8 +120,8 @@ fn view(schema: Schema) -> SemanticSchema {
         owner_agent: Some(schema.owner).filter(|owner| !owner.is_empty()),
         active: schema.active,
         schema_json: schema.schema_json.as_object().cloned(),
-        created_at: schema.created_at.to_string(),
-        updated_at: schema.updated_at.to_string(),
+        created_at: schema.created_at.into(),
+        updated_at: schema.updated_at.into(),
     }
 }
 
@@ -139,14 +135,12 @@ pub fn check(cx: &mut CallContext<'_, '_>, intent_type: &str, to: &Address, payl
         if !schema.active {
             continue;
         }
-        let mode = Mode::parse(&schema.compatibility_mode);
-        let mode =
-            mode.ok_or_else(|| StoreError::Fault(format!("unknown mode of a schema: {}", schema.compatibility_mode)))?;
+        let mode = schema.compatibility_mode;
         let complaints = semantic::complaints(&schema.schema_json, payload, mode);
-        if mode == Mode::Warn {
+        if mode == CompatibilityMode::Warn {
             warnings.extend(complaints);
         } else if let Some(first) = complaints.first() {
-            let error = ApiError::new(ErrorKind::Invalid, "schema_invalid", format!("{intent_type}: {first}"));
+            let error = ApiError::new(ErrorCode::SchemaInvalid, format!("{intent_type}: {first}"));
             let error = error.with("semantic_type", intent_type).with("schema_hash", schema.schema_hash);
             return Err(error.with("errors", complaints).into());
         }

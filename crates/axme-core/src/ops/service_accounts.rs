@@ -2,11 +2,11 @@
 
 use axme_api::roles::Permission;
 use axme_api::service_accounts::{
-    CreateKey, CreateServiceAccount, GetServiceAccount, Key, KeyAnswer, KnownKey, ListServiceAccounts, RevokeKey,
-    RevokedKey, RevokedKeyAnswer, ServiceAccount as AccountView, ServiceAccountAnswer, ServiceAccountDeleted,
-    ServiceAccountList, UpdateServiceAccount,
+    CreateKey, CreateKeyAnswer, CreateServiceAccount, DeleteServiceAccountAnswer, GetServiceAccount, Key,
+    KeyRevocation, KeyStatus, KeyView, ListServiceAccounts, RevokeKey, RevokeKeyAnswer, ServiceAccount as AccountView,
+    ServiceAccountAnswer, ServiceAccountList, UpdateServiceAccount,
 };
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode, Timestamp};
 use axme_intent::address::agent_name;
 use axme_intent::human::is_same_person;
 use axme_intent::{Address, DeliveryBinding, Time};
@@ -18,7 +18,7 @@ use crate::auth::{FreshKey, fresh_key, placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{check_ahead, check_chars, read_word};
+use crate::input::{check_ahead, check_chars};
 use crate::policy::quota;
 use crate::policy::tier::Allowance;
 use crate::signature;
@@ -46,7 +46,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceA
     }
     check_chars("display_name", input.display_name.as_deref(), 0, 255)?;
     check_chars("description", input.description.as_deref(), 0, 2_000)?;
-    let mode = input.delivery_mode.as_deref().map_or(Ok(DeliveryBinding::Stream), read_mode)?;
+    let mode = input.delivery_mode.unwrap_or(DeliveryBinding::Stream);
     let callback = check_delivery(context, mode, input.callback_url.as_deref(), input.webhook_secret.as_deref())?;
     Ok(NewAccount { input, mode, callback })
 }
@@ -60,7 +60,7 @@ fn address_of(text: &str, place: &Placement) -> Result<Address> {
              agent_core and human are reserved",
             text, home.org, home.workspace
         );
-        ApiError::new(ErrorKind::Invalid, "invalid_agent_address", message)
+        ApiError::new(ErrorCode::InvalidAgentAddress, message)
     })?;
     Ok(Address::agent(home, &name))
 }
@@ -98,10 +98,6 @@ pub struct Callback {
     is_made: bool,
 }
 
-fn read_mode(text: &str) -> Result<DeliveryBinding> {
-    read_word("delivery_mode", text, DeliveryBinding::parse, DeliveryBinding::WORDS)
-}
-
 /// Returns the callback that a delivery mode requires; `None` for modes without pushes.
 fn check_delivery(
     context: &PrepareContext<'_>,
@@ -111,7 +107,6 @@ fn check_delivery(
 ) -> Result<Option<Callback>> {
     if !mode.is_pushed() {
         let pushed = |_| {
-            let mode = mode.as_str();
             ApiError::invalid(format!("callback_url: not allowed with delivery_mode \"{mode}\"; choose http")).into()
         };
         return url.map_or(Ok(None), |url| Err(pushed(url)));
@@ -141,7 +136,7 @@ pub(crate) fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount
     (account.callback_url, account.webhook_secret) = (Some(callback.url.clone()), Some(callback.secret.clone()));
     account.updated_at = cx.now;
     store::update_delivery(cx.tx, account)?;
-    let line = json!({ "delivery_mode": "http", "callback_url": callback.url });
+    let line = json!({ "delivery_mode": account.delivery_mode, "callback_url": callback.url });
     cx.audit("service_accounts.update", &account.service_account_id, &line)?;
     cx.tx.signal(Signal::push_receivers());
     Ok(())
@@ -164,13 +159,11 @@ pub(super) fn check_secret(field: &str, secret: Option<&str>) -> Result<()> {
 
 pub struct DeliveryChange {
     input: UpdateServiceAccount,
-    mode: Option<DeliveryBinding>,
     fresh_secret: String,
 }
 
 pub(crate) fn prepare_update(context: &PrepareContext<'_>, input: UpdateServiceAccount) -> Result<DeliveryChange> {
-    let mode = input.delivery_mode.as_deref().map(read_mode).transpose()?;
-    match mode {
+    match input.delivery_mode {
         None => {
             input.callback_url.as_deref().map(|url| check_callback(context, url)).transpose()?;
         }
@@ -181,14 +174,14 @@ pub(crate) fn prepare_update(context: &PrepareContext<'_>, input: UpdateServiceA
         }
     }
     check_secret("webhook_secret", input.webhook_secret.as_deref())?;
-    Ok(DeliveryChange { input, mode, fresh_secret: signature::fresh_secret(context.rng) })
+    Ok(DeliveryChange { input, fresh_secret: signature::fresh_secret(context.rng) })
 }
 
 /// Changes the fields that are present. Leaving `http` deletes the callback and its secret.
 pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<ServiceAccountAnswer> {
-    let DeliveryChange { input, mode, fresh_secret } = change;
+    let DeliveryChange { input, fresh_secret } = change;
     let mut account = find_live(cx, &input.service_account_id)?;
-    account.delivery_mode = mode.unwrap_or(account.delivery_mode);
+    account.delivery_mode = input.delivery_mode.unwrap_or(account.delivery_mode);
     let mut made = None;
     if account.delivery_mode.is_pushed() {
         account.callback_url = input.callback_url.clone().or(account.callback_url);
@@ -213,7 +206,7 @@ pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<S
     }
     account.updated_at = cx.now;
     store::update_delivery(cx.tx, &account)?;
-    let line = json!({ "delivery_mode": account.delivery_mode.as_str(), "callback_url": account.callback_url });
+    let line = json!({ "delivery_mode": account.delivery_mode, "callback_url": account.callback_url });
     audit(cx, &account, "service_accounts.update", &line)?;
     cx.tx.signal(Signal::push_receivers());
     let mut shown = answer(&account);
@@ -306,25 +299,24 @@ pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetServiceAccount) -> R
 pub fn get(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountAnswer> {
     let account = find(cx, &input.service_account_id)?;
     let keys = store::list_keys(cx.tx, account.workspace_id, &account.service_account_id, MOST_KEYS)?;
-    let keys = keys.into_iter().map(|key| known_key(key, cx.now)).collect();
+    let keys = keys.into_iter().map(|key| key_view(key, cx.now)).collect();
     Ok(ServiceAccountAnswer { keys: Some(keys), ..answer(&account) })
 }
 
-fn known_key(key: store::KnownKey, now: Time) -> KnownKey {
+fn key_view(key: store::KnownKey, now: Time) -> KeyView {
     let status = match (key.revoked_at, key.expires_at) {
-        (Some(_), _) => "revoked",
-        (None, Some(at)) if at <= now => "expired",
-        _ => "active",
+        (Some(_), _) => KeyStatus::Revoked,
+        (None, Some(at)) if at <= now => KeyStatus::Expired,
+        _ => KeyStatus::Active,
     };
-    let text = |at: Option<Time>| at.map(|at| at.to_string());
-    KnownKey {
+    KeyView {
         key_id: key.key_id,
         key_hint: key.hint,
-        status: status.to_owned(),
-        created_at: key.created_at.to_string(),
-        expires_at: text(key.expires_at),
-        last_used_at: text(key.last_used_at),
-        revoked_at: text(key.revoked_at),
+        status,
+        created_at: key.created_at.into(),
+        expires_at: key.expires_at.map(Timestamp::from),
+        last_used_at: key.last_used_at.map(Timestamp::from),
+        revoked_at: key.revoked_at.map(Timestamp::from),
     }
 }
 
@@ -354,18 +346,18 @@ fn find_live(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
     let account = find(cx, id)?;
     if account.status == AccountStatus::Deleted {
         let message = format!("service account {id} was deleted; register it again to bring it back");
-        return Err(ApiError::new(ErrorKind::Conflict, "service_account_deleted", message).into());
+        return Err(ApiError::new(ErrorCode::ServiceAccountDeleted, message).into());
     }
     Ok(account)
 }
 
 /// Deletes an account and revokes its keys; a repeat has no effect. A key cannot delete its own account, because no
 /// other key might be left.
-pub fn delete(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountDeleted> {
+pub fn delete(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result<DeleteServiceAccountAnswer> {
     let account = find(cx, &input.service_account_id)?;
     if account.service_account_id == cx.caller.service_account_id {
         let message = "your key belongs to this account; use another key to delete it";
-        return Err(ApiError::new(ErrorKind::Conflict, "own_service_account", message).into());
+        return Err(ApiError::new(ErrorCode::OwnServiceAccount, message).into());
     }
     let mut revoked_keys = 0;
     if account.status != AccountStatus::Deleted {
@@ -373,11 +365,11 @@ pub fn delete(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result
         audit(cx, &account, "service_accounts.delete", &json!({ "address": account.address, "keys": revoked_keys }))?;
         cx.tx.signal(Signal::push_receivers());
     }
-    Ok(ServiceAccountDeleted {
+    Ok(DeleteServiceAccountAnswer {
         ok: true,
         service_account_id: account.service_account_id,
         address: account.address.map(Address::into_string),
-        status: AccountStatus::Deleted.as_str().to_owned(),
+        status: AccountStatus::Deleted,
         revoked_keys,
     })
 }
@@ -390,18 +382,16 @@ pub struct KeyRequest {
 }
 
 pub(crate) fn prepare_create_key(context: &PrepareContext<'_>, input: CreateKey) -> Result<KeyRequest> {
-    let read = |text: &str| Time::parse(text).ok_or_else(|| ApiError::invalid("expires_at: must be an RFC 3339 time"));
-    let expires_at = input.expires_at.as_deref().map(read).transpose()?;
     let request = KeyRequest {
         fresh: fresh_key(context.rng, &input.service_account_id),
         key_id: format!("sak_{}", context.rng.uuid_at(context.now).simple()),
         service_account_id: input.service_account_id,
-        expires_at,
+        expires_at: input.expires_at.map(Time::from),
     };
     Ok(request)
 }
 
-pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> Result<KeyAnswer> {
+pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> Result<CreateKeyAnswer> {
     check_ahead("expires_at", request.expires_at, cx.now)?;
     let account = find_live(cx, &request.service_account_id)?;
     check_is_own(cx, &account)?;
@@ -416,16 +406,16 @@ pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> 
     };
     store::insert_key(cx.tx, &key)?;
     audit(cx, &account, "service_accounts.keys.create", &json!({ "key_id": request.key_id }))?;
-    Ok(KeyAnswer {
+    Ok(CreateKeyAnswer {
         ok: true,
         api_key: request.fresh.token.clone(),
         key: Key {
             key_id: request.key_id.clone(),
             service_account_id: account.service_account_id,
             key_hint: request.fresh.hint.clone(),
-            status: "active".to_owned(),
-            created_at: cx.now.to_string(),
-            expires_at: request.expires_at.map(|at| at.to_string()),
+            status: KeyStatus::Active,
+            created_at: cx.now.into(),
+            expires_at: request.expires_at.map(Timestamp::from),
             token: request.fresh.token.clone(),
         },
     })
@@ -446,7 +436,7 @@ pub(crate) fn prepare_revoke_key(_: &PrepareContext<'_>, input: RevokeKey) -> Re
 }
 
 /// Revokes a key. A repeat returns the time of the first revocation.
-pub(crate) fn revoke_key(cx: &mut CallContext<'_, '_>, input: &RevokeKey) -> Result<RevokedKeyAnswer> {
+pub(crate) fn revoke_key(cx: &mut CallContext<'_, '_>, input: &RevokeKey) -> Result<RevokeKeyAnswer> {
     let holder = find(cx, &input.service_account_id)?;
     let (account, key) = (&input.service_account_id, &input.key_id);
     let revoked_at = store::revoke_key(cx.tx, holder.workspace_id, account, key, cx.now)?;
@@ -454,13 +444,13 @@ pub(crate) fn revoke_key(cx: &mut CallContext<'_, '_>, input: &RevokeKey) -> Res
     if revoked_at == cx.now {
         audit(cx, &holder, "service_accounts.keys.revoke", &json!({ "key_id": key }))?;
     }
-    Ok(RevokedKeyAnswer {
+    Ok(RevokeKeyAnswer {
         ok: true,
-        key: RevokedKey {
+        key: KeyRevocation {
             key_id: key.clone(),
             service_account_id: account.clone(),
-            status: "revoked".to_owned(),
-            revoked_at: revoked_at.to_string(),
+            status: KeyStatus::Revoked,
+            revoked_at: revoked_at.into(),
         },
     })
 }
@@ -482,18 +472,18 @@ pub(super) fn view(account: &ServiceAccount) -> AccountView {
     let address = account.address.as_ref().map(|a| a.as_str().to_owned());
     AccountView {
         service_account_id: account.service_account_id.clone(),
-        org_id: account.org_id.to_string(),
-        workspace_id: account.workspace_id.to_string(),
+        org_id: account.org_id.into(),
+        workspace_id: account.workspace_id.into(),
         name: account.name.clone(),
         display_name: account.display_name.clone(),
         description: account.description.clone(),
-        status: account.status.as_str().to_owned(),
+        status: account.status,
         created_by_actor_id: account.created_by.clone(),
         agent_address: address.clone(),
         address,
-        delivery_mode: account.delivery_mode.as_str().to_owned(),
+        delivery_mode: account.delivery_mode,
         callback_url: account.callback_url.clone(),
-        created_at: account.created_at.to_string(),
-        updated_at: account.updated_at.to_string(),
+        created_at: account.created_at.into(),
+        updated_at: account.updated_at.into(),
     }
 }

@@ -1,10 +1,11 @@
 //! Collaboration sessions. Every key of a session's workspace may read it, post messages to it and complete it.
 
-use axme_api::ApiError;
 use axme_api::sessions::{
-    CompleteSession, CreateSession, Feed, FeedEntry, GetSession, ListMessages, ListSessions, MessageList,
-    MessagePosted, PostMessage, Session as SessionView, SessionAnswer, SessionCompleted, SessionCreated, SessionList,
+    CompleteSession, CompleteSessionAnswer, CreateSession, CreateSessionAnswer, Feed, FeedEntry, FeedEntryType,
+    GetSession, ListMessages, ListSessions, MessageList, PostMessage, PostMessageAnswer, SessionAnswer, SessionList,
+    SessionStatus, SessionView,
 };
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::Time;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -13,7 +14,7 @@ use crate::auth::Caller;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{check_chars, check_size, none_of, read_id};
+use crate::input::{check_chars, check_size, read_id};
 use axme_intent::IntentId;
 use axme_store::sessions::{Entry, Session};
 use axme_store::{Shard, Signal, Tx, sessions as store};
@@ -33,8 +34,6 @@ pub static BINDINGS: &[Binding] = &[
     ),
 ];
 
-const MESSAGE: &str = "session.message";
-const COMPLETED: &str = "session.completed";
 const MAX_DEPENDS_ON: usize = 50;
 
 /// Reads the id of a session, with or without its prefix.
@@ -70,7 +69,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateSession)
     let session = Session {
         id: context.rng.uuid_at(context.now),
         kind,
-        status: "ACTIVE".to_owned(),
+        status: SessionStatus::Active,
         project_id: input.project_id,
         parent,
         depends_on: depends_on?,
@@ -85,7 +84,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateSession)
     Ok(session)
 }
 
-pub fn create(cx: &mut CallContext<'_, '_>, session: &Session) -> Result<SessionCreated> {
+pub fn create(cx: &mut CallContext<'_, '_>, session: &Session) -> Result<CreateSessionAnswer> {
     let workspace = cx.caller.workspace;
     if let Some(parent) = session.parent
         && store::find(cx.tx, workspace, parent)?.is_none()
@@ -99,12 +98,12 @@ pub fn create(cx: &mut CallContext<'_, '_>, session: &Session) -> Result<Session
     }
     store::insert(cx.tx, workspace, session)?;
     cx.audit("sessions.create", &shown_id(session.id), &json!({ "type": session.kind }))?;
-    Ok(SessionCreated {
+    Ok(CreateSessionAnswer {
         ok: true,
         session_id: shown_id(session.id),
-        status: session.status.clone(),
+        status: session.status,
         kind: session.kind.clone(),
-        created_at: session.created_at.to_string(),
+        created_at: session.created_at.into(),
     })
 }
 
@@ -125,7 +124,7 @@ pub fn find_visible(tx: &mut Tx<'_>, caller: &Caller, id: Uuid) -> Result<Sessio
 fn view(session: &Session) -> SessionView {
     SessionView {
         session_id: shown_id(session.id),
-        status: session.status.clone(),
+        status: session.status,
         kind: session.kind.clone(),
         project_id: session.project_id.clone(),
         parent_session_id: session.parent.map(shown_id),
@@ -134,9 +133,9 @@ fn view(session: &Session) -> SessionView {
         result: json_of(session.result.as_deref()),
         created_by: session.created_by.clone(),
         last_seq: u64::try_from(session.last_seq).unwrap_or(0),
-        created_at: session.created_at.to_string(),
-        updated_at: session.updated_at.to_string(),
-        completed_at: session.completed_at.map(|at| at.to_string()),
+        created_at: session.created_at.into(),
+        updated_at: session.updated_at.into(),
+        completed_at: session.completed_at.map(Into::into),
     }
 }
 
@@ -145,25 +144,19 @@ fn json_of(text: Option<&str>) -> Option<Value> {
 }
 
 pub struct Listing {
-    status: Option<&'static str>,
+    status: Option<SessionStatus>,
     parent: Option<Uuid>,
     before: Uuid,
     limit: i64,
 }
 
 pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListSessions) -> Result<Listing> {
-    let status = match input.status.as_deref().map(str::to_ascii_uppercase).as_deref() {
-        None => None,
-        Some("ACTIVE") => Some("ACTIVE"),
-        Some("COMPLETED") => Some("COMPLETED"),
-        Some(other) => return Err(none_of("status", other, &["ACTIVE", "COMPLETED"])),
-    };
     let id = |field: &str, text: &str| {
         read_session(text).map_err(|_| ApiError::invalid(format!("{field}: \"{text}\" is not a session id")))
     };
     let parent = input.parent_session_id.as_deref().map(|text| id("parent_session_id", text)).transpose()?;
     let before = input.before.as_deref().map(|text| id("before", text)).transpose()?.unwrap_or(Uuid::max());
-    Ok(Listing { status, parent, before, limit: input.limit.items()? })
+    Ok(Listing { status: input.status, parent, before, limit: input.limit.items()? })
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, listing: &Listing) -> Result<SessionList> {
@@ -189,16 +182,16 @@ pub(crate) fn prepare_message(context: &PrepareContext<'_>, input: PostMessage) 
         role: Some(input.role),
         content: Some(input.content.to_string()),
         content_type: Some(content_type),
-        ..entry(context, MESSAGE)
+        ..entry(context, FeedEntryType::Message)
     };
     Ok(NewEntry { session, entry })
 }
 
-fn entry(context: &PrepareContext<'_>, kind: &str) -> Entry {
+fn entry(context: &PrepareContext<'_>, kind: FeedEntryType) -> Entry {
     Entry {
         seq: 0,
         id: context.rng.uuid_at(context.now),
-        kind: kind.to_owned(),
+        kind,
         role: None,
         content: None,
         content_type: None,
@@ -207,22 +200,22 @@ fn entry(context: &PrepareContext<'_>, kind: &str) -> Entry {
     }
 }
 
-pub(crate) fn post_message(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Result<MessagePosted> {
+pub(crate) fn post_message(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Result<PostMessageAnswer> {
     let Some(seq) = add(cx, new)? else {
         find_visible(cx.tx, cx.caller, new.session)?;
         return Err(is_over(new.session).into());
     };
-    Ok(MessagePosted {
+    Ok(PostMessageAnswer {
         ok: true,
         message_id: shown_message(new.entry.id),
         seq: u64::try_from(seq).unwrap_or(0),
-        created_at: new.entry.at.to_string(),
+        created_at: new.entry.at.into(),
     })
 }
 
 fn is_over(id: Uuid) -> ApiError {
     let message = format!("session {} is already completed", shown_id(id));
-    ApiError::new(axme_api::ErrorKind::Conflict, "session_completed", message)
+    ApiError::new(ErrorCode::SessionCompleted, message)
 }
 
 /// Adds an entry and returns its number; `None` if the session does not exist or is completed.
@@ -256,7 +249,7 @@ pub fn messages(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<MessageList
     let after = page.since.unwrap_or(0);
     let entries = store::list_entries(cx.tx, cx.caller.workspace, page.session, after, page.limit)?;
     // Only the last entry can be a completion, so leaving it out makes no gap.
-    let messages = entries.iter().filter(|entry| entry.kind == MESSAGE);
+    let messages = entries.iter().filter(|entry| entry.kind == FeedEntryType::Message);
     Ok(MessageList { ok: true, messages: messages.map(|entry| view_entry(page.session, entry)).collect() })
 }
 
@@ -271,32 +264,32 @@ pub fn feed(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<Feed> {
 pub fn view_entry(session: Uuid, entry: &Entry) -> FeedEntry {
     FeedEntry {
         seq: u64::try_from(entry.seq).unwrap_or(0),
-        kind: entry.kind.clone(),
+        kind: entry.kind,
         session_id: shown_id(session),
         message_id: shown_message(entry.id),
         role: entry.role.clone(),
         content: json_of(entry.content.as_deref()),
         content_type: entry.content_type.clone(),
         actor: entry.actor.clone(),
-        created_at: entry.at.to_string(),
+        created_at: entry.at.into(),
         truncated: None,
     }
 }
 
 /// Returns true for the entry that completes a session.
 pub fn is_last(entry: &Entry) -> bool {
-    entry.kind == COMPLETED
+    entry.kind == FeedEntryType::Completed
 }
 
 pub(crate) fn prepare_complete(context: &PrepareContext<'_>, input: CompleteSession) -> Result<NewEntry> {
     let session = read_session(&input.session_id)?;
     check_size("result", &input.result)?;
     let content = (!input.result.is_null()).then(|| input.result.to_string());
-    Ok(NewEntry { session, entry: Entry { content, ..entry(context, COMPLETED) } })
+    Ok(NewEntry { session, entry: Entry { content, ..entry(context, FeedEntryType::Completed) } })
 }
 
 /// Completes a session. A repeat with the same result, or without one, returns the same answer.
-pub fn complete(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Result<SessionCompleted> {
+pub fn complete(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Result<CompleteSessionAnswer> {
     let result = new.entry.content.as_ref();
     let completed_at = if add(cx, new)?.is_some() {
         store::complete(cx.tx, cx.caller.workspace, new.session, result, cx.now)?;
@@ -309,10 +302,10 @@ pub fn complete(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Result<SessionC
         }
         session.completed_at.unwrap_or(Time::from_micros(0))
     };
-    Ok(SessionCompleted {
+    Ok(CompleteSessionAnswer {
         ok: true,
         session_id: shown_id(new.session),
-        status: "COMPLETED".to_owned(),
-        completed_at: completed_at.to_string(),
+        status: SessionStatus::Completed,
+        completed_at: completed_at.into(),
     })
 }

@@ -1,7 +1,7 @@
 //! Lists, reassigns and links tasks: the intents that wait for a person.
 
-use axme_api::tasks::{LinkTask, ListTasks, ReassignTask, Reassigned, Task, TaskLink, TaskList};
-use axme_api::{ApiError, ErrorKind};
+use axme_api::tasks::{LinkTask, ListTasks, ReassignAnswer, ReassignTask, Task, TaskLink, TaskList};
+use axme_api::{ApiError, ErrorCode, Timestamp};
 use axme_intent::human::{Via, is_email};
 use axme_intent::lifecycle::Command;
 use axme_intent::{Holder, HolderKind, HumanTask, IntentId};
@@ -57,12 +57,12 @@ pub fn list(cx: &mut CallContext<'_, '_>, limit: &i64) -> Result<TaskList> {
 pub(super) fn view(head: &Head) -> Option<Task> {
     let waiting = head.intent.waiting()?;
     Some(Task {
-        intent_id: head.intent.id.to_string(),
+        intent_id: head.intent.id.into(),
         intent_type: head.intent_type.clone(),
-        status: "WAITING".to_owned(),
+        status: head.intent.status(),
         from_agent: head.from.to_string(),
-        assigned_at: waiting.since.to_string(),
-        due_at: waiting.due_at.map(|at| at.to_string()),
+        assigned_at: waiting.since.into(),
+        due_at: waiting.due_at.map(Timestamp),
         human_task: json!(waiting.task.as_ref()?),
     })
 }
@@ -96,7 +96,7 @@ pub(crate) fn prepare_reassign(_: &PrepareContext<'_>, input: ReassignTask) -> R
     Ok(Reassignment { id, to, from, note: input.note })
 }
 
-pub fn reassign(cx: &mut CallContext<'_, '_>, new: &Reassignment) -> Result<Reassigned> {
+pub fn reassign(cx: &mut CallContext<'_, '_>, new: &Reassignment) -> Result<ReassignAnswer> {
     let head = lock_visible(cx, new.id)?;
     let spec = intents::spec(cx.tx, cx.caller.workspace, new.id)?;
     if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
@@ -107,7 +107,7 @@ pub fn reassign(cx: &mut CallContext<'_, '_>, new: &Reassignment) -> Result<Reas
     let advanced =
         send(cx, head, deadline_at, Command::Reassign { holder, from: new.from.clone(), note: new.note.clone() })?;
     let task = view(&advanced.head).ok_or_else(|| ApiError::not_found("task"))?;
-    Ok(Reassigned { ok: true, intent_id: new.id.to_string(), assigned_to: new.to.clone(), task })
+    Ok(ReassignAnswer { ok: true, intent_id: new.id.into(), assigned_to: new.to.clone(), task })
 }
 
 pub struct LinkQuery {
@@ -134,13 +134,13 @@ pub fn link(cx: &mut CallContext<'_, '_>, new: &LinkQuery) -> Result<TaskLink> {
         if !is_asked(&head, &new.person) {
             let asked = head.intent.asked().join(", ");
             let message = format!("person: this task does not ask {}; choose one of {asked}", new.person);
-            return Err(ApiError::new(ErrorKind::Forbidden, "not_asked", message).into());
+            return Err(ApiError::new(ErrorCode::NotAsked, message).into());
         }
         refuse_requester(cx.caller, &spec, "create links to it")?;
     }
     if membership::has_left(cx.tx, workspace, &new.person)? {
         let message = format!("person: {} is no longer a member here and could not use a link", new.person);
-        return Err(ApiError::new(ErrorKind::Forbidden, "no_longer_a_member", message).into());
+        return Err(ApiError::new(ErrorCode::NoLongerAMember, message).into());
     }
     let issued_by = cx.caller.actor();
     let wanted = LinkRequest { person: &new.person, via: Via::Form, issued_by: Some(&issued_by) };
@@ -148,10 +148,10 @@ pub fn link(cx: &mut CallContext<'_, '_>, new: &LinkQuery) -> Result<TaskLink> {
     cx.audit("tasks.link", &new.id.to_string(), &json!({ "person": new.person }))?;
     Ok(TaskLink {
         ok: true,
-        intent_id: new.id.to_string(),
+        intent_id: new.id.into(),
         person: new.person.clone(),
         url: links::url(&new.base_url, &fresh),
         token: fresh.token,
-        expires_at: links::ends_at(&fresh.link, &head, &spec).to_string(),
+        expires_at: links::ends_at(&fresh.link, &head, &spec).into(),
     })
 }

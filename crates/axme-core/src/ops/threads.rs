@@ -3,8 +3,11 @@
 //! A decision answers the intent behind the thread, under the intent's own rules. The other operations leave the intent
 //! unchanged.
 
-use axme_api::inbox::{Decide, Delegate, DeleteMessages, GetThread, MessagesDeleted, Reply, ThreadAnswer};
-use axme_api::{ApiError, ErrorKind};
+use axme_api::inbox::{
+    Decide, Delegate, DeleteMessages, DeleteMessagesAnswer, DeletionMode, GetThread, Reply, ThreadAnswer,
+};
+use axme_api::{ApiError, ErrorCode, Id};
+use axme_intent::human::Verdict;
 use axme_intent::lifecycle::{Answer, Command, Fault};
 use axme_intent::{Address, TaskResult};
 use serde_json::{Value, json};
@@ -17,11 +20,11 @@ use crate::context::CallContext;
 use crate::engine;
 use crate::engine::intent_access::send;
 use crate::error::Result;
-use crate::input::{address, check_chars, check_within};
+use crate::input::{address, check_chars};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
 use crate::policy::snapshot::Snapshot;
-use axme_store::inbox::Entry;
+use axme_store::inbox::{Entry, EntryKind};
 use axme_store::intents::Head;
 use axme_store::webhooks::Fanout;
 use axme_store::{Shard, Signal, inbox as store, intents, service_accounts, webhooks};
@@ -56,7 +59,7 @@ const MAX_MESSAGE_CHARS: usize = 131_072;
 const MAX_COMMENT_CHARS: usize = 2_000;
 
 /// Maximum messages that one call deletes.
-const MOST_DELETED: u64 = 100;
+const MOST_DELETED: usize = 100;
 
 pub struct NewReply {
     wanted: ThreadRef,
@@ -89,14 +92,14 @@ pub fn reply(cx: &mut CallContext<'_, '_>, new: &NewReply) -> Result<ThreadAnswe
     let source = find(cx, *id, owner.as_ref())?;
     // The receiver's reply makes the sender a member of the thread.
     let hears = source.head.as_ref().filter(|_| source.is_receivers()).map(|head| head.from.clone());
-    add(cx, &source, "reply", json!({ "message": new.message }), hears.map(|from| (from, false)))
+    add(cx, &source, EntryKind::Reply, json!({ "message": new.message }), hears.map(|from| (from, false)))
 }
 
 /// Adds an entry to a thread for all its owners. `also` is a new owner, with true if it may decide.
 fn add(
     cx: &mut CallContext<'_, '_>,
     source: &Source,
-    kind: &str,
+    kind: EntryKind,
     details: Value,
     also: Option<(Address, bool)>,
 ) -> Result<ThreadAnswer> {
@@ -104,7 +107,7 @@ fn add(
     quota::charge(cx.tx, workspace, Dimension::InboxWrites, 1)?;
     let entry = Entry {
         id: cx.rng.uuid_at(cx.now),
-        kind: kind.to_owned(),
+        kind,
         actor: cx.caller.address.as_ref().unwrap_or(&source.owner).to_string(),
         at: cx.now,
         details,
@@ -159,28 +162,37 @@ pub fn delegate(cx: &mut CallContext<'_, '_>, new: &NewDelegate) -> Result<Threa
     // A delegate may decide only if the delegating owner may. Otherwise it can read and write.
     let decides = source.may_decide();
     let details = json!({ "delegate_to": new.to, "note": new.note });
-    add(cx, &source, "delegated", details, Some((new.to.clone(), decides)))
+    add(cx, &source, EntryKind::Delegated, details, Some((new.to.clone(), decides)))
 }
 
 pub struct NewDecision {
     wanted: ThreadRef,
-    /// `approved` or `rejected`.
-    outcome: &'static str,
+    verdict: Verdict,
     comment: Option<String>,
 }
 
+impl NewDecision {
+    /// Returns the kind of the entry, whose word is also the outcome.
+    fn kind(&self) -> EntryKind {
+        match self.verdict {
+            Verdict::Positive => EntryKind::Approved,
+            Verdict::Negative => EntryKind::Rejected,
+        }
+    }
+}
+
 pub(crate) fn prepare_approve(context: &PrepareContext<'_>, input: Decide) -> Result<NewDecision> {
-    prepare_decision(context, input, "approved")
+    prepare_decision(context, input, Verdict::Positive)
 }
 
 pub(crate) fn prepare_reject(context: &PrepareContext<'_>, input: Decide) -> Result<NewDecision> {
-    prepare_decision(context, input, "rejected")
+    prepare_decision(context, input, Verdict::Negative)
 }
 
-fn prepare_decision(context: &PrepareContext<'_>, input: Decide, outcome: &'static str) -> Result<NewDecision> {
+fn prepare_decision(context: &PrepareContext<'_>, input: Decide, verdict: Verdict) -> Result<NewDecision> {
     let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     check_chars("comment", input.comment.as_deref(), 0, MAX_COMMENT_CHARS)?;
-    Ok(NewDecision { wanted, outcome, comment: input.comment })
+    Ok(NewDecision { wanted, verdict, comment: input.comment })
 }
 
 /// Approves or rejects. An open task is answered under its rules; an intent in the inbox that no agent works on is
@@ -191,19 +203,20 @@ pub fn decide(cx: &mut CallContext<'_, '_>, new: &NewDecision) -> Result<ThreadA
     let source = find(cx, *id, owner.as_ref())?;
     let last = store::last_decision(cx.tx, cx.caller.workspace, *id)?;
     let is_waiting = head.as_ref().is_some_and(|head| head.intent.open_task().is_some());
-    if !is_waiting && last.as_deref() == Some(new.outcome) {
+    if !is_waiting && last == Some(new.kind()) {
         return show(cx, source);
     }
     if let Some(head) = head {
         answer(cx, &source, head, new)?;
     }
-    add(cx, &source, new.outcome, json!({ "comment": new.comment }), None)
+    add(cx, &source, new.kind(), json!({ "comment": new.comment }), None)
 }
 
 fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDecision) -> Result<()> {
+    let outcome = new.kind().as_str();
     if head.intent.open_task().is_some() {
         let answer = TaskResult {
-            outcome: Some(new.outcome.to_owned()),
+            outcome: Some(outcome.to_owned()),
             comment: new.comment.clone(),
             data: axme_api::Object::new(),
         };
@@ -221,16 +234,16 @@ fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDe
     let is_live = !head.intent.status().is_terminal();
     if is_live && (head.intent.cursor.is_some() || !(is_own || lies_in_inbox(cx, &head)?)) {
         let message = format!("this intent is not waiting for a decision; {} works on it", head.to);
-        return Err(ApiError::new(ErrorKind::Conflict, "not_awaiting_decision", message).into());
+        return Err(ApiError::new(ErrorCode::NotAwaitingDecision, message).into());
     }
     let result = json!({
-        "outcome": new.outcome, "approved": new.outcome == "approved", "comment": new.comment,
+        "outcome": outcome, "approved": new.verdict == Verdict::Positive, "comment": new.comment,
     });
     let deadline_at = intents::spec(cx.tx, cx.caller.workspace, head.intent.id)?.deadline_at;
     // A rejected direct intent completes with that result. A rejected step must fail, or its workflow would continue.
-    let answer = if new.outcome == "rejected" && head.intent.parent.is_some() {
+    let answer = if new.verdict == Verdict::Negative && head.intent.parent.is_some() {
         let message = new.comment.clone().unwrap_or_else(|| "rejected in the inbox".to_owned());
-        Answer::Fail(Fault { code: new.outcome.to_owned(), message, details: None, result: Some(result) })
+        Answer::Fail(Fault { code: outcome.to_owned(), message, details: None, result: Some(result) })
     } else {
         Answer::Complete(result)
     };
@@ -262,7 +275,7 @@ pub fn read(cx: &mut CallContext<'_, '_>, (id, owner): &ThreadRef) -> Result<Thr
 
 pub struct Deletion {
     wanted: ThreadRef,
-    for_all: bool,
+    mode: DeletionMode,
     /// The messages to delete; `None` selects the latest.
     ids: Option<Vec<Uuid>>,
     limit: usize,
@@ -270,24 +283,18 @@ pub struct Deletion {
 
 pub(crate) fn prepare_delete(context: &PrepareContext<'_>, input: DeleteMessages) -> Result<Deletion> {
     let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
-    let for_all = match input.mode.as_deref().map(str::trim) {
-        None | Some("" | "self") => false,
-        Some("both") => true,
-        Some(other) => return Err(ApiError::invalid(format!("mode: \"{other}\" is neither self nor both")).into()),
-    };
     let ids = input.message_ids.filter(|ids| !ids.is_empty());
-    if ids.as_ref().is_some_and(|ids| ids.len() as u64 > MOST_DELETED) {
+    if ids.as_ref().is_some_and(|ids| ids.len() > MOST_DELETED) {
         return Err(ApiError::invalid(format!("message_ids: at most {MOST_DELETED}")).into());
     }
-    check_within("limit", input.limit, 1..=MOST_DELETED)?;
     // An invalid id matches no message.
     let ids = ids.map(|ids| ids.iter().filter_map(|id| Uuid::parse_str(id.trim()).ok()).collect());
-    let limit = input.limit.unwrap_or(MOST_DELETED) as usize;
-    Ok(Deletion { wanted, for_all, ids, limit })
+    let limit = input.limit.map_or(MOST_DELETED, |limit| limit.get() as usize);
+    Ok(Deletion { wanted, mode: input.mode.unwrap_or(DeletionMode::Owner), ids, limit })
 }
 
 /// Hides messages. The timeline remains, and the intent keeps its outcome.
-pub fn delete(cx: &mut CallContext<'_, '_>, deletion: &Deletion) -> Result<MessagesDeleted> {
+pub fn delete(cx: &mut CallContext<'_, '_>, deletion: &Deletion) -> Result<DeleteMessagesAnswer> {
     let (id, owner) = &deletion.wanted;
     let workspace = cx.caller.workspace;
     engine::lock(cx.tx, cx.caller.workspace, *id)?;
@@ -297,20 +304,23 @@ pub fn delete(cx: &mut CallContext<'_, '_>, deletion: &Deletion) -> Result<Messa
     let is_meant = |message: &Uuid| deletion.ids.as_ref().is_none_or(|ids| ids.contains(message));
     let meant: Vec<Uuid> = shown.into_iter().filter(is_meant).take(deletion.limit).collect();
     for message in &meant {
-        let owner = Some(&owner).filter(|_| !deletion.for_all);
+        let owner = match deletion.mode {
+            DeletionMode::Owner => Some(&owner),
+            DeletionMode::Everyone => None,
+        };
         store::delete_message(cx.tx, workspace, *id, owner, *message)?;
     }
     if !meant.is_empty() {
         touch(cx, &source, None)?;
-        let audit = json!({ "owner": owner, "for_all": deletion.for_all, "message_ids": meant });
+        let audit = json!({ "owner": owner, "for_all": deletion.mode == DeletionMode::Everyone, "message_ids": meant });
         cx.audit("inbox.messages.delete", &id.to_string(), &audit)?;
     }
     let source = find(cx, *id, Some(&owner))?;
-    Ok(MessagesDeleted {
+    Ok(DeleteMessagesAnswer {
         ok: true,
         thread: show(cx, source)?.thread,
-        mode: if deletion.for_all { "both" } else { "self" }.to_owned(),
+        mode: deletion.mode,
         deleted_count: meant.len() as u64,
-        message_ids: meant.iter().map(Uuid::to_string).collect(),
+        message_ids: meant.into_iter().map(Id::from).collect(),
     })
 }

@@ -1,9 +1,10 @@
 //! Users and their nicks. A nick belongs to one workspace and means nothing in others.
 
 use axme_api::users::{
-    ChangeProfile, GetProfile, Nick, NickChecked, NickRegistered, NickRenamed, NickResolved, Profile, UserCard,
+    ChangeProfile, CheckNickAnswer, GetProfile, Nick, ProfileAnswer, RegisterNickAnswer, RenameNickAnswer,
+    ResolveNickAnswer, UserCard,
 };
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -53,7 +54,7 @@ pub(super) fn address(user: Uuid) -> String {
 }
 
 pub(super) fn nick_taken(nick: &str) -> ApiError {
-    ApiError::new(ErrorKind::Conflict, "nick_taken", format!("nick: {nick} is taken; choose another"))
+    ApiError::new(ErrorCode::NickTaken, format!("nick: {nick} is taken; choose another"))
 }
 
 fn read_address(text: &str) -> Result<Uuid> {
@@ -67,21 +68,21 @@ fn check_contact(display_name: Option<&str>, phone: Option<&str>, email: Option<
     check_chars("email", email, 3, 255)
 }
 
-pub(crate) fn prepare_nick(_: &PrepareContext<'_>, input: Nick) -> Result<NickChecked> {
+pub(crate) fn prepare_nick(_: &PrepareContext<'_>, input: Nick) -> Result<CheckNickAnswer> {
     let Name { nick, normalized } = read_nick(&input.nick)?;
     let public_address = public_address(&normalized);
-    Ok(NickChecked { ok: true, nick, normalized_nick: normalized, public_address, available: true })
+    Ok(CheckNickAnswer { ok: true, nick, normalized_nick: normalized, public_address, available: true })
 }
 
-pub fn check_nick(cx: &mut CallContext<'_, '_>, asked: &NickChecked) -> Result<NickChecked> {
+pub fn check_nick(cx: &mut CallContext<'_, '_>, asked: &CheckNickAnswer) -> Result<CheckNickAnswer> {
     let found = store::find_by_nick(cx.tx, cx.caller.workspace, &asked.normalized_nick)?;
-    Ok(NickChecked { available: found.is_none(), ..asked.clone() })
+    Ok(CheckNickAnswer { available: found.is_none(), ..asked.clone() })
 }
 
-pub(crate) fn resolve_nick(cx: &mut CallContext<'_, '_>, asked: &NickChecked) -> Result<NickResolved> {
+pub(crate) fn resolve_nick(cx: &mut CallContext<'_, '_>, asked: &CheckNickAnswer) -> Result<ResolveNickAnswer> {
     let found = store::find_by_nick(cx.tx, cx.caller.workspace, &asked.normalized_nick)?;
     let contact = found.clone().filter(|user| may_see(cx.caller, user));
-    Ok(NickResolved {
+    Ok(ResolveNickAnswer {
         ok: true,
         resolved: found.is_some(),
         nick: asked.nick.clone(),
@@ -118,18 +119,18 @@ pub(crate) fn prepare_register(context: &PrepareContext<'_>, input: axme_api::us
     Ok(user)
 }
 
-pub fn register(cx: &mut CallContext<'_, '_>, user: &User) -> Result<NickRegistered> {
+pub fn register(cx: &mut CallContext<'_, '_>, user: &User) -> Result<RegisterNickAnswer> {
     if !store::insert(cx.tx, user)? {
         return Err(nick_taken(&user.nick).into());
     }
     cx.audit("users.register_nick", &user.id.to_string(), &json!({ "nick": user.nick }))?;
     let user = user.clone();
-    Ok(NickRegistered { ok: true, created_at: user.created_at.to_string(), user: card(user) })
+    Ok(RegisterNickAnswer { ok: true, created_at: user.created_at.into(), user: card(user) })
 }
 
 fn card(user: User) -> UserCard {
     UserCard {
-        user_id: user.id.to_string(),
+        user_id: user.id.into(),
         owner_agent: address(user.id),
         nick: user.nick,
         public_address: public_address(&user.normalized_nick),
@@ -143,7 +144,7 @@ pub(crate) fn prepare_profile(_: &PrepareContext<'_>, input: GetProfile) -> Resu
     read_address(&input.owner_agent)
 }
 
-pub fn profile(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<Profile> {
+pub fn profile(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<ProfileAnswer> {
     find(cx, *id).map(view)
 }
 
@@ -152,10 +153,10 @@ fn find(cx: &mut CallContext<'_, '_>, id: Uuid) -> Result<User> {
     Ok(found.ok_or_else(|| ApiError::not_found(format!("user {}", address(id))))?)
 }
 
-fn view(user: User) -> Profile {
-    Profile {
+fn view(user: User) -> ProfileAnswer {
+    ProfileAnswer {
         ok: true,
-        user_id: user.id.to_string(),
+        user_id: user.id.into(),
         owner_agent: address(user.id),
         nick: user.nick,
         public_address: public_address(&user.normalized_nick),
@@ -163,7 +164,7 @@ fn view(user: User) -> Profile {
         display_name: user.display_name,
         phone: user.phone,
         email: user.email,
-        updated_at: user.updated_at.to_string(),
+        updated_at: user.updated_at.into(),
     }
 }
 
@@ -186,12 +187,12 @@ pub(crate) fn prepare_update(_: &PrepareContext<'_>, input: ChangeProfile) -> Re
     Ok(Change { id: read_address(&input.owner_agent)?, name, input })
 }
 
-pub fn rename(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<NickRenamed> {
+pub fn rename(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<RenameNickAnswer> {
     let user = apply(cx, change, "users.rename_nick")?;
-    Ok(NickRenamed { ok: true, renamed_at: user.updated_at.to_string(), user: card(user) })
+    Ok(RenameNickAnswer { ok: true, renamed_at: user.updated_at.into(), user: card(user) })
 }
 
-pub fn update(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<Profile> {
+pub fn update(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<ProfileAnswer> {
     apply(cx, change, "users.profile.update").map(view)
 }
 

@@ -1,16 +1,17 @@
 //! Webhook subscriptions, and events that callers publish. `workers::webhooks` sends the events.
 
-use axme_api::ApiError;
 use axme_api::webhooks::{
-    Counters, DeleteSubscription, EventPublished, EventReplayed, ListSubscriptions, PublishEvent, ReplayEvent,
-    Subscription as SubscriptionView, SubscriptionAnswer, SubscriptionDeleted, SubscriptionList, UpsertSubscription,
+    DeleteSubscription, DeleteSubscriptionAnswer, DeliveryCounters, ListSubscriptions, PublishEvent,
+    PublishEventAnswer, ReplayEvent, ReplayEventAnswer, SubscriptionAnswer, SubscriptionList, SubscriptionView,
+    UpsertSubscription,
 };
+use axme_api::{ApiError, Timestamp};
 use axme_intent::Address;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::service_accounts::{check_callback, check_secret};
-use crate::auth::{Caller, Role, membership};
+use crate::auth::{Caller, Role, membership, role_of_account};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
@@ -20,6 +21,7 @@ use crate::policy::quota;
 use crate::policy::quota::Dimension;
 use crate::policy::snapshot::{self, Snapshot};
 use crate::signature;
+use axme_store::members::OrgRole;
 use axme_store::person_accounts::Membership;
 use axme_store::queue::QueueItem;
 use axme_store::webhooks::{Event, Subscription};
@@ -147,14 +149,14 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<Sub
 fn whose_right(cx: &mut CallContext<'_, '_>) -> Result<Option<String>> {
     let caller = cx.caller;
     let account = service_accounts::find_service_account(cx.tx, caller.workspace, &caller.service_account_id)?;
-    let of_key = account.and_then(|account| Role::of_account(account.role));
+    let of_key = account.and_then(|account| role_of_account(account.role));
     Ok((of_key != Some(caller.role)).then(|| caller.owner.clone()))
 }
 
 /// Returns a person's active roles in one organization, whether or not the organization is suspended.
 fn memberships(cx: &mut CallContext<'_, '_>, org: Uuid, person: &str) -> Result<Vec<Membership>, StoreError> {
     let roles = members::roles_of(cx.tx, org, person)?.into_iter();
-    let membership = |(role, workspace): (String, Uuid)| {
+    let membership = |(role, workspace): (OrgRole, Uuid)| {
         let workspace_id = Some(workspace).filter(|id| !id.is_nil());
         Membership { org_id: org, workspace_id, role }
     };
@@ -204,15 +206,15 @@ fn end(cx: &mut CallContext<'_, '_>, subscription: Subscription, why: &Value) ->
 fn view(subscription: &Subscription) -> SubscriptionView {
     let hint: String = subscription.secret.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
     SubscriptionView {
-        subscription_id: subscription.id.to_string(),
+        subscription_id: subscription.id.into(),
         owner_agent: subscription.owner.to_string(),
         callback_url: subscription.callback_url.clone(),
         event_types: subscription.event_types.clone(),
         active: subscription.active && subscription.revoked_at.is_none(),
         description: subscription.description.clone(),
-        created_at: subscription.created_at.to_string(),
-        updated_at: subscription.updated_at.to_string(),
-        revoked_at: subscription.revoked_at.map(|at| at.to_string()),
+        created_at: subscription.created_at.into(),
+        updated_at: subscription.updated_at.into(),
+        revoked_at: subscription.revoked_at.map(Timestamp),
         secret_hint: Some(format!("…{hint}")),
         secret: None,
     }
@@ -241,7 +243,7 @@ pub(crate) fn prepare_delete(context: &PrepareContext<'_>, input: DeleteSubscrip
 }
 
 /// Ends a subscription: any one for an admin, its own for an agent. A repeat returns the same answer.
-pub fn delete(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SubscriptionDeleted> {
+pub fn delete(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<DeleteSubscriptionAnswer> {
     let found = store::find(cx.tx, cx.caller.workspace, *id)?;
     let may = |s: &Subscription| cx.caller.is_admin() || cx.caller.address.as_ref() == Some(&s.owner);
     let found = found.filter(may).ok_or_else(|| ApiError::not_found(format!("subscription {id}")))?;
@@ -249,7 +251,7 @@ pub fn delete(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SubscriptionDel
     if found.revoked_at.is_none() {
         end(cx, found, &json!({}))?;
     }
-    Ok(SubscriptionDeleted { ok: true, subscription_id: id.to_string(), revoked_at: revoked_at.to_string() })
+    Ok(DeleteSubscriptionAnswer { ok: true, subscription_id: (*id).into(), revoked_at: revoked_at.into() })
 }
 
 pub struct NewEvent(Event);
@@ -274,7 +276,7 @@ pub(crate) fn prepare_publish(context: &PrepareContext<'_>, input: PublishEvent)
     Ok(NewEvent(event))
 }
 
-pub fn publish(cx: &mut CallContext<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventPublished> {
+pub fn publish(cx: &mut CallContext<'_, '_>, NewEvent(event): &NewEvent) -> Result<PublishEventAnswer> {
     let workspace = cx.caller.workspace;
     let subscribers = subscribers(cx.tx, workspace)?;
     let interested = interested(&subscribers, event);
@@ -286,13 +288,13 @@ pub fn publish(cx: &mut CallContext<'_, '_>, NewEvent(event): &NewEvent) -> Resu
         cx.tx.signal(Signal::queue(workspace, &subscription.address()));
     }
     cx.audit("webhooks.events.publish", &event.id.to_string(), &json!({ "event_type": event.event_type }))?;
-    Ok(EventPublished {
+    Ok(PublishEventAnswer {
         ok: true,
-        accepted_at: cx.now.to_string(),
+        accepted_at: cx.now.into(),
         event_type: event.event_type.clone(),
         source: event.source.clone(),
         owner_agent: event.owners.iter().map(Address::to_string).next().unwrap_or_default(),
-        event_id: event.id.to_string(),
+        event_id: event.id.into(),
         counters: counters(cx, event.id, queued)?,
     })
 }
@@ -374,12 +376,12 @@ fn whole(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn counters(cx: &mut CallContext<'_, '_>, event: Uuid, queued: u64) -> Result<Counters> {
+fn counters(cx: &mut CallContext<'_, '_>, event: Uuid, queued: u64) -> Result<DeliveryCounters> {
     let found = store::find_event(cx.tx, cx.caller.workspace, event)?;
     let (all, delivered) = found.map_or((0, 0), |event| (event.queued, event.delivered));
     let dead = store::count_dead(cx.tx, cx.caller.workspace, event)?;
     let count = |n: i64| u64::try_from(n).unwrap_or(0);
-    Ok(Counters {
+    Ok(DeliveryCounters {
         queued_deliveries: queued,
         processed_deliveries: 0,
         delivered: count(delivered),
@@ -393,7 +395,7 @@ pub(crate) fn prepare_replay(context: &PrepareContext<'_>, input: ReplayEvent) -
     read_id("event", &input.event_id)
 }
 
-pub fn replay(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<EventReplayed> {
+pub fn replay(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<ReplayEventAnswer> {
     let found = store::find_event(cx.tx, cx.caller.workspace, *id)?;
     let may = |event: &Event| {
         cx.caller.is_admin() || cx.caller.address.as_ref().is_some_and(|own| event.owners.contains(own))
@@ -409,12 +411,12 @@ pub fn replay(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<EventReplayed> 
         cx.tx.signal(Signal::queue(workspace, &subscription.address()));
     }
     cx.audit("webhooks.events.replay", &id.to_string(), &json!({ "queued": queued }))?;
-    Ok(EventReplayed {
+    Ok(ReplayEventAnswer {
         ok: true,
-        event_id: id.to_string(),
+        event_id: (*id).into(),
         event_type: event.event_type.clone(),
         owner_agent: event.owners.iter().map(Address::to_string).next().unwrap_or_default(),
-        replayed_at: cx.now.to_string(),
+        replayed_at: cx.now.into(),
         counters: counters(cx, *id, queued)?,
     })
 }

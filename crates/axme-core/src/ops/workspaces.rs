@@ -1,10 +1,10 @@
 //! Creates, lists and updates the workspaces of organizations.
 
-use axme_api::ApiError;
 use axme_api::organizations::{
     CreateWorkspace, ListWorkspaces, UpdateWorkspace, Workspace as View, WorkspaceAnswer, WorkspaceList,
 };
 use axme_api::roles::Permission;
+use axme_api::{ApiError, Id};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::auth::placement;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{check_chars, check_word, read_after, read_id, read_word};
+use crate::input::{check_chars, read_after, read_id};
 use axme_store::organizations as store;
 use axme_store::organizations::{Workspace, WorkspaceStatus};
 
@@ -24,14 +24,11 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::organizations::UPDATE_WORKSPACE, prepare_update, update)),
 ];
 
-const ENVIRONMENTS: [&str; 3] = ["sandbox", "staging", "production"];
-
 /// Maximum workspaces per organization: some changes look at each of them.
 const MOST_WORKSPACES: i64 = 500;
 
 pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateWorkspace) -> Result<CreateWorkspace> {
     check_chars("name", Some(&input.name), 2, 120)?;
-    check_word("environment", Some(&input.environment), &ENVIRONMENTS)?;
     check_chars("region", input.region.as_deref(), 2, 64)?;
     Ok(input)
 }
@@ -47,7 +44,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateWorkspace) -> Result<W
         org_id: org,
         slug: slug(&input.name, "workspace"),
         name: input.name.clone(),
-        environment: input.environment.clone(),
+        environment: input.environment,
         status: WorkspaceStatus::Active,
         region: input.region.clone(),
         created_at: cx.now,
@@ -64,33 +61,24 @@ pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateWorkspace) -> Result<W
     Ok(WorkspaceAnswer { ok: true, workspace: view(&made) })
 }
 
-pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListWorkspaces) -> Result<(String, Uuid, i64)> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListWorkspaces) -> Result<(Id, Uuid, i64)> {
     let after = read_after(input.after.as_deref())?;
     Ok((input.org_id, after, input.limit.items()?))
 }
 
-pub fn list(cx: &mut CallContext<'_, '_>, (org, after, limit): &(String, Uuid, i64)) -> Result<WorkspaceList> {
+pub fn list(cx: &mut CallContext<'_, '_>, (org, after, limit): &(Id, Uuid, i64)) -> Result<WorkspaceList> {
     let (org, _) = placement::org(cx, org, Permission::ViewOrganization)?;
     let found = store::list_workspaces(cx.tx, org, *after, *limit)?;
     Ok(WorkspaceList { ok: true, workspaces: found.iter().map(view).collect() })
 }
 
-pub(crate) fn prepare_update(
-    _: &PrepareContext<'_>,
-    input: UpdateWorkspace,
-) -> Result<(UpdateWorkspace, Option<WorkspaceStatus>)> {
+pub(crate) fn prepare_update(_: &PrepareContext<'_>, input: UpdateWorkspace) -> Result<UpdateWorkspace> {
     check_chars("name", input.name.as_deref(), 2, 120)?;
     check_chars("region", input.region.as_deref(), 2, 64)?;
-    check_word("environment", input.environment.as_deref(), &ENVIRONMENTS)?;
-    let read = |text: &str| read_word("status", text, WorkspaceStatus::parse, WorkspaceStatus::WORDS);
-    let status = input.status.as_deref().map(read).transpose()?;
-    Ok((input, status))
+    Ok(input)
 }
 
-pub fn update(
-    cx: &mut CallContext<'_, '_>,
-    (input, status): &(UpdateWorkspace, Option<WorkspaceStatus>),
-) -> Result<WorkspaceAnswer> {
+pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateWorkspace) -> Result<WorkspaceAnswer> {
     let (org, authority) = placement::visible_org(cx, &input.org_id)?;
     let id = read_id("workspace", &input.workspace_id)?;
     // The lock keeps concurrent updates from overwriting each other.
@@ -98,12 +86,12 @@ pub fn update(
     let known = store::find_workspace(cx.tx, id)?.filter(|known| known.org_id == org);
     let mut known = known.ok_or_else(|| ApiError::not_found(format!("workspace {id}")))?;
     authority.check(Permission::ChangeWorkspace, Some(id))?;
-    if id == cx.caller.workspace && status.is_some_and(|status| status != WorkspaceStatus::Active) {
+    if id == cx.caller.workspace && input.status.is_some_and(|status| status != WorkspaceStatus::Active) {
         return Err(own_tenant("workspace"));
     }
     known.name = input.name.clone().unwrap_or(known.name);
-    known.environment = input.environment.clone().unwrap_or(known.environment);
-    known.status = status.unwrap_or(known.status);
+    known.environment = input.environment.unwrap_or(known.environment);
+    known.status = input.status.unwrap_or(known.status);
     known.region = input.region.clone().or(known.region);
     known.updated_at = cx.now;
     store::update_workspace(cx.tx, &known)?;
@@ -114,13 +102,13 @@ pub fn update(
 
 fn view(w: &Workspace) -> View {
     View {
-        workspace_id: w.workspace_id.to_string(),
-        org_id: w.org_id.to_string(),
+        workspace_id: w.workspace_id.into(),
+        org_id: w.org_id.into(),
         name: w.name.clone(),
-        environment: w.environment.clone(),
-        status: w.status.as_str().to_owned(),
+        environment: w.environment,
+        status: w.status,
         region: w.region.clone(),
-        created_at: w.created_at.to_string(),
-        updated_at: w.updated_at.to_string(),
+        created_at: w.created_at.into(),
+        updated_at: w.updated_at.into(),
     }
 }

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use axme_api::mesh::{ActionRule, CostPolicy};
-use axme_api::{ApiError, ErrorKind};
+use axme_api::mesh::{ActionMode, ActionRule, CostPolicy};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::Address;
 use axme_store::StoreError;
 use axme_store::policies::{PolicyKind, PolicyType};
@@ -101,7 +101,7 @@ pub fn admit(rules: &Rules<'_>, intent: &Candidate<'_>) -> Result<Charges, Denia
 fn check_agent(address: &Address, part: Part, rules: &AgentRules, intent_type: &str) -> Result<(), Denial> {
     if rules.is_killed {
         let message = format!("agent {address} is killed: it cannot send or receive new intents until it is resumed");
-        let error = ApiError::new(ErrorKind::Forbidden, "agent_killed", message);
+        let error = ApiError::new(ErrorCode::AgentKilled, message);
         return Err(Denial::Refused(Box::new(error.with("address", address.as_str()))));
     }
     let (direction, rule) = match part {
@@ -112,7 +112,7 @@ fn check_agent(address: &Address, part: Part, rules: &AgentRules, intent_type: &
         return Ok(());
     }
     let message = format!("the action policy of {address} does not allow it to {direction} {intent_type}");
-    let error = ApiError::new(ErrorKind::Forbidden, "action_not_allowed", message);
+    let error = ApiError::new(ErrorCode::ActionNotAllowed, message);
     let error = error.with("address", address.as_str()).with("direction", direction);
     Err(Denial::Breach { error: Box::new(error), address: address.clone(), direction })
 }
@@ -122,17 +122,17 @@ fn allows(rule: &ActionRule, intent_type: &str) -> bool {
         Some(family) => intent_type.starts_with(family),
         None => listed == intent_type,
     });
-    match rule.mode.as_str() {
-        "allowlist" => is_listed,
-        "denylist" => !is_listed,
-        _ => true,
+    match rule.mode {
+        ActionMode::Allowlist => is_listed,
+        ActionMode::Denylist => !is_listed,
+        ActionMode::Open => true,
     }
 }
 
 /// Refuses an intent if its receiver does not accept the sender.
 fn check_receiver(receiver: &ReceiverRules<'_>, from: &Address) -> Result<(), ApiError> {
     let to = receiver.to;
-    let refuse = |code: &'static str, message: String| Err(ApiError::new(ErrorKind::Forbidden, code, message));
+    let refuse = |code: ErrorCode, message: String| Err(ApiError::new(code, message));
     if let Some(outside) = &receiver.outside {
         // Receivers admit senders by address, so a caller must not use an address of another tenant.
         if !outside.is_own_address {
@@ -142,14 +142,14 @@ fn check_receiver(receiver: &ReceiverRules<'_>, from: &Address) -> Result<(), Ap
             return Err(ApiError::forbidden(message));
         }
         let (policy, closed) = match &outside.of_agent {
-            Some(policy) => (Some(policy), "receiver_agent_closed"),
-            None => (outside.of_organization.as_ref(), "receiver_org_closed"),
+            Some(policy) => (Some(policy), ErrorCode::ReceiverAgentClosed),
+            None => (outside.of_organization.as_ref(), ErrorCode::ReceiverOrgClosed),
         };
         match policy.map(|policy| (policy.policy_type, policy.lists(from))) {
             Some((PolicyType::Open, _) | (PolicyType::Allowlist, true)) => {}
             Some((PolicyType::Allowlist, false)) => {
                 let message = format!("{from} is not on the list of senders that {to} accepts");
-                return refuse("sender_not_in_receive_allowlist", message);
+                return refuse(ErrorCode::SenderNotInReceiveAllowlist, message);
             }
             Some((PolicyType::Closed | PolicyType::Denylist, _)) | None => {
                 return refuse(closed, format!("{to} does not accept intents from other organizations"));
@@ -161,7 +161,7 @@ fn check_receiver(receiver: &ReceiverRules<'_>, from: &Address) -> Result<(), Ap
         PolicyType::Denylist => !policy.lists(from),
         PolicyType::Open | PolicyType::Closed => true,
     });
-    if may { Ok(()) } else { refuse("policy_denied", format!("{to} does not accept intents from {from}")) }
+    if may { Ok(()) } else { refuse(ErrorCode::PolicyDenied, format!("{to} does not accept intents from {from}")) }
 }
 
 impl SenderPolicy {
@@ -246,7 +246,7 @@ fn of_receiver<'a>(
 
 #[cfg(test)]
 mod tests {
-    use axme_api::mesh::ActionPolicy;
+    use axme_api::mesh::{ActionPolicy, BreachAction};
 
     use super::*;
 
@@ -258,8 +258,8 @@ mod tests {
         Some(Arc::new(SenderPolicy { policy_type, patterns: patterns.iter().map(|text| (*text).to_owned()).collect() }))
     }
 
-    fn rule(mode: &str, listed: &str) -> Option<ActionRule> {
-        Some(ActionRule { mode: mode.to_owned(), intent_types: vec![listed.to_owned()] })
+    fn rule(mode: ActionMode, listed: &str) -> Option<ActionRule> {
+        Some(ActionRule { mode, intent_types: vec![listed.to_owned()] })
     }
 
     fn receives(rule: Option<ActionRule>) -> AgentRules {
@@ -283,7 +283,7 @@ mod tests {
         let rules = Rules { agents, receivers: vec![ReceiverRules { to: &to, outside, send }] };
         match admit(&rules, &intent) {
             Ok(_) => "admitted".to_owned(),
-            Err(Denial::Refused(error)) => error.code.to_owned(),
+            Err(Denial::Refused(error)) => error.code.to_string(),
             Err(Denial::Breach { error, direction, .. }) => format!("{} ({direction})", error.code),
         }
     }
@@ -306,21 +306,29 @@ mod tests {
             ("killed receiver", outcome(Some((Receiver, killed())), None, None), "agent_killed"),
             ("killed sender", outcome(Some((Sender, killed())), None, None), "agent_killed"),
             ("killed agent of a later step", outcome(Some((Step, killed())), None, None), "agent_killed"),
-            ("listed type", outcome(Some((Receiver, receives(rule("allowlist", "t.ask.v1")))), None, None), "admitted"),
-            ("listed family", outcome(Some((Receiver, receives(rule("allowlist", "t.*")))), None, None), "admitted"),
+            (
+                "listed type",
+                outcome(Some((Receiver, receives(rule(ActionMode::Allowlist, "t.ask.v1")))), None, None),
+                "admitted",
+            ),
+            (
+                "listed family",
+                outcome(Some((Receiver, receives(rule(ActionMode::Allowlist, "t.*")))), None, None),
+                "admitted",
+            ),
             (
                 "type that is not listed",
-                outcome(Some((Receiver, receives(rule("allowlist", "x.*")))), None, None),
+                outcome(Some((Receiver, receives(rule(ActionMode::Allowlist, "x.*")))), None, None),
                 "action_not_allowed (receive)",
             ),
             (
                 "denied type of a later step",
-                outcome(Some((Step, receives(rule("denylist", "t.ask.v1")))), None, None),
+                outcome(Some((Step, receives(rule(ActionMode::Denylist, "t.ask.v1")))), None, None),
                 "action_not_allowed (receive)",
             ),
             (
                 "a rule for what it receives",
-                outcome(Some((Sender, receives(rule("denylist", "t.*")))), None, None),
+                outcome(Some((Sender, receives(rule(ActionMode::Denylist, "t.*")))), None, None),
                 "admitted",
             ),
             ("listed sender", outcome(None, None, senders(Allowlist, &["agent://a/*"])), "admitted"),
@@ -368,7 +376,13 @@ mod tests {
     #[test]
     fn an_intent_is_charged_once_to_each_limited_party_and_never_to_a_later_step() {
         let [from, to, step] = ["agent://a/b/z", "agent://a/b/y", "agent://a/b/x"].map(address);
-        let limited = || Arc::new(AgentRules { cost: Some(CostPolicy::default()), ..AgentRules::default() });
+        let cost = CostPolicy {
+            max_intents_per_day: None,
+            max_intents_per_hour: None,
+            max_cost_per_day_usd: None,
+            action_on_breach: BreachAction::Block,
+        };
+        let limited = || Arc::new(AgentRules { cost: Some(cost.clone()), ..AgentRules::default() });
         let intent = Candidate { from: &from, to: &to, intent_type: "t.ask.v1", steps: vec![&step, &to] };
         let agents = vec![
             (&from, Part::Sender, limited()),

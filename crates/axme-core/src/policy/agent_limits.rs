@@ -2,7 +2,7 @@
 //! kill switch.
 
 use axme_api::mesh::CostPolicy;
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::{Address, Time};
 use uuid::Uuid;
 
@@ -30,17 +30,17 @@ pub(crate) fn spend(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, policy:
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
     let is_over = |most: Option<u64>, used: i64| most.is_some_and(|most| number(used) > most);
     let (code, text, resets_at) = if is_over(policy.max_intents_per_hour, this_hour.admitted) {
-        ("max_intents_per_hour_exceeded", "intents per hour", hour + 1)
+        (ErrorCode::MaxIntentsPerHourExceeded, "intents per hour", hour + 1)
     } else if is_over(policy.max_intents_per_day, today.admitted) {
-        ("max_intents_per_day_exceeded", "intents per day", midnight(now) + 24)
+        (ErrorCode::MaxIntentsPerDayExceeded, "intents per day", midnight(now) + 24)
     } else if policy.max_cost_per_day_usd.is_some_and(|most| usd(today.cost_micros) >= most) {
-        ("max_cost_per_day_exceeded", "cost per day", midnight(now) + 24)
+        (ErrorCode::MaxCostPerDayExceeded, "cost per day", midnight(now) + 24)
     } else {
         return Ok(());
     };
     let resets_at = Time::from_micros(resets_at.saturating_mul(3_600_000_000));
     let message = format!("agent {address} has reached its limit of {text}; try again at {resets_at}");
-    let error = ApiError::new(ErrorKind::RateLimited, code, message);
+    let error = ApiError::new(code, message);
     let error = error.with("address", address.as_str()).with("resets_at", resets_at.to_string());
     Err(error.with("retry_after_seconds", resets_at.since(now).as_secs() + 1).into())
 }

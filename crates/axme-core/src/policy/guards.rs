@@ -1,7 +1,7 @@
 //! Guards of tasks: they decide who may answer. An admin may, and so may a person that the task asks. A task may
 //! exclude its requester: the sender of the intent and the owner of the sender's key.
 
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::IntentSpec;
 use axme_store::intents::{self, Head};
@@ -34,7 +34,7 @@ pub(crate) fn refuse_requester(caller: &Caller, spec: &IntentSpec, what: &str) -
         return Ok(());
     }
     let message = format!("the requester may not {what}: this task restricts who may answer it");
-    Err(ApiError::new(ErrorKind::Forbidden, "requester_may_not_answer", message).into())
+    Err(ApiError::new(ErrorCode::RequesterMayNotAnswer, message).into())
 }
 
 /// Returns true if the caller, or the owner of the caller's key, is the requester of the intent.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use axme_api::quotas::Dimensions;
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::Time;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use super::tier::{self, Allowance};
 use crate::auth::placement::RoleSet;
 use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
-use axme_store::quotas::{self as store, Policy};
+use axme_store::quotas::{self as store, OverageMode, Policy, QuotaTier};
 use axme_store::{Limits, Tally, Tier, Tx, organizations};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
@@ -25,9 +25,6 @@ pub(crate) const HOURS_A_DAY: i64 = 24;
 
 /// The slot of an hour that is written under the lock of a policy.
 const LOCKED_SLOT: i64 = 0;
-
-/// The `tier` of a policy that sets limits one by one. Dimensions at 0 fall back to the server's tier.
-pub(crate) const UNSAID: &str = "custom";
 
 /// A dimension of usage that is counted per day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +90,7 @@ pub fn intents_today(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64> {
 pub(crate) fn intents_beyond(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) -> Result<u64> {
     let Some(policy) = store::find_policy(tx, workspace)? else { return Ok(0) };
     let limit = dimensions(&policy)?.intents_per_day;
-    if limit == 0 || policy.overage_mode != "bill_overage" {
+    if limit == 0 || policy.overage_mode != OverageMode::BillOverage {
         return Ok(0);
     }
     let mut days: BTreeMap<i64, u64> = BTreeMap::new();
@@ -105,7 +102,7 @@ pub(crate) fn intents_beyond(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end:
 
 /// Computes the allowance of a workspace: the limits of its policy; where that sets none, those of the server.
 pub(crate) fn allowance(limits: &Limits, policy: Option<&Policy>) -> Result<Allowance, StoreError> {
-    let granted = policy.and_then(|policy| Tier::parse(&policy.tier)).unwrap_or(limits.tier);
+    let granted = policy.and_then(|policy| policy.tier.granted()).unwrap_or(limits.tier);
     let mut allowance = tier::allowance(granted);
     if let Some(per_minute) = limits.rate_limit_per_minute {
         allowance.dimensions.requests_per_minute = per_minute;
@@ -131,13 +128,13 @@ pub(crate) fn allowance(limits: &Limits, policy: Option<&Policy>) -> Result<Allo
 
 /// Computes the limits to show for a policy, even if they are not enforced.
 pub fn shown(limits: &Limits, policy: &Policy) -> Result<Allowance, StoreError> {
-    let hard = Policy { hard_enforcement: true, overage_mode: "block".to_owned(), ..policy.clone() };
+    let hard = Policy { hard_enforcement: true, overage_mode: OverageMode::Block, ..policy.clone() };
     allowance(limits, Some(&hard))
 }
 
 /// Returns true if a policy refuses usage beyond its limits.
 fn is_hard(policy: &Policy) -> bool {
-    policy.hard_enforcement && policy.overage_mode == "block"
+    policy.hard_enforcement && policy.overage_mode == OverageMode::Block
 }
 
 /// Refuses `more` of a dimension with a limit on its total. Only removing something lowers the total.
@@ -165,7 +162,7 @@ impl std::fmt::Display for QuotaExcess {
 
 impl From<QuotaExcess> for Error {
     fn from(excess: QuotaExcess) -> Error {
-        let error = ApiError::new(ErrorKind::RateLimited, "quota_exceeded", excess.to_string());
+        let error = ApiError::new(ErrorCode::QuotaExceeded, excess.to_string());
         let error = error.with("dimension", excess.dimension).with("used", excess.used);
         error.with("limit", excess.limit).with("reset_at", excess.reset_at.map(|at| at.to_string())).into()
     }
@@ -280,11 +277,11 @@ pub(crate) fn unsaid(tier: Tier, workspace: Uuid, now: Time) -> Policy {
     Policy {
         workspace_id: workspace,
         quota_policy_id: workspace,
-        tier: UNSAID.to_owned(),
+        tier: QuotaTier::Custom,
         dimensions: json!(Dimensions::default()).to_string(),
         soft_threshold_percent: 80,
         hard_enforcement: tier.is_hosted(),
-        overage_mode: if tier.is_hosted() { "block" } else { "grace" }.to_owned(),
+        overage_mode: if tier.is_hosted() { OverageMode::Block } else { OverageMode::Grace },
         updated_by: None,
         updated_at: now,
     }

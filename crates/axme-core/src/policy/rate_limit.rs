@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_intent::Time;
 use uuid::Uuid;
 
@@ -135,7 +135,7 @@ fn forget_some(known: &mut HashMap<u64, i64>, now: i64) {
 
 fn refusal(limit: u64, wait_seconds: u64, reset_seconds: u64) -> ApiError {
     let message = format!("more than {limit} calls of this operation per minute; try again in {wait_seconds} s");
-    ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message)
+    ApiError::new(ErrorCode::RateLimitExceeded, message)
         .with("limit", limit)
         .with("remaining", 0)
         .with("reset_seconds", reset_seconds)
@@ -155,7 +155,7 @@ impl RateLeft {
     /// Reads the remaining allowance from a refusal of this module.
     pub fn of_refusal(error: &ApiError) -> Option<RateLeft> {
         let number = |name: &str| error.details.get(name).and_then(serde_json::Value::as_u64);
-        if error.code != "rate_limit_exceeded" {
+        if error.code != ErrorCode::RateLimitExceeded {
             return None;
         }
         Some(RateLeft {
@@ -182,7 +182,7 @@ mod tests {
             assert_eq!((seen.limit, seen.remaining), (60, left));
         }
         let refused = limiter.check("a", "op", 60, at(500)).unwrap_err().into_api();
-        assert_eq!((refused.code, &refused.details["retry_after_seconds"]), ("rate_limit_exceeded", &1.into()));
+        assert_eq!((refused.code, &refused.details["retry_after_seconds"]), (ErrorCode::RateLimitExceeded, &1.into()));
         assert_eq!(RateLeft::of_refusal(&refused), Some(RateLeft { limit: 60, remaining: 0, reset_seconds: 60 }));
         // Refusals cost nothing, and others are not affected.
         assert!(limiter.check("b", "op", 60, at(500)).is_ok());

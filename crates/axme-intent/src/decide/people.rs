@@ -1,13 +1,15 @@
 //! Decisions on people's tasks: assign, answer, reassign.
 
+use axme_types::ErrorCode;
 use serde_json::{Value, json};
 
 use super::DecisionBuilder;
 use super::steps::StepEnd;
+use crate::holder::Holder;
 use crate::human::{Response, Verdict, Vote, is_email, is_same_person};
 use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Wait};
-use crate::status::{Holder, HolderKind, WaitingReason};
 use crate::workflow::Plan;
+use crate::{HolderKind, WaitingReason};
 use crate::{HumanTask, Intent, Object};
 
 impl DecisionBuilder<'_> {
@@ -15,8 +17,8 @@ impl DecisionBuilder<'_> {
     pub(super) fn open_task(&self) -> Result<(&Wait, &HumanTask), Refusal> {
         self.intent.waiting().zip(self.intent.open_task()).ok_or_else(|| {
             let status = self.intent.status().as_str();
-            Refusal::conflict(
-                "not_waiting_for_human",
+            Refusal::new(
+                ErrorCode::NotWaitingForHuman,
                 format!("the intent is not waiting for a person; its status is {status}"),
             )
             .with("status", status)
@@ -81,7 +83,7 @@ impl DecisionBuilder<'_> {
                 let needed = task.needed();
                 let message =
                     format!("{needed} people have to answer this task: name the person to replace in \"from\"");
-                return Err(Refusal::invalid("from_required", message));
+                return Err(Refusal::new(ErrorCode::FromRequired, message));
             }
             let from = waiting.holder.clone();
             self.push(EventBody::Transferred { holder, from, is_part: false, note });
@@ -92,7 +94,7 @@ impl DecisionBuilder<'_> {
             return Ok(());
         };
         let asked = self.intent.asked();
-        let refuse = |message: String| Err(Refusal::invalid("not_asked", message));
+        let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidAssignee, message));
         if !asked.iter().any(|person| is_same_person(person, &from)) {
             return refuse(format!("this task does not ask {from}; choose one of {}", asked.join(", ")));
         }
@@ -150,15 +152,15 @@ impl Intent {
         let (waiting, task) = self.waiting().zip(self.open_task())?;
         if task.exclude_requester && is_requester {
             let message = "the person who started the intent may not answer this task: ask another person".to_owned();
-            return Some(Refusal::forbidden("requester_may_not_answer", message));
+            return Some(Refusal::new(ErrorCode::RequesterMayNotAnswer, message));
         }
         if task.needed() > 1 && task.assignees.is_some() && !self.asked().iter().any(|a| is_same_person(a, by)) {
             let message = format!("{by} is not asked to answer this task: only {} may answer", self.asked().join(", "));
-            return Some(Refusal::forbidden("not_asked", message));
+            return Some(Refusal::new(ErrorCode::NotAsked, message));
         }
         if waiting.votes.iter().any(|vote| is_same_person(&vote.by, by)) {
             let message = format!("{by} already said yes: {} different people have to", task.needed());
-            return Some(Refusal::conflict("already_answered", message));
+            return Some(Refusal::new(ErrorCode::AlreadyAnswered, message));
         }
         None
     }

@@ -1,12 +1,13 @@
 //! Decisions on changes to the settings of a live intent: validation, merging and the timers that follow.
 
+use axme_types::ErrorCode;
 use serde_json::Value;
 
+use crate::Status;
 use crate::fields::shown;
 use crate::lifecycle::{Effect, Intent, TimerKind};
 use crate::policy::{Action, MAX_POLICY_BYTES, MAX_SPAN_SECONDS, Patch, Policy};
 use crate::refusal::Refusal;
-use crate::status::Status;
 use crate::workflow::Plan;
 use crate::{Object, Time};
 
@@ -40,7 +41,7 @@ pub fn change_policy(
     let status = intent.status();
     if status.is_terminal() {
         let message = format!("the intent is already {}", status.as_str());
-        return Err(Refusal::conflict("intent_already_terminal", message).with("status", status.as_str()));
+        return Err(Refusal::new(ErrorCode::IntentAlreadyTerminal, message).with("status", status.as_str()));
     }
     check(patch)?;
     let mut policy = intent.policy.clone();
@@ -52,7 +53,7 @@ pub fn change_policy(
         let message = format!(
             "the settings would have {bytes} bytes of JSON, at most {MAX_POLICY_BYTES} are allowed: remove some"
         );
-        return Err(Refusal::invalid("policy_too_large", message));
+        return Err(Refusal::new(ErrorCode::PolicyTooLarge, message));
     }
     let mut effects = Vec::new();
     if patch.controls.contains_key("timeout_seconds") || patch.envelope.contains_key("ttl_seconds") {
@@ -111,20 +112,20 @@ fn check(patch: &Patch) -> Result<(), Refusal> {
             let given = shown(value);
             let message =
                 format!("{key}: must be a whole number from {least} to {MAX_SPAN_SECONDS}, or null, not {given}");
-            return Err(Refusal::invalid("invalid_control", message));
+            return Err(Refusal::new(ErrorCode::InvalidControl, message));
         }
     }
     let to = patch.controls.get("escalate_to").filter(|to| !to.is_null());
     if let Some(wrong) = to.filter(|to| to.as_str().is_none_or(str::is_empty)) {
         let message = format!("escalate_to: must be a name or an address, not {}", shown(wrong));
-        return Err(Refusal::invalid("invalid_control", message));
+        return Err(Refusal::new(ErrorCode::InvalidControl, message));
     }
     patch.grants.iter().try_for_each(|(key, grant)| check_grant(key, grant))
 }
 
 fn check_grant(key: &str, grant: &Value) -> Result<(), Refusal> {
     let known: Vec<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
-    let wrong = |why: String| Err(Refusal::invalid("invalid_grant", format!("{key}: {why}")));
+    let wrong = |why: String| Err(Refusal::new(ErrorCode::InvalidGrant, format!("{key}: {why}")));
     if !key.starts_with("delegate:") {
         return wrong("the name of a grant must be \"delegate:<address>\"".to_owned());
     }

@@ -1,9 +1,10 @@
 //! Decisions on reminders and escalation: who is reminded, and who has to act next.
 
 use super::DecisionBuilder;
+use crate::HolderKind;
+use crate::holder::Holder;
 use crate::lifecycle::{Effect, Ending, EventBody, Occasion, TimerKind};
 use crate::reminder_plan::{ReminderPlan, Stage};
-use crate::status::{Holder, HolderKind};
 use crate::workflow::Plan;
 use crate::{Address, HumanTask};
 

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::DecisionBuilder;
+use crate::holder::Holder;
 use crate::lifecycle::{Effect, Ending, EventBody, Fault, IntentSpec, TimerKind, Wait};
 use crate::reminder_plan::ReminderPlan;
-use crate::status::{Holder, HolderKind, WaitingReason};
 use crate::workflow::{
     self, MAX_PASSED_STEPS, MAX_RESULTS_BYTES, MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, Target,
     combined_result,
 };
+use crate::{HolderKind, WaitingReason};
 use crate::{IntentId, Object};
 
 /// The fault code of a canceled step.

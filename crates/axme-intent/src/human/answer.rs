@@ -1,5 +1,7 @@
 //! A person's answer: how it is read, which outcomes a task accepts, and what they mean.
 
+use axme_types::ErrorCode;
+pub use axme_types::tasks::Via;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,38 +15,6 @@ use crate::{Object, form};
 pub enum Verdict {
     Positive,
     Negative,
-}
-
-/// The channel of a person's answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Via {
-    /// An API call.
-    #[default]
-    Api,
-    CommandLine,
-    /// A mailed link.
-    Email,
-    /// A form behind a link that was created for it.
-    Form,
-    /// An inbox thread, or the approvals API.
-    Inbox,
-}
-
-impl Via {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Via::Api => "api",
-            Via::CommandLine => "command_line",
-            Via::Email => "email",
-            Via::Form => "form",
-            Via::Inbox => "inbox",
-        }
-    }
-
-    pub fn parse(word: &str) -> Option<Via> {
-        [Via::Api, Via::CommandLine, Via::Email, Via::Form, Via::Inbox].into_iter().find(|via| via.as_str() == word)
-    }
 }
 
 /// A person's answer and its channel. The actor of the command is its author.
@@ -78,11 +48,14 @@ impl HumanTask {
     pub fn check(&self, answer: &TaskResult) -> Result<(Object, Verdict), Refusal> {
         let word = answer.outcome.as_deref().map(str::trim).unwrap_or_default();
         if word.is_empty() {
-            return Err(Refusal::invalid("outcome_required", format!("outcome is required: {}", self.expectation())));
+            return Err(Refusal::new(
+                ErrorCode::OutcomeRequired,
+                format!("outcome is required: {}", self.expectation()),
+            ));
         }
         let outcome = self.canonical(word).ok_or_else(|| {
-            Refusal::invalid(
-                "outcome_not_allowed",
+            Refusal::new(
+                ErrorCode::OutcomeNotAllowed,
                 format!("outcome \"{word}\" is not allowed: {}", self.expectation()),
             )
         })?;
@@ -90,17 +63,17 @@ impl HumanTask {
         let mut code = None;
         if self.required_comment && answer.comment.as_deref().is_none_or(|c| c.trim().is_empty()) {
             wrong.insert("comment".to_owned(), "is required for this task".to_owned());
-            code = Some("comment_required");
+            code = Some(ErrorCode::CommentRequired);
         }
         if self.evidence_required && answer.data.get("evidence").is_none_or(is_blank) {
             wrong.insert("evidence".to_owned(), "is required for this task".to_owned());
-            code = code.or(Some("evidence_required"));
+            code = code.or(Some(ErrorCode::EvidenceRequired));
         }
         let verdict = self.verdict(&outcome);
         let flag = answer.data.get("approved").and_then(form::truth);
         if flag.is_some_and(|approved| approved != (verdict == Verdict::Positive)) {
             let message = format!("outcome \"{outcome}\" and approved contradict each other: send only the outcome");
-            return Err(Refusal::invalid("contradiction", message));
+            return Err(Refusal::new(ErrorCode::Contradiction, message));
         }
         let data = match &self.form_schema {
             Some(schema) => {
@@ -113,7 +86,7 @@ impl HumanTask {
             None => answer.data.clone(),
         };
         if !wrong.is_empty() {
-            return Err(refuse_fields(code.unwrap_or("form_invalid"), wrong));
+            return Err(refuse_fields(code.unwrap_or(ErrorCode::FormInvalid), wrong));
         }
         let mut record = Object::new();
         record.insert("outcome".to_owned(), outcome.into());
@@ -178,11 +151,11 @@ impl HumanTask {
 }
 
 /// Refuses an answer, and names every wrong field in the message and in `details.fields`.
-fn refuse_fields(code: &'static str, complaints: form::Complaints) -> Refusal {
+fn refuse_fields(code: ErrorCode, complaints: form::Complaints) -> Refusal {
     let lines =
         complaints.iter().map(|(field, why)| if field.is_empty() { why.clone() } else { format!("{field}: {why}") });
     let message = lines.collect::<Vec<_>>().join("; ");
-    Refusal::invalid(code, message).with("fields", serde_json::json!(complaints))
+    Refusal::new(code, message).with("fields", serde_json::json!(complaints))
 }
 
 impl TaskResult {
@@ -271,7 +244,7 @@ mod tests {
         assert_eq!(verdict(json!({"task_type": "payment_check"}), "disapproved"), Ok(Verdict::Negative));
         assert!(verdict(json!({"allowed_outcomes": ["no", "hold"]}), "approved").is_err(), "no outcome matches it");
         let contradiction = json!({"outcome": "approved", "task_result": {"approved": false}});
-        assert_eq!(task(json!({})).check(&answer(contradiction)).unwrap_err().code, "contradiction");
+        assert_eq!(task(json!({})).check(&answer(contradiction)).unwrap_err().code, ErrorCode::Contradiction);
         assert_eq!(verdict(json!({"task_type": "reroute"}), "Rejected"), Ok(Verdict::Negative));
     }
 
@@ -291,8 +264,8 @@ mod tests {
     fn required_comment_and_evidence_are_required() {
         let strict = task(json!({"required_comment": true, "evidence_required": true}));
         let code = |body: Value| strict.check(&answer(body)).unwrap_err().code;
-        assert_eq!(code(json!({"task_result": {"outcome": "approved", "comment": " "}})), "comment_required");
-        assert_eq!(code(json!({"task_result": {"outcome": "approved", "comment": "c"}})), "evidence_required");
+        assert_eq!(code(json!({"task_result": {"outcome": "approved", "comment": " "}})), ErrorCode::CommentRequired);
+        assert_eq!(code(json!({"task_result": {"outcome": "approved", "comment": "c"}})), ErrorCode::EvidenceRequired);
         let full = json!({"task_result": {"outcome": "approved", "comment": "c", "data": {"evidence": "photo"}}});
         assert!(strict.check(&answer(full)).is_ok());
     }

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::Fault;
 use super::event::Event;
+use crate::holder::Holder;
 use crate::human::Response;
-use crate::status::Holder;
 use crate::{Address, IntentId, Time};
 
 /// A command to a live intent.

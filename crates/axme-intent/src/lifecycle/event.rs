@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Fault, IntentSpec, Wait};
+use crate::Status;
+use crate::holder::Holder;
 use crate::human::Vote;
 use crate::serde_fields::present;
-use crate::status::{Holder, Status};
 use crate::{Address, HumanTask, Object, Time};
 
 /// A fact in the history of an intent.

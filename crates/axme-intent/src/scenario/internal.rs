@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use super::reader::{MAX_COUNT, Reader};
 use super::{Agent, Human, is_address};
+use crate::HolderKind;
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::fields::shown;
+use crate::holder::Holder;
 use crate::human::is_email;
-use crate::status::{Holder, HolderKind};
 use crate::workflow::{Notice, Step, StepKind, Target};
 use crate::{HumanTask, Object, template};
 

@@ -63,17 +63,6 @@ pub enum DefaultValue {
 }
 
 impl Kind {
-    /// Returns the type as the API names it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Text => "string",
-            Kind::Whole => "integer",
-            Kind::Agent => "agent",
-            Kind::Person | Kind::Signer => "person",
-            Kind::Signers => "people",
-        }
-    }
-
     /// True for the values that clients send for "not set".
     fn is_none(self, value: &Value) -> bool {
         match value {

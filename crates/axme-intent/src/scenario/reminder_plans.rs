@@ -3,8 +3,9 @@
 use super::internal::unknown_person;
 use super::reader::Reader;
 use super::{Agent, Human, is_address};
+use crate::HolderKind;
 use crate::address::MAX_ADDRESS_CHARS;
-use crate::status::{Holder, HolderKind};
+use crate::holder::Holder;
 use crate::workflow::Plan;
 use crate::{Address, Object, ReminderPlan};
 

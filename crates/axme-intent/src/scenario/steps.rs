@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::internal::Runtime;
 use super::reader::Reader;
 use super::{Agent, Human, is_address, is_person, known};
+use crate::HolderKind;
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::fields::shown;
-use crate::status::{Holder, HolderKind};
+use crate::holder::Holder;
 use crate::workflow::{Plan, Step, StepKind};
 use crate::{Address, HumanTask, Object};
 

@@ -201,7 +201,7 @@ impl Story {
                 }
             }
             Err(refusal) => {
-                let kind = format!("{:?}", refusal.kind).to_lowercase();
+                let kind = format!("{:?}", refusal.code.kind()).to_lowercase();
                 let message = with_names(&refusal.message, &children);
                 writeln!(text, "  ! {kind} {}: {message}", refusal.code).unwrap();
             }

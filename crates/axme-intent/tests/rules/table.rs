@@ -191,7 +191,7 @@ fn diagram() -> String {
             }
         }
     }
-    let is_end = |status: &str| Status::ALL.into_iter().any(|s| s.is_terminal() && s.as_str() == status);
+    let is_end = |status: &str| Status::ALL.iter().any(|s| s.is_terminal() && s.as_str() == status);
     let mut text = "```mermaid\nstateDiagram-v2\n  state live {\n".to_owned();
     for ((from, to), labels) in somewhere.iter().filter(|((_, to), _)| !is_end(to)) {
         writeln!(text, "    {from} --> {to}: {}", labels.join(", ")).unwrap();

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorCode};
 use axme_core::error::Result;
 use axme_core::request::{Credentials, KeyHeader, RequestMeta};
 use axme_core::state::AppState;
@@ -44,7 +44,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathFields {
         let fields = RawPathParams::from_request_parts(parts, state).await;
         fields
             .map(PathFields)
-            .map_err(|_| refusal(&ApiError::new(ErrorKind::Malformed, "invalid_path", "the decoded path is not UTF-8")))
+            .map_err(|_| refusal(&ApiError::new(ErrorCode::InvalidPath, "the decoded path is not UTF-8")))
     }
 }
 
@@ -96,7 +96,7 @@ fn source_ip(trusted: &[IpNet], extensions: &Extensions, headers: &HeaderMap) ->
 pub(crate) async fn read_body(app: &AppState, mut body: Body) -> Result<Bytes> {
     const DRAINED: usize = 8;
     let most = app.limits.body_bytes;
-    let unreadable = || ApiError::new(ErrorKind::Malformed, "body_unreadable", "the body did not arrive completely");
+    let unreadable = || ApiError::new(ErrorCode::BodyUnreadable, "the body did not arrive completely");
     let read = async {
         let mut parts: Vec<Bytes> = Vec::new();
         let mut length = 0;
@@ -112,7 +112,7 @@ pub(crate) async fn read_body(app: &AppState, mut body: Body) -> Result<Bytes> {
         }
         if length > most {
             let message = format!("the body is longer than {most} bytes");
-            return Err(ApiError::new(ErrorKind::TooLarge, "body_too_large", message));
+            return Err(ApiError::new(ErrorCode::BodyTooLarge, message));
         }
         Ok(if parts.len() == 1 { parts.swap_remove(0) } else { parts.concat().into() })
     };
@@ -121,7 +121,7 @@ pub(crate) async fn read_body(app: &AppState, mut body: Body) -> Result<Bytes> {
         Ok(outcome) => Ok(outcome?),
         Err(_) => {
             let message = format!("the body did not arrive within {seconds} s");
-            Err(ApiError::new(ErrorKind::RequestTimeout, "request_timeout", message).into())
+            Err(ApiError::new(ErrorCode::RequestTimeout, message).into())
         }
     }
 }

@@ -42,7 +42,7 @@ pub fn entry(mut entry: FeedEntry, most: usize) -> Bytes {
         (entry.content, entry.truncated) = (None, Some(true));
         text = json!(entry).to_string();
     }
-    frame(&entry.kind, Some(entry.seq), &text)
+    frame(entry.kind.as_str(), Some(entry.seq), &text)
 }
 
 /// The description of a delivery, in frames and in pushes.

@@ -6,15 +6,15 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axme_api::{ApiError, alpha, auth as api};
+use axme_api::{ApiError, ErrorCode, alpha, auth as api};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Request as HttpRequest};
+use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::get;
 use uuid::Uuid;
 
-use super::extract::{field, query, read_body};
+use super::extract::{PathFields, field, query, read_body};
 use super::form::FormFields;
 use super::pages::{Page, message, page, sent};
 use super::{Gateway, respond};
@@ -39,17 +39,17 @@ pub fn routes() -> Router<Gateway> {
         .route(api::KEYS.path, get(keys))
 }
 
-async fn mail_page(app: State, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
+async fn mail_page(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
     let token = field(&query(request.uri().query()), "token");
-    sent(&app, look(&app, &id, token).await)
+    sent(&app, look(&app, &path.get("intent_id"), token).await)
 }
 
-async fn mail_answer(app: State, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
-    sent(&app, enter(&app, &id, request).await)
+async fn mail_answer(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
+    sent(&app, enter(&app, &path.get("intent_id"), request).await)
 }
 
-async fn callback(Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
-    respond(match read_id("sign-in", &id) {
+async fn callback(path: PathFields, request: HttpRequest) -> Response<Body> {
+    respond(match read_id("sign-in", &path.get("intent_id")) {
         Ok(id) => lead(&format!("/app/login/{id}"), &request),
         Err(error) => Err(error),
     })
@@ -179,7 +179,7 @@ pub(super) fn done(email: &str) -> Result<Page> {
 /// Shows an error as a page. The expected ones have their own titles.
 pub(super) fn refused(error: Error) -> Result<Page> {
     let error = error.into_api();
-    let status = error.kind.http_status();
+    let status = error.kind().http_status();
     let title = match status {
         404 => "This link is not known",
         409 => "This link was used already",
@@ -247,7 +247,7 @@ async fn approve(app: &AppState, request: HttpRequest) -> Result<Page> {
             Ok(intent) => again(200, &grant.user_code, &intent.to_string(), ""),
             Err(error) => {
                 let error = error.into_api();
-                again(error.kind.http_status(), &grant.user_code, "", &error.message)
+                again(error.kind().http_status(), &grant.user_code, "", &error.message)
             }
         };
     }
@@ -266,8 +266,8 @@ async fn approve(app: &AppState, request: HttpRequest) -> Result<Page> {
         Err(error) => {
             let error = error.into_api();
             // If the sign-in has expired or was used, start again with the address.
-            let intent = if error.code == "invalid_code" { intent.as_str() } else { "" };
-            again(error.kind.http_status(), &grant.user_code, intent, &error.message)
+            let intent = if error.code == ErrorCode::InvalidCode { intent.as_str() } else { "" };
+            again(error.kind().http_status(), &grant.user_code, intent, &error.message)
         }
     }
 }

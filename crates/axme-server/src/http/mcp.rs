@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axme_api::mcp::{self, Tool};
-use axme_api::{Access, ApiError, ErrorKind, Object, OpInfo};
+use axme_api::{Access, ApiError, ErrorCode, ErrorKind, Object, OpInfo};
 use axme_core::call::{self, CallPermit, check_body};
 use axme_core::error::Result;
 use axme_core::request::{KeyHeader, Request, RequestMeta};
@@ -53,16 +53,17 @@ impl RpcError {
 
 impl From<ApiError> for RpcError {
     fn from(error: ApiError) -> RpcError {
-        let code = match error.kind {
+        let code = match error.kind() {
             ErrorKind::Unauthenticated => AUTH_REQUIRED,
             ErrorKind::Forbidden => OWNER_MISMATCH,
             ErrorKind::RateLimited => RATE_LIMITED,
-            ErrorKind::Malformed if error.code == "owner_mismatch" => OWNER_MISMATCH,
+            ErrorKind::Malformed if error.code == ErrorCode::OwnerMismatch => OWNER_MISMATCH,
             ErrorKind::Malformed | ErrorKind::Invalid | ErrorKind::TooLarge => INVALID_PARAMS,
             ErrorKind::NotFound => NOT_RESOLVED,
             _ => GATEWAY_ERROR,
         };
-        let data = json!({ "code": error.code, "status": error.kind.http_status(), "details": error.details });
+        let data =
+            json!({ "code": error.code.as_str(), "status": error.kind().http_status(), "details": error.details });
         RpcError { code, message: error.message, data: Some(data) }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use axme_api::{ApiError, ErrorKind, media as api};
+use axme_api::{ApiError, ErrorCode, media as api};
 use axme_core::auth;
 use axme_core::error::Result;
 use axme_core::ops::media::PICTURES;
@@ -16,7 +16,7 @@ use axme_store::media::{self as store, StoredFile, Upload};
 use axme_store::{Shard, Tx, hex};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Request as HttpRequest, State};
+use axum::extract::{Request as HttpRequest, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::{get, put};
@@ -25,7 +25,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::extract::query;
+use super::extract::{PathFields, query};
 use super::{Gateway, respond};
 use crate::files::Files;
 
@@ -36,16 +36,16 @@ pub fn routes() -> Router<Gateway> {
         .route(api::PREVIEW.path, get(get_preview))
 }
 
-async fn put_file(State(gateway): State<Gateway>, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
-    respond(upload(&gateway, &id, request).await)
+async fn put_file(State(gateway): State<Gateway>, path: PathFields, request: HttpRequest) -> Response<Body> {
+    respond(upload(&gateway, &path.get("upload_id"), request).await)
 }
 
-async fn get_file(State(gateway): State<Gateway>, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
-    respond(download(&gateway, &id, &request.into_parts().0, false).await)
+async fn get_file(State(gateway): State<Gateway>, path: PathFields, request: HttpRequest) -> Response<Body> {
+    respond(download(&gateway, &path.get("upload_id"), &request.into_parts().0, false).await)
 }
 
-async fn get_preview(State(gateway): State<Gateway>, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
-    respond(download(&gateway, &id, &request.into_parts().0, true).await)
+async fn get_preview(State(gateway): State<Gateway>, path: PathFields, request: HttpRequest) -> Response<Body> {
+    respond(download(&gateway, &path.get("upload_id"), &request.into_parts().0, true).await)
 }
 
 fn token(query: &[(String, String)]) -> &str {
@@ -75,7 +75,7 @@ async fn upload(gateway: &Gateway, id: &str, request: HttpRequest) -> Result<Res
         return Err(finished());
     }
     if upload.expires_at <= now {
-        return Err(ApiError::new(ErrorKind::Gone, "upload_expired", "the upload was not finished in time").into());
+        return Err(ApiError::new(ErrorCode::UploadExpired, "the upload was not finished in time").into());
     }
     let name = format!("{}-{}", upload.id, app.system.rng.hex::<8>());
     let files = gateway.files()?;
@@ -110,7 +110,7 @@ async fn upload(gateway: &Gateway, id: &str, request: HttpRequest) -> Result<Res
 }
 
 fn finished() -> axme_core::error::Error {
-    ApiError::new(ErrorKind::Conflict, "upload_finished", "the file is finished and cannot be changed").into()
+    ApiError::new(ErrorCode::UploadFinished, "the file is finished and cannot be changed").into()
 }
 
 /// Removes a file that no upload names. If this fails, the sweep removes it later.
@@ -128,16 +128,15 @@ async fn receive(app: &AppState, files: &Files, upload: &Upload, name: String, m
     loop {
         let frame = tokio::time::timeout(patience, body.frame()).await.map_err(|_| {
             let message = format!("no part of the file arrived for {} s", patience.as_secs());
-            ApiError::new(ErrorKind::RequestTimeout, "request_timeout", message)
+            ApiError::new(ErrorCode::RequestTimeout, message)
         })?;
         let Some(frame) = frame else { break };
-        let unreadable =
-            |_| ApiError::new(ErrorKind::Malformed, "body_unreadable", "the file did not arrive completely");
+        let unreadable = |_| ApiError::new(ErrorCode::BodyUnreadable, "the file did not arrive completely");
         let Ok(part) = frame.map_err(unreadable)?.into_data() else { continue };
         bytes = bytes.saturating_add(i64::try_from(part.len()).unwrap_or(i64::MAX));
         if bytes > upload.size_bytes {
             let message = format!("the file is longer than the announced {} bytes", upload.size_bytes);
-            return Err(ApiError::new(ErrorKind::TooLarge, "media_too_large", message).into());
+            return Err(ApiError::new(ErrorCode::MediaTooLarge, message).into());
         }
         hash.update(&part);
         draft.write(part).await?;

@@ -69,9 +69,9 @@ pub fn json(status: u16, body: Vec<u8>) -> Response<Body> {
 }
 
 pub fn refusal(error: &ApiError) -> Response<Body> {
-    let mut response = json(error.kind.http_status(), error.body().to_string().into_bytes());
+    let mut response = json(error.kind().http_status(), error.body().to_string().into_bytes());
     let headers = response.headers_mut();
-    match error.kind {
+    match error.kind() {
         ErrorKind::Unauthenticated => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

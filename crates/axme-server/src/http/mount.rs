@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axme_api::{ApiError, ErrorKind, Method, Route};
+use axme_api::{ApiError, ErrorCode, Method, Route};
 use axme_core::call::{self, Binding};
 use axme_core::error::Result;
 use axme_core::request::Request;
@@ -113,12 +113,12 @@ impl Mount {
 
 pub(crate) fn no_operation(request: &HttpRequest) -> Response<Body> {
     let message = format!("no operation at {} {}", request.method(), request.uri().path());
-    refusal(&ApiError::new(ErrorKind::NotFound, "not_found", message))
+    refusal(&ApiError::new(ErrorCode::NotFound, message))
 }
 
 pub fn method_not_allowed(request: &HttpRequest) -> Response<Body> {
     let message = format!("{} is not allowed at {}", request.method(), request.uri().path());
-    refusal(&ApiError::new(ErrorKind::MethodNotAllowed, "method_not_allowed", message))
+    refusal(&ApiError::new(ErrorCode::MethodNotAllowed, message))
 }
 
 fn filter(method: Method) -> MethodFilter {

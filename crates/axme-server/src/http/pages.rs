@@ -8,18 +8,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
-use axme_api::{ApiError, ErrorKind, tasks as api};
+use axme_api::{ApiError, ErrorCode, ErrorKind, tasks as api};
 use axme_intent::human::Verdict;
 use axme_intent::lifecycle::EventBody;
 use axme_intent::{Event, TaskResult, Time};
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request as HttpRequest};
+use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::extract::{query, read_body};
+use super::extract::{PathFields, query, read_body};
 use super::form::{Field, FormFields, words};
 use super::{Gateway, form, respond};
 use axme_core::call::check_body;
@@ -47,13 +47,13 @@ pub fn routes() -> Router<Gateway> {
 
 type State = axum::extract::State<Arc<AppState>>;
 
-async fn show_task(app: State, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
+async fn show_task(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
     let asked = query(request.uri().query());
-    sent(&app, show(&app, &id, &asked).await)
+    sent(&app, show(&app, &path.get("intent_id"), &asked).await)
 }
 
-async fn answer_task(app: State, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
-    sent(&app, take(&app, &id, request).await)
+async fn answer_task(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
+    sent(&app, take(&app, &path.get("intent_id"), request).await)
 }
 
 async fn answer_by_json(app: State, request: HttpRequest) -> Response<Body> {
@@ -61,9 +61,16 @@ async fn answer_by_json(app: State, request: HttpRequest) -> Response<Body> {
 }
 
 async fn style() -> Response<Body> {
-    let mut response = Response::new(Body::from(include_str!("../../assets/style.css")));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    asset("text/css; charset=utf-8", include_str!("../../assets/style.css"))
+}
+
+/// Returns a file that the pages load. Browsers keep it for an hour.
+pub(super) fn asset(kind: &'static str, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
@@ -131,7 +138,19 @@ pub(super) fn message(status: u16, title: &str, sentences: &[&str]) -> Result<Pa
     page(status, &Message { title: title.to_owned(), sentences })
 }
 
+/// The scripts that a page may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scripts {
+    None,
+    /// Files of this server; no script in the page itself.
+    OfThisServer,
+}
+
 pub(super) fn sent(app: &AppState, outcome: Result<Page>) -> Response<Body> {
+    sent_with(app, outcome, Scripts::None)
+}
+
+pub(super) fn sent_with(app: &AppState, outcome: Result<Page>, scripts: Scripts) -> Response<Body> {
     let Page(status, html) =
         outcome.or_else(|error| refused(error.into_api())).unwrap_or_else(|_| Page(500, String::new()));
     let mut response = super::json(status, html.into_bytes());
@@ -139,8 +158,13 @@ pub(super) fn sent(app: &AppState, outcome: Result<Page>) -> Response<Body> {
         [] => "'none'".to_owned(),
         origins => origins.join(" "),
     };
-    let policy =
-        format!("default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {frames}");
+    let scripts = match scripts {
+        Scripts::None => "",
+        Scripts::OfThisServer => "script-src 'self'; ",
+    };
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; {scripts}form-action 'self'; base-uri 'none'; frame-ancestors {frames}"
+    );
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.extend(HeaderValue::from_str(&policy).ok().map(|policy| (header::CONTENT_SECURITY_POLICY, policy)));
@@ -157,8 +181,8 @@ pub(super) fn sent(app: &AppState, outcome: Result<Page>) -> Response<Body> {
 
 /// Shows an error as a page.
 pub(super) fn refused(error: ApiError) -> Result<Page> {
-    let status = error.kind.http_status();
-    let title = match error.kind {
+    let status = error.kind().http_status();
+    let title = match error.kind() {
         ErrorKind::Unavailable => "Please try again in a moment",
         ErrorKind::Internal => "Something went wrong on our side",
         _ => "This could not be done",
@@ -289,7 +313,7 @@ fn check(asked: &LinkedTask, answer: &TaskResult) -> Result<Verdict, BTreeMap<St
     };
     match (refusal.code, refusal.details.get("fields").and_then(Value::as_object)) {
         (_, Some(fields)) => wrong.extend(fields.iter().map(|(name, why)| (name.clone(), form::plain(why)))),
-        ("outcome_required", _) => {
+        (ErrorCode::OutcomeRequired, _) => {
             wrong.insert(String::new(), "Choose an answer with one of the buttons.".to_owned());
         }
         _ => {
@@ -428,9 +452,8 @@ fn span(now: Time, since: Time) -> String {
 async fn act(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>> {
     let body: Bytes = read_body(app, request.into_body()).await?;
     check_body(&body)?;
-    let fields: Value = serde_json::from_slice(&body).map_err(|error| {
-        ApiError::new(ErrorKind::Malformed, "invalid_json", format!("the body is not valid JSON: {error}"))
-    })?;
+    let fields: Value = serde_json::from_slice(&body)
+        .map_err(|error| ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {error}")))?;
     let Value::Object(mut fields) = fields else {
         return Err(ApiError::invalid("the body must be a JSON object").into());
     };

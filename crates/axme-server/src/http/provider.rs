@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axme_api::{ApiError, ErrorKind, auth as api};
+use axme_api::{ApiError, ErrorCode, auth as api};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
@@ -151,7 +151,7 @@ async fn enter(app: &AppState, request: HttpRequest) -> Result<Page> {
     let token = read_form(app, request).await?.get("token").to_owned();
     let (now, rules) = (app.system.clock.now(), SignInRules::of(app));
     let hash = auth::hash(&token);
-    let unknown = || ApiError::new(ErrorKind::NotFound, "not_found", "this sign-in is unknown or was already used");
+    let unknown = || ApiError::new(ErrorCode::NotFound, "this sign-in is unknown or was already used");
     if !app.store.read(move |tx| store::is_oidc(tx, &hash, now)).await? {
         return refused(unknown().into());
     }

@@ -1,253 +1,179 @@
-//! The API reference as a page for people, rendered from the table of operations. It needs no script and loads nothing
-//! from other hosts.
+//! The API reference for people: an index, a page for each family of operations, and the error codes.
+//!
+//! The pages are rendered from the table of operations and the committed OpenAPI document, each on its first request. They
+//! work without scripts and load nothing from other hosts. The index alone has a script, which filters it.
 
-use std::sync::{Arc, OnceLock};
+mod call;
+mod fields;
+mod kind;
+mod operation;
+mod text;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use askama::Template;
-use axme_api::{Access, health, openapi, table};
+use axme_api::families::{FAMILIES, Family};
+use axme_api::{ApiError, ErrorCode, health, me};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::Response;
 use axum::routing::get;
-use serde_json::{Map, Value, json};
 
 use super::Gateway;
-use super::pages::{Page, page, sent};
+use super::pages::{Page, Scripts, asset, page, sent, sent_with};
+use axme_core::error::Result;
 use axme_core::state::AppState;
+use operation::{ErrorRow, Operation, described};
+use text::{Line, laid_out};
+
+/// The names of the pages that are not families. No path has an empty part, so that the index has one address.
+const INDEX: &str = "";
+const ERRORS: &str = "errors";
 
 pub fn routes() -> Router<Gateway> {
-    Router::new().route(health::REFERENCE.path, get(show))
+    Router::new()
+        .route(health::REFERENCE.path, get(show_index))
+        .route(health::REFERENCE_PAGE.path, get(show_page))
+        .route(health::REFERENCE_FILTER.path, get(filter))
 }
 
-/// Renders the page on the first request, and keeps it.
-async fn show(State(app): State<Arc<AppState>>) -> Response<Body> {
-    static RENDERED: OnceLock<String> = OnceLock::new();
-    let html = match RENDERED.get() {
-        Some(html) => Ok(Page(200, html.clone())),
-        None => page(200, &Reference::read(&app.site.base_url)),
+async fn show_index(State(app): State<Arc<AppState>>) -> Response<Body> {
+    sent_with(&app, kept(&app, INDEX), Scripts::OfThisServer)
+}
+
+async fn show_page(State(app): State<Arc<AppState>>, Path(name): Path<String>) -> Response<Body> {
+    sent(&app, kept(&app, &name))
+}
+
+async fn filter() -> Response<Body> {
+    asset("text/javascript; charset=utf-8", include_str!("../../assets/filter.js"))
+}
+
+/// Returns a page. It is rendered on its first request and kept.
+fn kept(app: &AppState, name: &str) -> Result<Page> {
+    static RENDERED: LazyLock<BTreeMap<&str, OnceLock<String>>> = LazyLock::new(|| {
+        let names = FAMILIES.iter().map(|family| family.name).chain([INDEX, ERRORS]);
+        names.map(|name| (name, OnceLock::new())).collect()
+    });
+    let Some(place) = RENDERED.get(name) else {
+        return page(404, &Missing { root: "../" });
     };
-    let html = html.inspect(|Page(_, html)| drop(RENDERED.set(html.clone())));
-    sent(&app, html)
+    if let Some(html) = place.get() {
+        return Ok(Page(200, html.clone()));
+    }
+    let Page(_, html) = rendered(&app.site.base_url, name)?;
+    Ok(Page(200, place.get_or_init(|| html).clone()))
+}
+
+fn rendered(base_url: &str, name: &str) -> Result<Page> {
+    match FAMILIES.iter().find(|family| family.name == name) {
+        Some(family) => page(200, &FamilyPage::read(base_url, family)),
+        None if name == ERRORS => page(200, &ErrorsPage::read()),
+        None => page(200, &Index::read(base_url)),
+    }
 }
 
 #[derive(Template)]
-#[template(path = "reference.html")]
-struct Reference {
+#[template(path = "reference/index.html")]
+struct Index {
+    root: &'static str,
     version: &'static str,
-    families: Vec<Family>,
-    routes: Vec<Plain>,
-    types: Vec<Type>,
+    families: Vec<Entry>,
+    call: String,
 }
 
-struct Family {
-    name: String,
+/// A family in the index.
+struct Entry {
+    name: &'static str,
+    title: &'static str,
+    about: Line,
+    lines: Vec<Row>,
+}
+
+/// An operation or a route in the index.
+struct Row {
+    anchor: String,
+    method: &'static str,
+    path: String,
+    about: Line,
+}
+
+#[derive(Template)]
+#[template(path = "reference/family.html")]
+struct FamilyPage {
+    root: &'static str,
+    title: &'static str,
+    about: Line,
+    /// The other pages of the same family: names and titles.
+    related: Vec<(&'static str, &'static str)>,
     operations: Vec<Operation>,
 }
 
-struct Operation {
-    id: &'static str,
-    method: &'static str,
-    path: String,
-    access: &'static str,
-    about: &'static str,
-    fields: Vec<Field>,
-    answer: Field,
-    answer_fields: Vec<Field>,
+#[derive(Template)]
+#[template(path = "reference/errors.html")]
+struct ErrorsPage {
+    root: &'static str,
+    /// An error answer.
     example: String,
+    errors: Vec<ErrorRow>,
 }
 
-/// A route that is not an operation.
-struct Plain {
-    method: &'static str,
-    path: &'static str,
-    access: &'static str,
-    about: &'static str,
+#[derive(Template)]
+#[template(path = "reference/missing.html")]
+struct Missing {
+    root: &'static str,
 }
 
-struct Type {
-    name: String,
-    about: String,
-    /// The kind of value, if the type has no fields.
-    kind: String,
-    fields: Vec<Field>,
-}
-
-struct Field {
-    name: String,
-    kind: String,
-    /// The name of the type that the page describes; empty if there is none.
-    link: String,
-    is_required: bool,
-    /// The part of the request that carries the field; empty in answers.
-    place: String,
-    about: String,
-}
-
-fn access(access: Access) -> &'static str {
-    match access {
-        Access::Public => "no key",
-        Access::Key => "any key, or a person who works in the workspace",
-        Access::Role => "a workspace-admin key, or a person with a role for it",
-        Access::Admin => "a workspace-admin key, or a person who is an admin of the workspace",
-        Access::Person => "a person who has signed in",
-    }
-}
-
-impl Reference {
-    fn read(base_url: &str) -> Reference {
-        let document = openapi::document();
-        let mut families: Vec<Family> = Vec::new();
-        for info in table().iter().map(|op| op.info()) {
-            let path = info.path.replace("{*", "{");
-            let described = &document["paths"][&path][info.method.as_str().to_ascii_lowercase()];
-            let output = &described["responses"]["200"]["content"]["application/json"]["schema"];
-            let fields = inputs(described);
-            let operation = Operation {
-                id: info.id,
+impl Index {
+    fn read(base_url: &str) -> Index {
+        let families = FAMILIES.iter().map(|family| {
+            let operations = family.operations().into_iter().map(|info| Row {
+                anchor: info.id.to_owned(),
                 method: info.method.as_str(),
-                access: access(info.access),
-                about: info.about,
-                answer: field("", output, false, ""),
-                answer_fields: properties(resolved(document, output), ""),
-                example: example(base_url, info.method.as_str(), &path, info.access, &fields),
-                path,
-                fields,
-            };
-            let name = info.id.split('.').next().unwrap_or_default();
-            match families.iter_mut().find(|family| family.name == name) {
-                Some(family) => family.operations.push(operation),
-                None => families.push(Family { name: name.to_owned(), operations: vec![operation] }),
-            }
-        }
-        let routes = axme_api::routes().into_iter().map(|route| Plain {
-            method: route.method.as_str(),
-            path: route.path,
-            access: access(route.access),
-            about: route.about,
+                path: shown_path(info.path),
+                about: Line::new(info.about),
+            });
+            let routes = family.routes.iter().map(|route| Row {
+                anchor: described(route.method, route.path)["operationId"].as_str().unwrap_or_default().to_owned(),
+                method: route.method.as_str(),
+                path: shown_path(route.path),
+                about: Line::new(route.about),
+            });
+            let lines = operations.chain(routes).collect();
+            Entry { name: family.name, title: family.title, about: Line::new(family.about), lines }
         });
-        let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
-        let types = schemas.map(|(name, schema)| Type {
-            name: name.clone(),
-            about: text(schema, "description"),
-            kind: kind(schema).0,
-            fields: properties(schema, ""),
-        });
-        let (routes, types) = (routes.collect(), types.collect());
-        Reference { version: env!("CARGO_PKG_VERSION"), families, routes, types }
+        let call = format!("curl -H \"x-api-key: $AXME_API_KEY\" \"{base_url}{}\"", me::GET.info.path);
+        Index { root: "", version: env!("CARGO_PKG_VERSION"), families: families.collect(), call }
     }
 }
 
-fn text(schema: &Value, name: &str) -> String {
-    schema[name].as_str().unwrap_or_default().to_owned()
-}
-
-fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    match schema["$ref"].as_str().and_then(|path| path.strip_prefix('#')) {
-        Some(path) => document.pointer(path).unwrap_or(schema),
-        None => schema,
-    }
-}
-
-/// Returns the input fields of an operation: in its path, its query and its body.
-fn inputs(described: &Value) -> Vec<Field> {
-    let parameters = described["parameters"].as_array().into_iter().flatten();
-    let mut fields: Vec<Field> = parameters
-        .map(|parameter| {
-            let (name, place) = (text(parameter, "name"), text(parameter, "in"));
-            field(&name, &parameter["schema"], parameter["required"] == true, &place)
-        })
-        .collect();
-    match &described["requestBody"]["content"]["application/json"]["schema"] {
-        Value::Null => {}
-        body if body["properties"].is_object() => fields.extend(properties(body, "body")),
-        body => fields.push(field("(the body)", body, false, "body")),
-    }
-    fields
-}
-
-fn properties(schema: &Value, place: &str) -> Vec<Field> {
-    let is_required = |name: &String| schema["required"].as_array().is_some_and(|names| names.contains(&json!(name)));
-    let all = schema["properties"].as_object().into_iter().flatten();
-    all.map(|(name, schema)| field(name, schema, is_required(name), place)).collect()
-}
-
-fn field(name: &str, schema: &Value, is_required: bool, place: &str) -> Field {
-    let (kind, link) = kind(schema);
-    let about = text(schema, "description");
-    Field { name: name.to_owned(), kind, link, is_required, place: place.to_owned(), about }
-}
-
-/// Returns the kind of a value in words, and the name of the described type in it.
-fn kind(schema: &Value) -> (String, String) {
-    if let Some(path) = schema["$ref"].as_str() {
-        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-        return (name.clone(), name);
-    }
-    if let Some(words) = schema["enum"].as_array() {
-        return (words.iter().map(Value::to_string).collect::<Vec<_>>().join(" or "), String::new());
-    }
-    if let Some(word) = schema.get("const") {
-        return (word.to_string(), String::new());
-    }
-    let either = schema["anyOf"].as_array().or_else(|| schema["oneOf"].as_array());
-    if let Some(either) = either {
-        let kinds: Vec<(String, String)> = either.iter().map(kind).filter(|(kind, _)| kind != "null").collect();
-        let link = kinds.iter().map(|(_, link)| link).find(|link| !link.is_empty()).cloned().unwrap_or_default();
-        return (kinds.into_iter().map(|(kind, _)| kind).collect::<Vec<_>>().join(" or "), link);
-    }
-    let named = match &schema["type"] {
-        Value::Array(types) => types.iter().filter_map(Value::as_str).find(|name| *name != "null"),
-        other => other.as_str(),
-    };
-    match named {
-        Some("array") => {
-            let (kind, link) = kind(&schema["items"]);
-            (format!("list of {kind}"), link)
-        }
-        Some("object") if schema["additionalProperties"].is_object() => {
-            let (kind, link) = kind(&schema["additionalProperties"]);
-            (format!("object of {kind}"), link)
-        }
-        Some(name) => (name.to_owned(), String::new()),
-        None => ("any JSON".to_owned(), String::new()),
-    }
-}
-
-/// Returns a call with the required fields. Names in capitals are placeholders.
-fn example(base_url: &str, method: &str, path: &str, access: Access, fields: &[Field]) -> String {
-    let mut url = format!("{base_url}{path}");
-    let (mut query, mut body) = (Vec::new(), Map::new());
-    for field in fields {
-        let stand_in = field.name.to_ascii_uppercase();
-        match field.place.as_str() {
-            "path" => url = url.replace(&format!("{{{}}}", field.name), &stand_in),
-            "query" if field.is_required => query.push(format!("{}={stand_in}", field.name)),
-            "body" if field.is_required => {
-                let value = match field.kind.as_str() {
-                    "integer" | "number" => json!(1),
-                    "boolean" => json!(true),
-                    "string" => json!(stand_in),
-                    kind if kind.starts_with("list of") => json!([]),
-                    _ => json!({}),
-                };
-                body.insert(field.name.clone(), value);
-            }
-            _ => {}
+impl FamilyPage {
+    fn read(base_url: &str, family: &Family) -> FamilyPage {
+        let first = |name: &'static str| name.split('-').next();
+        let is_related = |other: &&Family| other.name != family.name && first(other.name) == first(family.name);
+        let operations = family.operations().into_iter().map(|info| Operation::read(base_url, info));
+        let routes = family.routes.iter().map(|route| Operation::of_route(base_url, route));
+        FamilyPage {
+            root: "../",
+            title: family.title,
+            about: Line::new(family.about),
+            related: FAMILIES.iter().filter(is_related).map(|other| (other.name, other.title)).collect(),
+            operations: operations.chain(routes).collect(),
         }
     }
-    if !query.is_empty() {
-        url = format!("{url}?{}", query.join("&"));
+}
+
+impl ErrorsPage {
+    fn read() -> ErrorsPage {
+        let error = ApiError::new(ErrorCode::IntentAlreadyTerminal, "the intent is already COMPLETED");
+        let example = laid_out(&error.with("status", "COMPLETED").body());
+        ErrorsPage { root: "../", example, errors: ErrorRow::every() }
     }
-    let key = match access {
-        Access::Public => "",
-        Access::Person => " -H \"authorization: Bearer $AXME_ACTOR_TOKEN\"",
-        Access::Key | Access::Role | Access::Admin => " -H \"x-api-key: $AXME_API_KEY\"",
-    };
-    let sent = match method {
-        "GET" | "DELETE" => String::new(),
-        _ => format!(" \\\n  -H 'content-type: application/json' -d '{}'", Value::Object(body)),
-    };
-    let verb = if method == "GET" { String::new() } else { format!(" -X {method}") };
-    format!("curl{verb}{key} \"{url}\"{sent}")
+}
+
+/// Returns a path as clients read it: the mark of a field that takes the rest of the path is left out.
+fn shown_path(path: &str) -> String {
+    path.replace("{*", "{")
 }

@@ -75,7 +75,7 @@ async fn health(State(app): State<Arc<AppState>>) -> Response<Body> {
                 service: "axme".to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 deployment_profile: "self-hosted".to_owned(),
-                storage: app.store.engine.to_owned(),
+                storage: app.store.engine,
                 registered_users: u64::try_from(users).unwrap_or(0),
             };
             super::json(200, serde_json::json!(health).to_string().into_bytes())

@@ -7,8 +7,10 @@
 use std::sync::Arc;
 
 use axme_api::roles::Permission;
-use axme_api::scheduler::{RECONCILE, Reconcile, Reconciled, Round as RoundCounts, Tick, Ticked, WEBHOOK, WORKFLOW};
-use axme_api::{Access, ApiError, Object};
+use axme_api::scheduler::{
+    RECONCILE, ReconcileRound, ReconcileRoundAnswer, RoundCounts, Tick, TickAnswer, WEBHOOK, WORKFLOW,
+};
+use axme_api::{Access, ApiError, Number, Object};
 use axme_intent::Address;
 use axme_intent::human::Via;
 use axum::Router;
@@ -26,14 +28,12 @@ use super::{Gateway, respond};
 use crate::workers::{timers, webhooks};
 use axme_core::auth::Caller;
 use axme_core::auth::placement::RoleSet;
-use axme_core::call::{authenticate, authorize, check_body};
+use axme_core::call::{authenticate, authorize, check_body, decode_fields};
 use axme_core::context::CallContext;
 use axme_core::error::{Result, StoreError};
-use axme_core::input::check_within;
 use axme_core::state::AppState;
 use axme_store::{Shard, Tx, queue, webhooks as subscriptions};
 
-const MOST: u64 = 500;
 const USUAL: u64 = 50;
 /// The most subscriptions in one round.
 const MOST_SUBSCRIPTIONS: i64 = 1_000;
@@ -75,7 +75,7 @@ async fn answer(app: &Arc<AppState>, round: Round, request: HttpRequest) -> Resu
     let answer = match round {
         Round::Workflow | Round::Webhook => {
             let asked: Tick = read(&body)?;
-            let (limit, is_dry) = (limit("limit", asked.limit)?, asked.dry_run.unwrap_or(false));
+            let (limit, is_dry) = (asked.limit.map_or(USUAL, Number::get), asked.dry_run.unwrap_or(false));
             let is_webhook = matches!(round, Round::Webhook);
             let action = if is_webhook { "scheduler.webhook_tick" } else { "scheduler.workflow_tick" };
             admit(app, &caller, action, is_dry).await?;
@@ -84,17 +84,17 @@ async fn answer(app: &Arc<AppState>, round: Round, request: HttpRequest) -> Resu
             } else {
                 fire(app, caller.workspace, limit, is_dry).await?
             };
-            to_json(&Ticked { ok: true, dry_run: is_dry, round })?
+            to_json(&TickAnswer { ok: true, dry_run: is_dry, round })?
         }
         Round::Both => {
-            let asked: Reconcile = read(&body)?;
-            let timers = limit("workflow_limit", asked.workflow_limit)?;
-            let events = limit("webhook_limit", asked.webhook_limit)?;
+            let asked: ReconcileRound = read(&body)?;
+            let timers = asked.workflow_limit.map_or(USUAL, Number::get);
+            let events = asked.webhook_limit.map_or(USUAL, Number::get);
             let is_dry = asked.dry_run.unwrap_or(false);
             admit(app, &caller, "scheduler.reconcile_safety", is_dry).await?;
             let workflow = fire(app, caller.workspace, timers, is_dry).await?;
             let webhook = send(app, &caller, asked.owner_agent.as_deref(), events, is_dry).await?;
-            to_json(&Reconciled { ok: true, dry_run: is_dry, workflow, webhook })?
+            to_json(&ReconcileRoundAnswer { ok: true, dry_run: is_dry, workflow, webhook })?
         }
     };
     Ok(super::json(200, answer))
@@ -105,16 +105,11 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
         b"" => Object::new(),
         body => serde_json::from_slice(body).map_err(|_| ApiError::invalid("the body must be a JSON object"))?,
     };
-    Ok(serde_json::from_value(fields.into()).map_err(|error| ApiError::invalid(error.to_string()))?)
+    decode_fields(fields)
 }
 
 fn to_json(answer: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(answer).map_err(|e| StoreError::Fault(e.to_string()).into())
-}
-
-fn limit(name: &str, asked: Option<u64>) -> Result<u64> {
-    check_within(name, asked, 1..=MOST)?;
-    Ok(asked.unwrap_or(USUAL))
 }
 
 /// Checks that the caller may change the organization. Records an audit event, except for a dry run.

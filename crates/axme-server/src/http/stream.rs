@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_api::{Access, ApiError, ErrorKind};
+use axme_api::{Access, ApiError, ErrorCode, ErrorKind};
 use axme_intent::{Address, IntentId, Status, Time};
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
@@ -109,7 +109,7 @@ pub async fn agent(app: Arc<AppState>, address: String, request: Parts) -> Resul
     let address = address_of(&address, "address", caller.home())?;
     if address.is_elsewhere(caller.home()) {
         let message = format!("agent {address} not found");
-        return Err(ApiError::new(ErrorKind::NotFound, "agent_not_found", message).into());
+        return Err(ApiError::new(ErrorCode::AgentNotFound, message).into());
     }
     if !caller.is_admin() && caller.address.as_ref() != Some(&address) {
         return Err(ApiError::forbidden(format!("this key does not belong to {address}")).into());
@@ -460,7 +460,7 @@ impl AgentStream {
 fn fail(error: axme_core::error::Error) -> Result<(), ClientGone> {
     // The window ends as if its time were up: the client reconnects, and sees whether the store works again.
     let error = error.into_api();
-    match error.kind {
+    match error.kind() {
         ErrorKind::Unauthenticated | ErrorKind::Forbidden => {
             tracing::info!(%error, "a stream ended because its caller lost its rights")
         }

@@ -15,6 +15,7 @@ use axme_core::error::{Result, StoreError};
 use axme_core::ops::webhooks;
 use axme_core::state::AppState;
 use axme_core::views;
+use axme_store::inbox::EntryKind;
 use axme_store::webhooks::{Event, Fanout, Subscription};
 use axme_store::{Shard, Signal, Tx, inbox, intents, webhooks as store};
 
@@ -130,7 +131,10 @@ fn of_entry(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> {
     let Some(entry) = inbox::entry(tx, row.workspace, row.intent, row.entry)? else { return Ok(Vec::new()) };
     let members = inbox::members(tx, row.workspace, row.intent)?;
     let owners = members.into_iter().map(|member| member.owner).filter(|owner| owner.as_str() != entry.actor).collect();
-    let event_type = if entry.kind == "reply" { "inbox.reply_received" } else { "inbox.thread_updated" };
+    let event_type = match entry.kind {
+        EntryKind::Reply => "inbox.reply_received",
+        EntryKind::Delegated | EntryKind::Approved | EntryKind::Rejected => "inbox.thread_updated",
+    };
     let payload: Value = json!({
         "thread_id": row.intent, "kind": entry.kind, "actor": entry.actor, "entry_id": entry.id, "details": entry.details,
     });

@@ -7,6 +7,7 @@ use serde_json::json;
 use axme_core::error::Result;
 use axme_core::ops::mesh::{DEGRADED_SECONDS, HEALTHY_SECONDS, health_at, record_event};
 use axme_core::state::AppState;
+use axme_store::mesh::{AgentHealth, MeshEventType};
 use axme_store::{Shard, Tx, mesh as store};
 
 /// Agents in one transaction.
@@ -42,8 +43,7 @@ pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
                 let health = health_at(agent.beat_at, now);
                 if store::set_health(tx, agent, health)? {
                     let details = json!({ "from": agent.health, "to": health });
-                    let event_type = format!("agent.{health}");
-                    record_event(tx, agent.workspace, &agent.address, (&event_type, None, Some(details)))?;
+                    record_event(tx, agent.workspace, &agent.address, (change_to(health), None, Some(details)))?;
                     told += 1;
                 }
             }
@@ -53,6 +53,16 @@ pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
         if is_last {
             return Ok(told);
         }
+    }
+}
+
+/// Returns the type of the event for a change to `health`.
+fn change_to(health: AgentHealth) -> MeshEventType {
+    match health {
+        AgentHealth::Healthy => MeshEventType::Healthy,
+        AgentHealth::Degraded => MeshEventType::Degraded,
+        AgentHealth::Unreachable | AgentHealth::Unknown => MeshEventType::Unreachable,
+        AgentHealth::Killed => MeshEventType::Killed,
     }
 }
 

@@ -99,6 +99,8 @@ impl Things {
             .replace("{org_id}", &self.org)
             .replace("{workspace_id}", &self.workspace)
             .replace("{member_id}", &self.member)
+            // A page of the reference.
+            .replace("{page}", "intents")
             .replace("{*address_id}", &self.agent)
             .replace("{*address}", &self.agent)
     }
@@ -250,7 +252,7 @@ async fn the_role_of_a_person_decides_what_they_may_call(engine: Engine) {
     let server = Server::start(engine).await;
     let things = Things::make(&server).await;
     let members = format!("/v1/organizations/{}/members", server.bootstrap.org_id);
-    for role in axme_api::roles::OrgRole::ALL {
+    for role in axme_api::roles::OrgRole::ALL.iter().copied() {
         let email = format!("{}@example.com", role.as_str());
         let owner = server.sign_in("owner@local").await;
         let given = json!({ "actor_id": email, "role": role.as_str() });

@@ -1,10 +1,14 @@
-//! Records which operations the tests call, on which engine and with which statuses, for `cargo xtask covered`.
+//! Records which operations the tests call, on which engine and with which statuses, for `cargo xtask covered`. Checks
+//! that plain routes answer as documented; the server itself checks operations.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
+
+use axme_api::{OpInfo, openapi};
+use serde_json::Value;
 
 use crate::harness::Engine;
 
@@ -17,34 +21,55 @@ static NOTED: LazyLock<Mutex<(BTreeSet<String>, File)>> = LazyLock::new(|| {
 /// Tests that call every operation alike test none of them in particular.
 const GENERATED: [&str; 2] = ["access::", "openapi::"];
 
-pub fn note(engine: Engine, method: &str, path: &str, status: u16) {
+/// Records a call, and returns its operation if the test is about it.
+pub fn note(engine: Engine, method: &str, path: &str, status: u16) -> Option<&'static OpInfo> {
     let test = std::thread::current();
     if GENERATED.iter().any(|module| test.name().is_some_and(|name| name.starts_with(module))) {
-        return;
+        return None;
     }
-    let Some(id) = operation(method, path.split('?').next().unwrap_or_default()) else { return };
-    let line = format!("{engine:?} {id} {status}");
+    let info = operation(method, path.split('?').next().unwrap_or_default())?;
+    let line = format!("{engine:?} {} {status}", info.id);
     let mut noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
     if noted.0.insert(line.clone()) {
         writeln!(noted.1, "{line}").expect("the list of operations can be written");
     }
+    Some(info)
 }
 
-/// Every path of every operation: method, path, id.
-static PATHS: LazyLock<Vec<(&str, &str, &str)>> = LazyLock::new(|| {
+/// Checks that the document lists the status of a plain route's answer, and the code if it is an error.
+pub fn check_route(method: &str, path: &str, status: u16, body: &Value) {
+    let path = path.split('?').next().unwrap_or_default();
+    let method = method.to_ascii_lowercase();
+    let routes = axme_api::routes();
+    let fitting = routes.iter().filter(|route| route.method.as_str().eq_ignore_ascii_case(&method));
+    let found = fitting.filter_map(|route| Some((words_in_common(route.path, path)?, route.path))).max();
+    let of_operation = operation(&method.to_ascii_uppercase(), path);
+    let Some((words, template)) = found else { return };
+    if of_operation.is_some_and(|info| words_in_common(info.path, path) > Some(words)) {
+        return;
+    }
+    let responses = &openapi::document()["paths"][template.replace("{*", "{")][&method]["responses"];
+    let listed = &responses[status.to_string()];
+    assert!(listed.is_object(), "{method} {template} answers with {status}, which the document does not list: {body}");
+    if let Some(code) = body["error"]["code"].as_str() {
+        let codes = listed["x-error-codes"].as_array();
+        let is_listed = codes.is_some_and(|codes| codes.iter().any(|known| known == code));
+        assert!(is_listed, "{method} {template} answers with {code}, which the document does not list");
+    }
+}
+
+/// Every path of every operation.
+static PATHS: LazyLock<Vec<(&str, &OpInfo)>> = LazyLock::new(|| {
     let table = axme_api::table();
     let infos = table.iter().map(|op| op.info());
-    let paths = infos.flat_map(|info| {
-        let paths = std::iter::once(&info.path).chain(info.aliases);
-        paths.map(|path| (info.method.as_str(), *path, info.id))
-    });
-    paths.collect()
+    infos.flat_map(|info| std::iter::once(&info.path).chain(info.aliases).map(move |path| (*path, info))).collect()
 });
 
 /// Returns the operation of a call: the one whose path has the most words in common with it.
-fn operation(method: &str, path: &str) -> Option<&'static str> {
-    let paths = PATHS.iter().filter(|(of, ..)| *of == method);
-    paths.filter_map(|(_, template, id)| Some((words_in_common(template, path)?, *id))).max().map(|(_, id)| id)
+fn operation(method: &str, path: &str) -> Option<&'static OpInfo> {
+    let paths = PATHS.iter().filter(|(_, info)| info.method.as_str() == method);
+    let fitting = paths.filter_map(|(template, info)| Some((words_in_common(template, path)?, *info)));
+    fitting.max_by_key(|(words, info)| (*words, info.id)).map(|(_, info)| info)
 }
 
 /// Returns how many words a path shares with a template; `None` if it does not match.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::coverage;
+use crate::{coverage, examples};
 use axme_core::state::{AppState, Site};
 use axme_core::system::{Mail, System};
 use axme_intent::Time;
@@ -25,7 +25,7 @@ use axme_store::organizations::{self, Organization, Workspace};
 use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
 use axme_store::{Clock, Limits, Rng, Shard, StoreOptions, Tx, service_accounts};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -242,13 +242,18 @@ impl Server {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.request(request.body(Body::from(body)).expect("a request")).await;
+        let sent = Bytes::from(body);
+        let response = self.request(request.body(Body::from(sent.clone())).expect("a request")).await;
         let (parts, body) = response.into_parts();
-        coverage::note(self.engine, method, path, parts.status.as_u16());
+        let operation = coverage::note(self.engine, method, path, parts.status.as_u16());
         // A stream that should have been refused would not end while the clock stands still.
         let body = tokio::time::timeout(PATIENCE, body.collect()).await.expect("the answer ends");
         let bytes = body.expect("the body arrives").to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes)));
+        coverage::check_route(method, path, parts.status.as_u16(), &body);
+        if let (Some(info), StatusCode::OK) = (operation, parts.status) {
+            examples::note(info, &examples::Call { path_and_query: path, body: &sent, answer: &body });
+        }
         Answer { status: parts.status, body, headers: parts.headers }
     }
 

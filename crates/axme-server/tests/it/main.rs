@@ -17,6 +17,8 @@ mod control;
 mod coverage;
 mod deliveries;
 mod differential;
+mod disguise;
+mod examples;
 mod forms;
 mod garbage;
 mod guards;

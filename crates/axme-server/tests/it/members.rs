@@ -133,12 +133,12 @@ async fn nobody_grants_or_revokes_a_role_above_their_own(engine: Engine) {
     let (org, _) = organization(&server, "Acme").await;
     let ws = workspace(&server, &org, "Main").await;
     let list = format!("{org}/members");
-    for own in OrgRole::ALL {
+    for own in OrgRole::ALL.iter().copied() {
         let slug = own.as_str().replace('_', "-");
         let key = server.workspace("elsewhere", &slug).await;
         let actor = owner("elsewhere", &slug);
         add(&server, &org, json!({ "actor_id": actor, "role": own.as_str(), "workspace_id": ws })).await;
-        for role in OrgRole::ALL {
+        for role in OrgRole::ALL.iter().copied() {
             let may = own.gives().contains(&role);
             let body = json!({ "actor_id": format!("{own:?}-{role:?}"), "role": role.as_str(), "workspace_id": ws });
             let answer = server.send(&key, "POST", &list, Some(body)).await;
@@ -235,7 +235,7 @@ async fn every_role_does_what_the_matrix_says(engine: Engine) {
     let server = Server::start(engine).await;
     let (org, id) = organization(&server, "Acme").await;
     let (own, other) = (workspace(&server, &org, "Main").await, workspace(&server, &org, "Other").await);
-    for (n, role) in OrgRole::ALL.into_iter().enumerate() {
+    for (n, role) in OrgRole::ALL.iter().copied().enumerate() {
         let slug = role.as_str().replace('_', "-");
         let key = server.workspace("elsewhere", &slug).await;
         for probe in probes(&org, &id, &own, "none") {
@@ -301,7 +301,7 @@ async fn links_of_removed_members_stop_working(engine: Engine) {
             let page = server.page(ann).await;
             assert_eq!(page.status, 410);
             assert!(page.body.as_str().unwrap().contains("no longer a member"), "{}", page.body);
-            act(&token(ann)).await.refused(410, "no_longer_a_member");
+            act(&token(ann)).await.refused(410, "link_revoked");
             assert_eq!(server.submit_form(ann, &[("outcome", "approved"), ("step", "confirm")]).await.status, 410);
             let made = format!("/v1/tasks/{id}/links");
             for person in [ANN, "user://Ann@example.com"] {

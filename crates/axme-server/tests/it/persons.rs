@@ -154,7 +154,7 @@ async fn every_role_of_a_person_may_do_what_the_matrix_says(engine: Engine) {
     });
     let owner = server.sign_in(OWNER).await;
     server.as_person(&owner, "PATCH", "/v1/billing/plan", Some(plan)).await.ok();
-    for role in OrgRole::ALL {
+    for role in OrgRole::ALL.iter().copied() {
         let email = format!("{}@example.com", role.as_str());
         // Roles that span the organization apply everywhere, the others in the workspace.
         let workspace = Some(server.bootstrap.workspace_id.as_str()).filter(|_| !role.spans_organization());

@@ -15,6 +15,7 @@ each_engine! {
     writes_of_schemas_are_counted_and_refused_beyond_their_quota,
     usage_is_reported_by_hour_and_by_day,
     invalid_quotas_and_plans_are_refused,
+    errors_name_the_field_and_the_values_that_it_accepts,
     a_billing_plan_is_recorded,
     a_number_without_a_fraction_is_whole_however_it_is_written,
 }
@@ -185,6 +186,9 @@ async fn usage_is_reported_by_hour_and_by_day(engine: Engine) {
         assert_eq!(by_day["points"].as_array().unwrap().len(), days);
         assert_eq!(points(&by_day), [("2026-01-01T00".to_owned(), 1), ("2026-01-02T00".to_owned(), 2)]);
     }
+    let by_query = series("/v1/usage/rollups/daily?window_days=2", "POST").await;
+    let by_body = server.post(&server.admin, "/v1/usage/rollups/daily", json!({ "window_days": 2 })).await;
+    assert_eq!(by_body["series"], by_query);
     for path in
         ["/v1/usage/timeseries?window_days=91", "/v1/usage/timeseries?window_days=0", "/v1/usage/summary?window=year"]
     {
@@ -221,6 +225,48 @@ async fn invalid_quotas_and_plans_are_refused(engine: Engine) {
     for path in ["/v1/quotas", "/v1/billing/plan", "/v1/usage/summary"] {
         let path = format!("{path}?org_id={org}&workspace_id={ws}");
         server.send(&stranger, "GET", &path, None).await.refused(404, "not_found");
+    }
+}
+
+async fn errors_name_the_field_and_the_values_that_it_accepts(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (org, ws) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id);
+    let quota = |fields: Value| {
+        let mut body = json!({ "org_id": org, "workspace_id": ws, "dimensions": {}, "overage_mode": "block" });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        Some(body)
+    };
+    let request = json!({ "request_type": "gift", "requester_actor_id": "me" });
+    for (method, path, body, expected) in [
+        ("GET", "/v1/usage/timeseries?window_days=91", None, "window_days: must be a whole number from 1 to 90"),
+        ("GET", "/v1/usage/summary?window=year", None, "window: \"year\" is not one of day, week, month"),
+        (
+            "PATCH",
+            "/v1/quotas",
+            quota(json!({ "overage_mode": "wish" })),
+            "overage_mode: \"wish\" is not one of block, grace, bill_overage",
+        ),
+        (
+            "PATCH",
+            "/v1/quotas",
+            quota(json!({ "soft_threshold_percent": 101 })),
+            "soft_threshold_percent: must be a whole number from 1 to 100",
+        ),
+        (
+            "POST",
+            "/v1/access-requests",
+            Some(request),
+            "request_type: \"gift\" is not one of create_organization, join_organization, elevated_role, quota_upgrade",
+        ),
+        (
+            "POST",
+            "/v1/service-accounts/sa_none/keys",
+            Some(json!({ "expires_at": "soon" })),
+            "expires_at: \"soon\" is not a time: send RFC 3339, for example 2026-01-31T12:00:00Z",
+        ),
+    ] {
+        let refused = server.send(&server.admin, method, path, body).await;
+        assert_eq!(refused.refused(422, "validation_failed"), expected);
     }
 }
 

@@ -1,44 +1,209 @@
-//! The API reference as a page.
+//! The API reference as pages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use axme_api::ErrorCode;
+use axme_api::families::{self, FAMILIES};
 
 use crate::harness::{Engine, SITE, Server};
+
+/// Ten screens of 1280 by 900 pixels.
+const MAX_PIXELS: usize = 9_000;
+
+/// The height of what a page shows, by its tags, and of a line of code. A browser checks the real height of the pages in
+/// `compat/page_checks.py`; it is up to a tenth less.
+const PIXELS: &[(&str, usize)] =
+    &[("<tr", 32), ("<li>", 26), ("<p>", 30), ("<p ", 30), ("<pre>", 24), ("<h1", 60), ("<h2", 72), ("<h3", 44)];
+const CODE_LINE_PIXELS: usize = 22;
 
 /// Returns every text between two marks.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
     text.split(start).skip(1).filter_map(|rest| rest.split_once(end)).map(|(inner, _)| inner).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_reference_has_every_operation_and_needs_nothing_else() {
-    let server = Server::start(Engine::Sqlite).await;
-    let answer = server.page("/docs").await;
-    assert_eq!(
-        (answer.status.as_u16(), &answer.headers["content-type"]),
-        (200, &"text/html; charset=utf-8".parse().unwrap())
-    );
-    let policy = answer.headers["content-security-policy"].to_str().unwrap();
-    assert!(policy.starts_with("default-src 'none'; style-src 'self'"), "{policy}");
-    let html = answer.body.as_str().unwrap().to_owned();
-    assert!(!html.contains("<script") && !html.contains(" src=") && !html.contains("style="));
-    for info in axme_api::table().iter().map(|op| op.info()) {
-        let article = between(&html, &format!("<article id=\"{}\">", info.id), "</article>");
-        assert_eq!(article.len(), 1, "{}", info.id);
-        let path = info.path.replace("{*", "{");
-        assert!(article[0].contains(&format!("<code>{} {path}</code>", info.method.as_str())), "{}", article[0]);
-        assert!(article[0].contains("curl") && article[0].contains(SITE), "{}", article[0]);
-        for field in info.path_fields() {
-            assert!(article[0].contains(&format!("<code>{field}</code> (required)")), "{field}: {}", article[0]);
+/// Returns every page of the reference by its path.
+async fn every_page(server: &Server) -> BTreeMap<String, String> {
+    let names = FAMILIES.iter().map(|family| format!("/docs/{}", family.name));
+    let mut pages = BTreeMap::new();
+    for path in names.chain(["/docs".to_owned(), "/docs/errors".to_owned()]) {
+        let answer = server.page(&path).await;
+        let kind = answer.headers["content-type"].to_str().unwrap();
+        assert_eq!((answer.status.as_u16(), kind), (200, "text/html; charset=utf-8"), "{path}");
+        assert_eq!(server.page(&path).await.body, answer.body, "{path} is the same again");
+        pages.insert(path, answer.body.as_str().unwrap().to_owned());
+    }
+    pages
+}
+
+/// Returns the part of a page that shows without unfolding anything.
+fn visible(html: &str) -> String {
+    let (mut text, mut depth) = (String::new(), 0_usize);
+    for piece in html.split_inclusive("</details>") {
+        for (at, part) in piece.split("<details").enumerate() {
+            depth += usize::from(at > 0);
+            match part.split_once("</summary>") {
+                Some((summary, _)) if depth == 1 && at > 0 => text.push_str(&format!("<p>{summary}</p>\n")),
+                _ if depth == 0 => text.push_str(part),
+                _ => {}
+            }
         }
+        depth -= usize::from(piece.ends_with("</details>"));
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_index_lists_every_operation_and_leads_to_it() {
+    let server = Server::start(Engine::Sqlite).await;
+    let pages = every_page(&server).await;
+    let index = &pages["/docs"];
+    for info in axme_api::table().iter().map(|op| op.info()) {
+        let family = families::of(info.id).unwrap().name;
+        let row = between(index, &format!("<a href=\"docs/{family}#{}\">", info.id), "</li>");
+        assert!(row.iter().any(|row| row.contains("class=\"method\"")), "{} is in the index", info.id);
+        let path = info.path.replace("{*", "{");
+        assert!(row.iter().any(|row| row.contains(&format!("<code>{path}</code>"))), "{row:?}");
+        assert!(row.iter().any(|row| row.contains(info.method.as_str())), "{row:?}");
     }
     for route in axme_api::routes() {
-        assert!(html.contains(&format!("<code>{} {}</code>", route.method.as_str(), route.path)), "{}", route.path);
+        assert!(index.contains(&format!("<code>{}</code>", route.path.replace("{*", "{"))), "{}", route.path);
     }
-    let marks = between(&html, " id=\"", "\"");
-    let known: BTreeSet<&str> = marks.iter().copied().collect();
-    assert_eq!(known.len(), marks.len(), "no anchor occurs twice");
-    for link in between(&html, "href=\"#", "\"") {
-        assert!(known.contains(link), "{link} leads nowhere");
+    for family in FAMILIES {
+        assert!(index.contains(&format!("<a href=\"docs/{}\">{}</a>", family.name, family.title)), "{}", family.name);
     }
-    assert_eq!(server.page("/docs").await.body, answer.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_is_described_on_one_page() {
+    let server = Server::start(Engine::Sqlite).await;
+    let pages = every_page(&server).await;
+    for info in axme_api::table().iter().map(|op| op.info()) {
+        let mark = format!("<article id=\"{}\"", info.id);
+        let found: Vec<(&String, &str)> = pages
+            .iter()
+            .flat_map(|(path, html)| between(html, &mark, "</article>").into_iter().map(move |a| (path, a)))
+            .collect();
+        assert_eq!(found.len(), 1, "{} has one anchor", info.id);
+        let (path, article) = found[0];
+        assert_eq!(*path, format!("/docs/{}", families::of(info.id).unwrap().name), "{}", info.id);
+        for path in [info.path].iter().chain(info.aliases) {
+            assert!(article.contains(&format!("<code>{}</code>", path.replace("{*", "{"))), "{path}: {article}");
+        }
+        assert!(article.contains("curl") && article.contains(SITE), "{article}");
+        for field in axme_api::openapi::input_fields(info) {
+            let name = if info.input == axme_api::Input::RawBody && field.name == "body" {
+                "(the whole body)"
+            } else {
+                field.name
+            };
+            assert!(article.contains(&format!("<th scope=\"row\"><code>{name}</code>")), "{}: {name}", info.id);
+        }
+        for code in info.error_codes() {
+            assert!(
+                article.contains(&format!("<a href=\"errors#{code}\"><code>{code}</code></a>")),
+                "{}: {code}",
+                info.id
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_link_leads_somewhere_on_this_server() {
+    let server = Server::start(Engine::Sqlite).await;
+    let pages = every_page(&server).await;
+    let mut anchors = BTreeSet::new();
+    for (path, html) in &pages {
+        for id in between(html, " id=\"", "\"") {
+            assert!(anchors.insert(format!("{path}#{id}")), "{path}#{id} occurs twice");
+        }
+    }
+    for (path, html) in &pages {
+        let folder = if path == "/docs" { "/" } else { "/docs/" };
+        assert!(!html.contains("style=") && !html.contains("://www") && !html.contains("url("), "{path}");
+        let scripts = between(html, "<script", ">");
+        let expected: &[&str] = if path == "/docs" { &[" type=\"module\" src=\"docs/filter.js\""] } else { &[] };
+        assert_eq!(scripts, expected, "{path}");
+        for link in between(html, "href=\"", "\"").into_iter().chain(between(html, "src=\"", "\"")) {
+            assert!(!link.contains(':') && !link.starts_with('/'), "{path}: {link} is not relative");
+            let target = match (link.strip_prefix('#'), link.strip_prefix("../")) {
+                (Some(anchor), _) => format!("{path}#{anchor}"),
+                (None, Some(above)) => format!("/{above}"),
+                (None, None) => format!("{folder}{link}"),
+            };
+            match target.split_once('#') {
+                Some(_) => assert!(anchors.contains(&target), "{path}: {target} leads nowhere"),
+                None => {
+                    assert!(pages.contains_key(&target) || server.page(&target).await.status == 200, "{path}: {target}")
+                }
+            }
+        }
+    }
+}
+
+/// A type that is not described would show its reference as its type.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_is_resolved() {
+    let server = Server::start(Engine::Sqlite).await;
+    let pages = every_page(&server).await;
+    assert!(pages.values().all(|html| !html.contains("$ref") && !html.contains("components/schemas")));
+    let intents = &pages["/docs/intents"];
+    assert!(intents.contains("<summary>Fields of IntentView</summary>"));
+    assert!(intents.contains("<li><code>COMPLETED</code>: It ended as intended.</li>"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_error_code_is_explained() {
+    let server = Server::start(Engine::Sqlite).await;
+    let html = server.page("/docs/errors").await.body.as_str().unwrap().to_owned();
+    for code in ErrorCode::ALL {
+        let row = between(&html, &format!("<tr id=\"{code}\">"), "</tr>");
+        assert_eq!(row.len(), 1, "{code}");
+        assert!(row[0].contains(&format!(">{}</td>", code.kind().http_status())), "{}", row[0]);
+        let (meaning, _) = code.meaning().split_once(['`', '\'']).unwrap_or((code.meaning(), ""));
+        assert!(row[0].contains(meaning), "{}", row[0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_index_may_run_a_script_and_only_its_own() {
+    let server = Server::start(Engine::Sqlite).await;
+    let policy = async |path| {
+        let answer = server.page(path).await;
+        answer.headers["content-security-policy"].to_str().unwrap().to_owned()
+    };
+    let rest = "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    assert_eq!(policy("/docs").await, format!("default-src 'none'; style-src 'self'; script-src 'self'; {rest}"));
+    for path in ["/docs/intents", "/docs/errors", "/docs/unknown"] {
+        assert_eq!(policy(path).await, format!("default-src 'none'; style-src 'self'; {rest}"), "{path}");
+    }
+    let script = server.page("/docs/filter.js").await;
+    assert_eq!(
+        (script.status.as_u16(), &script.headers["content-type"]),
+        (200, &"text/javascript; charset=utf-8".parse().unwrap())
+    );
+    assert_eq!(script.headers["x-content-type-options"], "nosniff");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_page_is_not_found() {
+    let server = Server::start(Engine::Sqlite).await;
+    for path in ["/docs/unknown", "/docs/intents.create", "/docs/%3Cb%3E", "/docs/INTENTS"] {
+        let answer = server.page(path).await;
+        assert_eq!(answer.status.as_u16(), 404, "{path}");
+        let html = answer.body.as_str().unwrap();
+        assert!(html.contains("<a href=\"../docs\">index</a>") && !html.contains("<b>"), "{path}: {html}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_is_longer_than_ten_screens() {
+    let server = Server::start(Engine::Sqlite).await;
+    for (path, html) in every_page(&server).await {
+        let shown = visible(&html);
+        let tags: usize = PIXELS.iter().map(|(tag, pixels)| shown.matches(tag).count() * pixels).sum();
+        let code: usize = between(&shown, "<pre>", "</pre>").iter().map(|code| code.lines().count()).sum();
+        let pixels = tags + code * CODE_LINE_PIXELS;
+        assert!(pixels <= MAX_PIXELS, "{path} has {pixels} pixels: split the family in axme-api/src/families.rs");
+    }
 }

@@ -2,7 +2,9 @@
 
 use axme_intent::Object;
 use axme_store::Tx;
-use axme_store::routing::{self, Binding, Route};
+use axme_store::routing::{
+    self, AuthMode, Binding, BindingStatus, FailoverPolicy, Route, RouteHealth, RouteStatus, TransportType,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -153,15 +155,15 @@ async fn insert_inactive(server: &Server, principal: &str, count: u128) {
                 workspace,
                 id,
                 principal,
-                transport_type: "queue".to_owned(),
+                transport_type: TransportType::Queue,
                 endpoint_url: "somewhere".to_owned(),
-                auth_mode: "none".to_owned(),
+                auth_mode: AuthMode::None,
                 region: None,
                 cluster_id: None,
-                failover_policy: "none".to_owned(),
+                failover_policy: FailoverPolicy::None,
                 priority: 100,
-                health_status: "unknown".to_owned(),
-                status: "inactive".to_owned(),
+                health_status: RouteHealth::Unknown,
+                status: RouteStatus::Inactive,
                 metadata: Object::default(),
                 created_at: now,
                 updated_at: now,
@@ -170,10 +172,10 @@ async fn insert_inactive(server: &Server, principal: &str, count: u128) {
                 workspace,
                 id,
                 principal,
-                transport_type: "queue".to_owned(),
+                transport_type: TransportType::Queue,
                 transport_handle: format!("q{n}"),
                 priority: 100,
-                status: "inactive".to_owned(),
+                status: BindingStatus::Inactive,
                 metadata: Object::default(),
                 created_at: now,
                 updated_at: now,

@@ -7,7 +7,7 @@ use axme_client::api::intents::{self, ListIntents};
 use axme_client::api::service_accounts::{
     self, CreateKey, CreateServiceAccount, RevokeKey, ServiceAccount, UpdateServiceAccount,
 };
-use axme_client::{Client, ClientError, Object, is_terminal};
+use axme_client::{Client, ClientError, Object};
 use axme_intent::DeliveryBinding;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
@@ -84,7 +84,7 @@ impl RunningAgents {
         let client = Client::new(session.client.base_url(), &key.token).map_err(Failure::new)?;
         let stop = self.stop.subscribe();
         let intents = match transport {
-            Transport::Stream => client.listen(&address).map_ok(|delivery| delivery.intent_id).boxed(),
+            Transport::Stream => client.listen(&address).map_ok(|delivery| delivery.intent_id.into()).boxed(),
             Transport::Poll => poll(client.clone(), address.clone()),
             Transport::Http(server) if matches!(example_agent.behaviour, Behaviour::Failing) => {
                 self.tasks.spawn(server.fail(stop));
@@ -132,7 +132,7 @@ async fn register(session: &Session, transport: &Transport, declared: &mut Value
         name: text("address").unwrap_or_default(),
         workspace: session.settings.workspace(),
         display_name: text("display_name"),
-        delivery_mode: text("delivery_mode"),
+        delivery_mode: declared["delivery_mode"].as_str().and_then(DeliveryBinding::parse),
         callback_url: text("callback_url"),
         ..CreateServiceAccount::default()
     };
@@ -141,7 +141,7 @@ async fn register(session: &Session, transport: &Transport, declared: &mut Value
         // An account of an earlier run still has the callback of that run.
         let update = UpdateServiceAccount {
             service_account_id: account.service_account_id.clone(),
-            delivery_mode: Some(DeliveryBinding::Http.as_str().to_owned()),
+            delivery_mode: Some(DeliveryBinding::Http),
             callback_url: Some(server.url.clone()),
             webhook_secret: Some(server.secret.clone()),
         };
@@ -168,7 +168,7 @@ fn poll(client: Client, address: String) -> IntentIds {
     });
     let ids = pages.flat_map(|page| {
         stream::iter(match page {
-            Ok(page) => page.intents.into_iter().map(|intent| Ok(intent.intent_id)).collect(),
+            Ok(page) => page.intents.into_iter().map(|intent| Ok(intent.intent_id.into())).collect(),
             Err(error) if error.is_transient() => Vec::new(),
             Err(error) => vec![Err(error)],
         })
@@ -215,7 +215,7 @@ impl Agent {
 
     async fn try_answer(&self, intent_id: &str) -> Result<(), ClientError> {
         let intent = self.client.get_intent(intent_id).await?.intent;
-        if is_terminal(&intent.status) {
+        if intent.status.is_terminal() {
             return Ok(());
         }
         tokio::time::sleep(self.work).await;

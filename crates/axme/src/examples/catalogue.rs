@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use axme_client::Object;
 use axme_client::api::intents::IntentView;
+use axme_client::{Object, Status};
 
 use super::rules::{self, Rules};
 
@@ -229,8 +229,8 @@ impl Ending {
 
     /// Whether the intent ended as expected after this answer of the person.
     pub(crate) fn is_met(&self, intent: &IntentView, answer: Option<&str>) -> bool {
-        let is_completed = intent.status == "COMPLETED";
-        let has_failed = |code: &&str| intent.status == "FAILED" && intent.error["code"] == **code;
+        let is_completed = intent.status == Status::Completed;
+        let has_failed = |code: &&str| intent.status == Status::Failed && intent.error["code"] == **code;
         match (self, answer) {
             (Ending::Completed, _) => is_completed,
             (Ending::Failed(code), _) => has_failed(code),

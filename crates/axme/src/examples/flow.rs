@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use axme_client::api::inbox::{self, ListThreads, Thread};
+use axme_client::api::inbox::{self, ListThreads, Thread, ThreadStatus};
 use axme_client::api::intents::{CreateIntent, IntentView};
-use axme_client::{Object, is_terminal};
+use axme_client::{Id, Object, Status};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -52,14 +52,14 @@ pub(crate) async fn run(
         }
         Flow::Sequence(_, second) => {
             let first = follow(session, &send(session, submission).await?, answerer).await?;
-            if first.status != "COMPLETED" {
+            if first.status != Status::Completed {
                 first
             } else {
                 output.print(tagged("system", "the second intent carries the result of the first"))?;
                 let mut second = parse(second);
                 if let Some(payload) = second.get_mut("payload") {
                     payload["compliance_result"] = first.result;
-                    payload["compliance_intent_id"] = first.intent_id.into();
+                    payload["compliance_intent_id"] = first.intent_id.as_str().into();
                 }
                 follow(session, &send(session, second).await?, answerer).await?
             }
@@ -68,7 +68,7 @@ pub(crate) async fn run(
     Ok(FlowResult { intent, thread })
 }
 
-async fn send(session: &Session, body: Object) -> Result<String, Failure> {
+async fn send(session: &Session, body: Object) -> Result<Id, Failure> {
     let intent: CreateIntent = serde_json::from_value(Value::Object(body))?;
     let to = intent.to_agent.clone().unwrap_or_default();
     session.output().print(format!("  [step 4] Sending {} to {to}...\n", intent.intent_type))?;
@@ -85,8 +85,8 @@ async fn poll_status(session: &Session, intent_id: &str) -> Result<IntentView, F
     sleep(ABSENCE).await;
     loop {
         let intent = session.check(session.client.get_intent(intent_id).await)?.intent;
-        output.print(tagged("status", &intent.lifecycle_status))?;
-        if is_terminal(&intent.status) || Instant::now() > timeout {
+        output.print(tagged("status", intent.lifecycle_status.as_str()))?;
+        if intent.status.is_terminal() || Instant::now() > timeout {
             return Ok(intent);
         }
         sleep(POLL_INTERVAL).await;
@@ -102,7 +102,7 @@ async fn poll_inbox(session: &Session, owner: &str, intent_id: &str) -> Result<T
     while Instant::now() <= timeout {
         sleep(POLL_INTERVAL).await;
         let threads = session.call(&inbox::LIST, &input).await?.threads;
-        let is_done = |thread: &Thread| thread.intent_id == intent_id && thread.status == "done";
+        let is_done = |thread: &Thread| thread.intent_id == intent_id && thread.status == ThreadStatus::Done;
         if let Some(thread) = threads.into_iter().find(is_done) {
             output.print(tagged("inbox", &format!("{owner}: {} ({})", thread.subject, thread.status)))?;
             for message in &thread.messages {

@@ -197,6 +197,8 @@ fn a_server_and_its_commands() {
     home.ok(&["agents", "register", "--name", "worker"]);
     assert!(home.ok(&["agent", "list"]).contains("agent://local/default/worker"));
     let key = home.ok_json(&["agents", "keys", "create", "--agent-id", "worker", "--json"])["body"].clone();
+    let refused = home.fails(&["agents", "keys", "create", "--agent-id", "worker", "--expires-at", "soon"], 2);
+    assert!(refused.contains("--expires-at: \"soon\" is not a time"), "{refused}");
     let token = key["api_key"].as_str().unwrap();
     assert_eq!(home.ok_json(&["whoami", "--json", "--api-key", token])["role"], "agent");
     let judged = home.ok_json(&["conformance", "run", "--only", "health", "--api-key", token, "--json"]);

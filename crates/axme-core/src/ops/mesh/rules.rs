@@ -1,16 +1,16 @@
 //! Reads and changes the cost and action policies of agents.
 
-use axme_api::ApiError;
 use axme_api::mesh::{
-    ActionAnswer, ActionPolicy, ActionRule, CostAnswer, CostPolicy, CostUsage, DeleteAction, PutAction, PutCost,
+    ActionAnswer, ActionDirection, ActionPolicy, ActionRule, BreachAction, CostAnswer, CostPolicy, CostUsage,
+    DeleteAction, MeshEventType, PutAction, PutCost,
 };
+use axme_api::{ApiError, Number};
 use serde_json::json;
 
 use super::{AgentQuery, find, names, record_event};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_word, none_of};
 use crate::policy::agent_limits::{midnight, usd};
 use crate::policy::agent_rules::AgentRules;
 use crate::policy::snapshot;
@@ -31,8 +31,6 @@ const MAX_INTENT_TYPES: usize = 100;
 
 const MAX_INTENT_TYPE_CHARS: usize = 255;
 
-const MOST_INTENTS: u64 = 1_000_000_000_000;
-
 const MOST_USD: f64 = 1_000_000_000.0;
 
 /// Replaces the rules of an agent, and records an event of the agent and an audit event.
@@ -40,7 +38,7 @@ fn hold(cx: &mut CallContext<'_, '_>, agent: &Agent, rules: &AgentRules, action:
     let (workspace, address) = (cx.caller.workspace, &agent.address);
     store::put_rules(cx.tx, workspace, address, &rules.to_row()?, cx.now)?;
     let line = json!({ "cost": rules.cost, "action": rules.action });
-    let told = ("agent.policy_changed", Some(cx.caller.actor()), Some(line.clone()));
+    let told = (MeshEventType::PolicyChanged, Some(cx.caller.actor()), Some(line.clone()));
     record_event(cx.tx, workspace, address, told)?;
     cx.audit(action, address.as_str(), &line)?;
     Ok(snapshot::changed(cx.tx, workspace)?)
@@ -78,27 +76,16 @@ fn cost_answer(cx: &mut CallContext<'_, '_>, agent: &Agent, policy: Option<CostP
 }
 
 pub(crate) fn prepare_put_cost(_: &PrepareContext<'_>, input: PutCost) -> Result<(String, CostPolicy)> {
-    for (name, most) in
-        [("max_intents_per_day", input.max_intents_per_day), ("max_intents_per_hour", input.max_intents_per_hour)]
-    {
-        if most.is_some_and(|most| most > MOST_INTENTS) {
-            return Err(ApiError::invalid(format!("{name}: must be at most {MOST_INTENTS}")).into());
-        }
-    }
     if input.max_cost_per_day_usd.is_some_and(|most| !(0.0..=MOST_USD).contains(&most)) {
         return Err(ApiError::invalid(format!("max_cost_per_day_usd: must be a number from 0 to {MOST_USD}")).into());
     }
-    let action_on_breach = input.action_on_breach.unwrap_or_else(|| "block".to_owned());
-    match action_on_breach.as_str() {
-        "block" => {}
-        "alert" | "require_approval" => {
-            return Err(ApiError::not_supported_yet(format!("action_on_breach \"{action_on_breach}\" is")).into());
-        }
-        other => return Err(none_of("action_on_breach", other, &["block", "alert", "require_approval"])),
+    let action_on_breach = input.action_on_breach.unwrap_or(BreachAction::Block);
+    if action_on_breach != BreachAction::Block {
+        return Err(ApiError::not_supported_yet(format!("action_on_breach \"{action_on_breach}\" is")).into());
     }
     let policy = CostPolicy {
-        max_intents_per_day: input.max_intents_per_day,
-        max_intents_per_hour: input.max_intents_per_hour,
+        max_intents_per_day: input.max_intents_per_day.map(Number::get),
+        max_intents_per_hour: input.max_intents_per_hour.map(Number::get),
         max_cost_per_day_usd: input.max_cost_per_day_usd,
         action_on_breach,
     };
@@ -126,12 +113,11 @@ pub(crate) fn delete_cost(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> R
 }
 
 /// Returns whether sending is meant, and whether receiving is.
-fn directions(text: Option<&str>) -> Result<(bool, bool)> {
-    match text.unwrap_or("both") {
-        "both" => Ok((true, true)),
-        "send" => Ok((true, false)),
-        "receive" => Ok((false, true)),
-        other => Err(none_of("direction", other, &["send", "receive", "both"])),
+fn directions(direction: Option<ActionDirection>) -> (bool, bool) {
+    match direction.unwrap_or(ActionDirection::Both) {
+        ActionDirection::Both => (true, true),
+        ActionDirection::Send => (true, false),
+        ActionDirection::Receive => (false, true),
     }
 }
 
@@ -143,7 +129,6 @@ pub struct ActionChange {
 }
 
 pub(crate) fn prepare_put_action(_: &PrepareContext<'_>, input: PutAction) -> Result<ActionChange> {
-    check_word("mode", Some(&input.mode), &["open", "allowlist", "denylist"])?;
     let is_type = |text: &String| {
         let name = text.strip_suffix('*').unwrap_or(text);
         let is_word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
@@ -153,14 +138,13 @@ pub(crate) fn prepare_put_action(_: &PrepareContext<'_>, input: PutAction) -> Re
         let message = format!("intent_types: at most {MAX_INTENT_TYPES} intent types; * is allowed only at the end");
         return Err(ApiError::invalid(message).into());
     }
-    let directions = directions(input.direction.as_deref())?;
+    let directions = directions(input.direction);
     let rule = ActionRule { mode: input.mode, intent_types: input.intent_types };
     Ok(ActionChange { agent: input.address_id, rule: Some(rule), directions })
 }
 
 pub(crate) fn prepare_delete_action(_: &PrepareContext<'_>, input: DeleteAction) -> Result<ActionChange> {
-    let directions = directions(input.direction.as_deref())?;
-    Ok(ActionChange { agent: input.address_id, rule: None, directions })
+    Ok(ActionChange { agent: input.address_id, rule: None, directions: directions(input.direction) })
 }
 
 pub(crate) fn get_action(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<ActionAnswer> {

@@ -1,0 +1,313 @@
+//! The routes that are not operations, as the OpenAPI document describes them: parameters, body, and every status with
+//! its form. A page reports its errors as pages; every other route reports them as JSON with a code.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::op::{Route, access_codes, path_fields};
+use crate::responses::{error_responses, security};
+use crate::{ErrorCode, agents, alpha, auth, health, intents, mcp, media, scheduler, sessions, tasks};
+
+const HTML: &str = "text/html";
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// How a route is called, and how it answers.
+struct Form {
+    /// The parameters of the query and the headers.
+    parameters: Vec<Value>,
+    body: Option<Value>,
+    /// The answers that are not errors, by status.
+    answers: BTreeMap<u16, Value>,
+    /// The statuses of errors that are shown as a page.
+    pages: BTreeSet<u16>,
+    /// The codes of errors that are reported as JSON, beside [`Form::codes`].
+    errors: Vec<ErrorCode>,
+}
+
+type MakeForm = fn(&mut SchemaGenerator) -> Form;
+
+static FORMS: &[(&Route, MakeForm)] = &[
+    (&intents::STREAM, |_| stream(15, &[ErrorCode::NotFound])),
+    (&agents::STREAM, |_| agent_stream()),
+    (&sessions::STREAM, |_| stream(30, &[ErrorCode::NotFound])),
+    (&mcp::ENDPOINT, |_| rpc()),
+    (&scheduler::WORKFLOW, round::<scheduler::Tick, scheduler::TickAnswer>),
+    (&scheduler::WEBHOOK, round::<scheduler::Tick, scheduler::TickAnswer>),
+    (&scheduler::RECONCILE, round::<scheduler::ReconcileRound, scheduler::ReconcileRoundAnswer>),
+    (&health::HEALTH, |generator| Form::json(generator.subschema_for::<health::Health>().to_value())),
+    (&health::HEALTH_V1, |generator| Form::json(generator.subschema_for::<health::Health>().to_value())),
+    (&health::READY, |_| Form::json(object(&[("ok", json!({ "const": true, "description": "Always true." }))]))),
+    (&health::OPENAPI, |_| Form::json(json!({ "type": "object" }))),
+    (&health::REFERENCE, |_| Form::page(&[500])),
+    (&health::REFERENCE_PAGE, |_| Form::page(&[404, 500])),
+    (&health::REFERENCE_FILTER, |_| Form::answering("text/javascript", json!({ "type": "string" }))),
+    (&media::UPLOAD, |_| upload()),
+    (&media::DOWNLOAD, |_| file()),
+    (&media::PREVIEW, |_| file()),
+    (&tasks::ACTION, |_| action()),
+    (&tasks::PAGE, |_| Form::page(&[404, 410]).query("token", TOKEN)),
+    (&tasks::PAGE_ANSWER, |_| Form::page(&[403, 404, 409, 410]).filled("The fields of the form, and its token.")),
+    (&tasks::STYLE, |_| Form::answering("text/css", json!({ "type": "string" }))),
+    (&auth::KEYS, |_| Form::json(json!({ "type": "object", "description": "A JSON Web Key Set (RFC 7517)." }))),
+    (&auth::MAIL_PAGE, |_| Form::page(&[404, 409, 410]).query("token", TOKEN)),
+    (&auth::MAIL_PAGE_ANSWER, |_| Form::page(&[403, 404, 409, 410]).filled("The token of the link.")),
+    (&auth::CALLBACK, |_| Form::redirect().query("token", TOKEN).errors(&[ErrorCode::NotFound])),
+    (&auth::DEVICE_PAGE, |_| Form::page(&[404]).query("code", "The code that the device shows.")),
+    (&auth::DEVICE_PAGE_ANSWER, |_| {
+        Form::page(&[403, 404, 409, 410, 429]).filled("The code of the device, the email address, and the mailed code.")
+    }),
+    (&auth::PROVIDER, |_| {
+        Form::redirect().pages(&[404, 500, 502, 503]).query("code", "The code that the device shows.")
+    }),
+    (&auth::PROVIDER_ANSWER, |_| {
+        let form =
+            Form::page(&[403, 404, 410, 502]).query("state", "The state of the sign-in, as the provider got it.");
+        form.query("code", "The authorization code of the provider.")
+    }),
+    (&auth::PROVIDER_CONFIRM, |_| Form::page(&[403, 404, 409, 410]).filled("The token of the page.")),
+    (&alpha::LINK, |_| Form::redirect().query("token", TOKEN).errors(&[ErrorCode::NotFound])),
+    (&alpha::PAGE, |_| Form::page(&[]).query("token", TOKEN)),
+    (&alpha::PAGE_ANSWER, |_| Form::page(&[403, 404, 409, 410]).filled("The token of the link.")),
+];
+
+const TOKEN: &str = "The token of the link, which is the credential.";
+
+/// The errors of reading a body.
+const BODY_ERRORS: &[ErrorCode] = &[ErrorCode::BodyTooLarge, ErrorCode::BodyUnreadable, ErrorCode::RequestTimeout];
+
+/// Returns the codes with which a route answers, in alphabetical order. Pages show errors without a code.
+pub(crate) fn error_codes(route: &Route) -> Vec<ErrorCode> {
+    codes(route, &form(route, &mut SchemaGenerator::default()))
+}
+
+/// Returns the entry of a route in the document. `path_parameter` describes a field of its path.
+pub(crate) fn describe(
+    route: &Route,
+    generator: &mut SchemaGenerator,
+    path_parameter: impl Fn(&'static str) -> Value,
+) -> Value {
+    let form = form(route, generator);
+    let name = route.path.trim_matches('/').replace(['/', '{', '}', '*'], "_");
+    let method = route.method.as_str().to_ascii_lowercase();
+    let mut described = json!({
+        "operationId": if method == "get" { name } else { format!("{name}_{method}") },
+        "summary": route.about,
+        "parameters": path_fields(route.path).map(path_parameter).chain(form.parameters.iter().cloned()).collect::<Vec<_>>(),
+        "security": security(route.access),
+        "responses": responses(route, &form),
+    });
+    if let Some(body) = form.body {
+        described["requestBody"] = body;
+    }
+    described
+}
+
+/// A route without a form here has none that could be described; a test looks for it.
+fn form(route: &Route, generator: &mut SchemaGenerator) -> Form {
+    let known = FORMS.iter().find(|(known, _)| (known.method, known.path) == (route.method, route.path));
+    known.map_or_else(|| Form::new(BTreeMap::new()), |(_, make)| make(generator))
+}
+
+fn codes(route: &Route, form: &Form) -> Vec<ErrorCode> {
+    let mut codes = form.errors.clone();
+    codes.extend(access_codes(route.access));
+    if path_fields(route.path).next().is_some() {
+        codes.push(ErrorCode::InvalidPath);
+    }
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+fn responses(route: &Route, form: &Form) -> Value {
+    let mut responses: BTreeMap<u16, Value> = form.answers.clone();
+    responses.extend(error_responses(codes(route, form)));
+    for status in &form.pages {
+        let page = json!({ "schema": { "type": "string" } });
+        let response = responses.entry(*status).or_insert_with(
+            || json!({ "description": "A page that says what is wrong and what to do.", "content": {} }),
+        );
+        response["content"][HTML] = page;
+    }
+    responses.into_iter().map(|(status, response)| (status.to_string(), response)).collect::<Map<_, _>>().into()
+}
+
+impl Form {
+    fn new(answers: BTreeMap<u16, Value>) -> Form {
+        let errors = vec![ErrorCode::InternalError, ErrorCode::RateLimitExceeded, ErrorCode::Unavailable];
+        Form { parameters: Vec::new(), body: None, answers, pages: BTreeSet::new(), errors }
+    }
+
+    fn answering(media_type: &str, schema: Value) -> Form {
+        let answer = json!({ "description": "OK", "content": { media_type: { "schema": schema } } });
+        Form::new(BTreeMap::from([(200, answer)]))
+    }
+
+    fn json(schema: Value) -> Form {
+        Form::answering(JSON, schema)
+    }
+
+    /// A page, and the statuses beside 500 and 503 with which it says what is wrong.
+    fn page(wrong: &[u16]) -> Form {
+        let mut form = Form::answering(HTML, json!({ "type": "string" })).pages(wrong).pages(&[500, 503]);
+        // The limit on the calls of one address answers before the page.
+        form.errors = vec![ErrorCode::RateLimitExceeded];
+        form
+    }
+
+    fn redirect() -> Form {
+        let to = json!({ "schema": { "type": "string" }, "description": "Where the browser goes." });
+        let answer = json!({ "description": "See other", "headers": { "Location": to } });
+        Form::new(BTreeMap::from([(303, answer)]))
+    }
+
+    fn pages(mut self, statuses: &[u16]) -> Form {
+        self.pages.extend(statuses);
+        self
+    }
+
+    fn errors(mut self, errors: &[ErrorCode]) -> Form {
+        self.errors.extend(errors);
+        self
+    }
+
+    fn parameter(mut self, name: &str, place: &str, about: &str, schema: Value) -> Form {
+        let parameter = json!({ "name": name, "in": place, "required": false, "description": about, "schema": schema });
+        self.parameters.push(parameter);
+        self
+    }
+
+    fn query(self, name: &str, about: &str) -> Form {
+        self.parameter(name, "query", about, json!({ "type": "string" }))
+    }
+
+    fn body(mut self, media_type: &str, about: &str, schema: Value) -> Form {
+        self.body = Some(json!({ "description": about, "content": { media_type: { "schema": schema } } }));
+        self
+    }
+
+    /// A page that is sent a form.
+    fn filled(self, about: &str) -> Form {
+        let fields = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+        self.body(FORM, about, fields).pages(&[400, 408, 413, 422])
+    }
+}
+
+fn object(fields: &[(&str, Value)]) -> Value {
+    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+    let properties: Map<String, Value> =
+        fields.iter().map(|(name, field)| ((*name).to_owned(), field.clone())).collect();
+    json!({ "type": "object", "required": names, "properties": properties })
+}
+
+/// A stream of server-sent events (`spec/protocol.md` §11).
+fn stream(usual_wait: u64, errors: &[ErrorCode]) -> Form {
+    let wait = json!({ "type": "integer", "minimum": 1, "maximum": 60, "default": usual_wait });
+    Form::answering("text/event-stream", json!({ "type": "string" }))
+        .parameter(
+            "since",
+            "query",
+            "Only what has a greater number: `next_seq` of the last window.",
+            json!({ "type": "integer", "minimum": 0, "default": 0 }),
+        )
+        .parameter("wait_seconds", "query", "Seconds for which an empty window is held.", wait)
+        .parameter(
+            "follow",
+            "query",
+            "`1` or `true` keeps the stream open instead of closing each window.",
+            json!({ "type": "string", "enum": ["1", "true", "0", "false"] }),
+        )
+        .errors(&[ErrorCode::QuotaExceeded, ErrorCode::ValidationFailed])
+        .errors(errors)
+}
+
+fn agent_stream() -> Form {
+    stream(15, &[ErrorCode::AgentNotFound, ErrorCode::InvalidAgentAddress])
+        .query("status", "Only deliveries of intents with this status; several are separated by commas.")
+}
+
+/// JSON-RPC 2.0 (`spec/protocol.md` §7).
+fn rpc() -> Form {
+    let answer = json!({
+        "type": ["object", "array"],
+        "description": "The answer to a request, or those to a batch, as JSON-RPC 2.0. Errors of methods come this way too.",
+    });
+    let request =
+        json!({ "type": ["object", "array"], "description": "A request of JSON-RPC 2.0, or up to 50 of them." });
+    let mut form = Form::json(answer).body(JSON, "One request or a batch.", request).errors(BODY_ERRORS);
+    let accepted = json!({ "description": "There were only notifications." });
+    form.answers.insert(202, accepted);
+    form
+}
+
+fn round<I: JsonSchema, O: JsonSchema>(generator: &mut SchemaGenerator) -> Form {
+    let (input, answer) = (generator.subschema_for::<I>().to_value(), generator.subschema_for::<O>().to_value());
+    Form::json(answer).body(JSON, "The bounds of the round. May be left out.", input).errors(BODY_ERRORS).errors(&[
+        ErrorCode::InvalidJson,
+        ErrorCode::OutcomeUnknown,
+        ErrorCode::ValidationFailed,
+    ])
+}
+
+fn upload() -> Form {
+    let answer = object(&[
+        ("ok", json!({ "const": true, "description": "Always true." })),
+        ("upload_id", json!({ "type": "string", "format": "uuid", "description": "The id of the upload." })),
+        ("size_bytes", json!({ "type": "integer", "minimum": 0, "description": "The bytes that arrived." })),
+        ("sha256", json!({ "type": "string", "description": "The SHA-256 of the bytes, as 64 digits in base 16." })),
+    ]);
+    Form::json(answer)
+        .query("token", "The token of `upload_url`, which is the credential.")
+        .body("application/octet-stream", "The bytes of the file.", json!({ "type": "string", "format": "binary" }))
+        .errors(&[ErrorCode::BodyUnreadable, ErrorCode::MediaTooLarge, ErrorCode::NotFound, ErrorCode::OutcomeUnknown])
+        .errors(&[ErrorCode::QuotaExceeded, ErrorCode::RequestTimeout])
+        .errors(&[ErrorCode::UploadExpired, ErrorCode::UploadFinished])
+}
+
+fn file() -> Form {
+    let bytes = json!({ "type": "string", "format": "binary" });
+    let mut form = Form::answering("*/*", bytes.clone())
+        .query("token", "The token of the URL, which is the credential.")
+        .parameter("Range", "header", "One range of bytes, such as `bytes=0-99`.", json!({ "type": "string" }))
+        .errors(&[ErrorCode::FileMissing, ErrorCode::NotFound]);
+    let part = json!({ "description": "The range.", "content": { "*/*": { "schema": bytes } } });
+    form.answers.insert(206, part);
+    form.answers.insert(416, json!({ "description": "The range is outside the file." }));
+    form
+}
+
+fn action() -> Form {
+    let input = json!({
+        "type": "object",
+        "required": ["token"],
+        "properties": {
+            "token": { "type": "string", "description": TOKEN },
+            "outcome": { "type": "string", "description": "The answer: one of the outcomes of the task." },
+            "comment": { "type": ["string", "null"], "description": "The comment of the person." },
+            "data": { "type": ["object", "null"], "description": "The fields of the form." },
+            "task_result": {
+                "type": ["object", "null"],
+                "description": "The answer as one object, instead of the fields beside it.",
+            },
+        },
+    });
+    let answer = object(&[
+        ("ok", json!({ "const": true, "description": "Always true." })),
+        ("intent_id", json!({ "type": "string", "format": "uuid", "description": "The id of the intent." })),
+        ("outcome", json!({ "type": "string", "description": "The outcome that was recorded." })),
+        (
+            "status",
+            json!({ "$ref": "#/components/schemas/Status", "description": "The status of the intent after the answer." }),
+        ),
+        ("result", json!({ "description": "The result of the intent; null until it has one." })),
+    ]);
+    Form::json(answer)
+        .body(JSON, "The answer to the task.", input)
+        .errors(BODY_ERRORS)
+        .errors(&[ErrorCode::InvalidJson, ErrorCode::NotFound, ErrorCode::OutcomeUnknown, ErrorCode::ValidationFailed])
+        .errors(&[ErrorCode::LinkExpired, ErrorCode::LinkRevoked, ErrorCode::LinkUsed, ErrorCode::PassedOn])
+        .errors(intents::RESUME.info.errors)
+}

@@ -1,0 +1,58 @@
+//! Parts of the OpenAPI document that operations and plain routes share: errors by status, and who may call.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::ErrorCode;
+use crate::op::Access;
+
+/// Returns the response of each status that belongs to one of the codes.
+pub(crate) fn error_responses(codes: Vec<ErrorCode>) -> impl Iterator<Item = (u16, Value)> {
+    let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
+    for code in codes {
+        by_status.entry(code.kind().http_status()).or_default().push(code);
+    }
+    by_status.into_iter().map(|(status, codes)| {
+        let lines: Vec<String> = codes.iter().map(|code| format!("- `{code}`: {}", code.meaning())).collect();
+        let words: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+        let error = json!({
+            "description": lines.join("\n"),
+            "x-error-codes": words,
+            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
+        });
+        (status, error)
+    })
+}
+
+pub(crate) fn security(access: Access) -> Value {
+    match access {
+        Access::Public => json!([]),
+        Access::Person => json!([{ "bearer": [] }]),
+        Access::Key | Access::Role | Access::Admin => json!([{ "key": [] }, { "bearer": [] }]),
+    }
+}
+
+pub(crate) fn error_schema() -> Value {
+    let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    json!({
+        "type": "object",
+        "description": "The body of every error.",
+        "required": ["ok", "error", "detail", "message"],
+        "properties": {
+            "ok": { "const": false, "description": "Always false." },
+            "error": {
+                "type": "object",
+                "description": "The error for programs.",
+                "required": ["code", "message", "details"],
+                "properties": {
+                    "code": { "type": "string", "enum": codes, "description": "The kind of error; docs/errors.md explains each." },
+                    "message": { "type": "string", "description": "The fault and what to do about it, for people." },
+                    "details": { "type": "object", "description": "Facts for programs, such as `retry_after_seconds`." },
+                },
+            },
+            "detail": { "type": "string", "description": "The same text as `error.message`." },
+            "message": { "type": "string", "description": "The same text as `error.message`." },
+        },
+    })
+}

@@ -1,0 +1,96 @@
+//! The lifecycle's words: statuses, reasons to wait, and the kinds of actors that an intent waits for
+//! (`spec/protocol.md` §4.1).
+
+use crate::text_enum;
+
+text_enum! {
+    /// The status of an intent. The last four are terminal.
+    pub enum Status {
+        /// The intent is stored.
+        Created = "CREATED",
+        /// It is queued for its receiver.
+        Submitted = "SUBMITTED",
+        /// The receiver has got it.
+        Delivered = "DELIVERED",
+        /// The receiver has confirmed it.
+        Acknowledged = "ACKNOWLEDGED",
+        /// Its steps are being worked on.
+        InProgress = "IN_PROGRESS",
+        /// It waits, for the reason that `lifecycle_waiting_reason` names.
+        Waiting = "WAITING",
+        /// It ended as intended.
+        Completed = "COMPLETED",
+        /// It ended with an error, or with a person's no.
+        Failed = "FAILED",
+        /// It was canceled.
+        Canceled = "CANCELED",
+        /// Its deadline passed.
+        TimedOut = "TIMED_OUT",
+    }
+}
+
+impl Status {
+    /// Reads a status in any case; the British spelling `CANCELLED` is accepted.
+    pub fn read(text: &str) -> Option<Status> {
+        let word = text.trim().to_ascii_uppercase();
+        if word == "CANCELLED" { Some(Status::Canceled) } else { Status::parse(&word) }
+    }
+
+    /// True for a status that never changes again.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Status::Completed | Status::Failed | Status::Canceled | Status::TimedOut)
+    }
+
+    /// Returns the status in the coarser vocabulary of older clients.
+    pub const fn legacy(self) -> LegacyStatus {
+        match self {
+            Status::Created | Status::Submitted | Status::Delivered | Status::Acknowledged => LegacyStatus::Accepted,
+            Status::InProgress => LegacyStatus::Running,
+            Status::Waiting => LegacyStatus::Blocked,
+            Status::Completed => LegacyStatus::Done,
+            Status::Failed | Status::Canceled | Status::TimedOut => LegacyStatus::Failed,
+        }
+    }
+}
+
+text_enum! {
+    /// The status of an intent in the coarser vocabulary of older clients.
+    pub enum LegacyStatus {
+        /// The receiver has not started.
+        Accepted = "accepted",
+        /// In progress.
+        Running = "running",
+        /// Waiting.
+        Blocked = "blocked",
+        /// Completed.
+        Done = "done",
+        /// Failed, canceled or timed out.
+        Failed = "failed",
+    }
+}
+
+text_enum! {
+    /// The reason why an intent waits.
+    pub enum WaitingReason {
+        /// A person has to answer.
+        WaitingForHuman = "WAITING_FOR_HUMAN",
+        /// A tool has to report.
+        WaitingForTool = "WAITING_FOR_TOOL",
+        /// An agent has to answer.
+        WaitingForAgent = "WAITING_FOR_AGENT",
+        /// A moment has to come.
+        WaitingForTime = "WAITING_FOR_TIME",
+    }
+}
+
+text_enum! {
+    /// The kind of actor that an intent waits for.
+    pub enum HolderKind {
+        /// A program.
+        Agent = "agent",
+        /// A person.
+        Human = "human",
+        /// The platform itself.
+        Internal = "internal",
+    }
+}
