@@ -25,7 +25,8 @@ fn every_operation_and_route_is_listed_by_its_family() {
     let (mut operations, mut routes, mut missing) = (0, 0, Vec::new());
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
         let file = entry.unwrap().path();
-        let text = std::fs::read_to_string(&file).unwrap();
+        // A folder beside a family's file has types only: its list is in the file.
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
         for (before, after, head, count) in [
             ("pub static ", "Op<", "const OPERATIONS:", &mut operations),
             ("pub const ", "Route ", "const ROUTES:", &mut routes),
