@@ -72,7 +72,7 @@ fn intent(status: &str) -> String {
     let view = json!({
         "intent_id": "i", "intent_type": "t", "correlation_id": "c", "from_agent": "a", "to_agent": "b", "status": status,
         "lifecycle_status": status, "lifecycle_waiting_reason": null, "legacy_status": "done", "payload": {}, "result": null,
-        "error": null, "remind_count": 0, "delivery_attempt": 1, "policy_generation": 0, "created_at": "", "updated_at": "",
+        "error": null, "remind_count": 0, "delivery_attempt": 1, "policy_generation": 0, "created_at": "2026-04-05T10:00:00.000Z", "updated_at": "2026-04-05T10:00:00.000Z",
     });
     let body = json!({
         "ok": true, "intent": view, "intent_id": "i", "status": status, "lifecycle_status": status, "intent_type": "t",
@@ -85,7 +85,7 @@ const TIMEOUT: &str = "event: stream.timeout\ndata: {\"ok\":true,\"next_seq\":2}
 const BUSY: &str =
     r#"{"ok":false,"error":{"code":"unavailable","message":"busy","details":{}},"detail":"busy","message":"busy"}"#;
 const LIST: &str = r#"{"ok":true,"intents":[],"next_before":null}"#;
-const CREATED: &str = r#"{"ok":true,"intent_id":"i","status":"DELIVERED","created_at":"","correlation_id":"c",
+const CREATED: &str = r#"{"ok":true,"intent_id":"i","status":"DELIVERED","created_at":"2026-04-05T10:00:00.000Z","correlation_id":"c",
     "intent":{"intent_id":"i","status":"DELIVERED","lifecycle_status":"DELIVERED"}}"#;
 
 #[tokio::test]

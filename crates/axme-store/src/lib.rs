@@ -106,7 +106,7 @@ impl Store {
     /// Opens or creates the SQLite file and brings its schema up to date. Blocking.
     pub fn open_sqlite(file: &Path, options: &StoreOptions) -> Result<Store, StoreError> {
         let (environment, limits) = (options.environment(), &options.limits);
-        let writer = sqlite::Sqlite::open_writer(file, environment.clone())?;
+        let writer = sqlite::Sqlite::open_writer(file, sqlite::Role::SoleWriter, environment.clone())?;
         let readers = (0..limits.read_threads.max(1)).map(|_| {
             sqlite::Sqlite::open_reader(file, environment.clone())
                 .map(|reader| Box::new(reader) as Box<dyn writer::Engine>)

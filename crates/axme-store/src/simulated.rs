@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::intents::{self, Head};
 use crate::queue::QueueItem;
-use crate::sqlite::{self, Sqlite};
+use crate::sqlite::{self, Role, Sqlite};
 use crate::tx::{Environment, Tx};
 use crate::writer::{Engine, Queue, QueuedJob};
 use crate::{Store, StoreOptions};
@@ -110,7 +110,7 @@ impl Store {
     /// Opens or creates the SQLite file. The returned control decides how commits end.
     pub fn open_simulated(file: &Path, options: &StoreOptions) -> Result<(Store, CommitControl), StoreError> {
         let environment = options.environment();
-        let engine = Sqlite::open_writer(file, environment.clone())?;
+        let engine = Sqlite::open_writer(file, Role::OneOfWriters, environment.clone())?;
         let writer = Writer { engine, environment: environment.clone(), waiting: Vec::new(), is_dead: false };
         let control = CommitControl(Arc::new(Mutex::new(writer)));
         let reader = Mutex::new(Sqlite::open_reader(file, environment.clone())?);

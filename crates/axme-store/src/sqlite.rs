@@ -37,13 +37,17 @@ pub(crate) struct Sqlite {
 }
 
 #[derive(PartialEq, Clone, Copy)]
-enum Role {
-    Writer,
+pub(crate) enum Role {
+    /// The only writer of the file, as in every server: the data folder belongs to one process.
+    SoleWriter,
+    /// One of several writers of the file, as in the simulation of nodes.
+    #[cfg(feature = "simulation")]
+    OneOfWriters,
     Reader,
 }
 
 impl Sqlite {
-    pub(crate) fn open_writer(file: &Path, environment: Arc<Environment>) -> Result<Sqlite, StoreError> {
+    pub(crate) fn open_writer(file: &Path, role: Role, environment: Arc<Environment>) -> Result<Sqlite, StoreError> {
         if rusqlite::version_number() < OLDEST_SAFE {
             return Err(StoreError::Unavailable(format!("SQLite {} is too old", rusqlite::version())));
         }
@@ -63,7 +67,7 @@ impl Sqlite {
             migrations::check_history(&runner, &applied)?;
         }
         runner.run(&mut connection).map_err(migrations::fault)?;
-        Sqlite::tuned(connection, Role::Writer, environment)
+        Sqlite::tuned(connection, role, environment)
     }
 
     pub(crate) fn open_reader(file: &Path, environment: Arc<Environment>) -> Result<Sqlite, StoreError> {
@@ -95,7 +99,7 @@ impl Sqlite {
 
     /// Runs the jobs in one transaction and returns their outcomes in order. After an error, no write has taken effect.
     fn attempt(&mut self, jobs: &mut [QueuedJob], guard: Guard) -> Result<Vec<Result<(), Failure>>, GroupFailure> {
-        self.exec(if self.role == Role::Writer { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
+        self.exec(if self.role == Role::Reader { "BEGIN" } else { "BEGIN IMMEDIATE" })?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         let mut used = Tallies::default();
         let mut changed_rules = Vec::new();
@@ -134,8 +138,8 @@ impl Sqlite {
     }
 
     fn live<'a>(&'a self, changed_rules: &'a [Uuid]) -> Live<'a> {
-        let is_writer = self.role == Role::Writer;
-        Live { connection: &self.connection, is_writer, changed_rules, has_written: false, tallies: Vec::new() }
+        let is_sole_writer = self.role == Role::SoleWriter;
+        Live { connection: &self.connection, is_sole_writer, changed_rules, has_written: false, tallies: Vec::new() }
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
@@ -237,7 +241,7 @@ fn private(file: &Path, durable: bool) -> std::io::Result<()> {
 /// The connection while a transaction is open.
 struct Live<'a> {
     connection: &'a rusqlite::Connection,
-    is_writer: bool,
+    is_sole_writer: bool,
     /// The owners whose rules earlier jobs of the group have changed.
     changed_rules: &'a [Uuid],
     has_written: bool,
@@ -295,7 +299,7 @@ impl Connection for Live<'_> {
     }
 
     fn has_exact_rules(&self, owner: Uuid) -> bool {
-        self.is_writer && !self.changed_rules.contains(&owner)
+        self.is_sole_writer && !self.changed_rules.contains(&owner)
     }
 
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
@@ -372,8 +376,14 @@ mod tests {
 
     fn rows(sql: &'static str) -> Result<Vec<Row>, StoreError> {
         let connection = rusqlite::Connection::open_in_memory().expect("SQLite opens");
-        Live { connection: &connection, is_writer: true, changed_rules: &[], has_written: false, tallies: Vec::new() }
-            .rows(sql, &[])
+        Live {
+            connection: &connection,
+            is_sole_writer: true,
+            changed_rules: &[],
+            has_written: false,
+            tallies: Vec::new(),
+        }
+        .rows(sql, &[])
     }
 
     #[test]
