@@ -91,7 +91,7 @@ pub(crate) trait Connection {
     fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
     /// Makes the commit fail with a conflict if the query fails. Returns false on an engine where a read is as cheap.
     fn guard(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<bool, StoreError>;
-    /// Returns true if exact entries of the cache are current: no other connection writes the database, and the open
+    /// Returns true if exact entries of the cache are current. Then no other connection writes the database, and the open
     /// transaction has not changed the owner's rules.
     fn has_exact_rules(&self, owner: Uuid) -> bool;
     /// Adds `count` uses in a row that no other connection writes. The engine may delay this until the commit.

@@ -137,7 +137,7 @@ mod tests {
         let reason = holder.map(|(kind, _)| if kind == "human" { "WAITING_FOR_HUMAN" } else { "WAITING_FOR_AGENT" });
         serde_json::from_value(json!({
             "intent_id": "i", "seq": 2, "event_type": event_type, "status": status, "waiting_reason": reason,
-            "pending_with": pending_with, "handler": null, "actor": "gateway", "at": "", "details": {"escalated_to": "boss"},
+            "pending_with": pending_with, "handler": null, "actor": "gateway", "at": "2026-04-05T10:00:00.000Z", "details": {"escalated_to": "boss"},
             "human_task": {"title": "Ship it?"},
         }))
         .unwrap()
