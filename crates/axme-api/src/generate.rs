@@ -56,7 +56,10 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator, example: 
     let input = resolved(op.input_schema(generator), generator);
     let output = op.output_schema(generator);
     let in_path: Vec<&str> = info.path_fields().collect();
-    let properties = input.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut properties = input.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    if matches!(info.method, Method::Get | Method::Delete) {
+        properties.values_mut().for_each(|schema| written_out(schema, generator));
+    }
     let required: Vec<&str> =
         input.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let path_values: BTreeMap<&str, Value> = example
@@ -175,6 +178,22 @@ fn without_null(schema: &Value) -> Value {
         *types = if some.len() == 1 { some[0].clone() } else { some.into() };
     }
     schema
+}
+
+/// Writes out what the schema of a parameter refers to: some tools do not follow references there.
+fn written_out(schema: &mut Value, generator: &schemars::SchemaGenerator) {
+    let name = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()).map(str::to_owned);
+    if let Some(found) = name.and_then(|name| generator.definitions().get(&name).cloned())
+        && let (Some(words), Value::Object(found)) = (schema.as_object_mut(), found)
+    {
+        words.shift_remove("$ref");
+        for (word, value) in found {
+            words.entry(word).or_insert(value);
+        }
+    }
+    for inner in schema.get_mut("anyOf").and_then(Value::as_array_mut).into_iter().flatten() {
+        written_out(inner, generator);
+    }
 }
 
 /// The schema itself where `schema` is only a reference to it.
