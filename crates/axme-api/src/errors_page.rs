@@ -72,7 +72,7 @@ fn users() -> BTreeMap<ErrorCode, Vec<String>> {
 
 fn named(users: &[String]) -> String {
     match users.len() {
-        0 => "none".to_owned(),
+        0 => "no operation".to_owned(),
         1..=MOST_NAMED => users.join(", "),
         _ => "many".to_owned(),
     }

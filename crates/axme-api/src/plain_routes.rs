@@ -105,7 +105,7 @@ pub(crate) fn describe(
     described
 }
 
-/// A route without a form here has none that could be described; a test looks for it.
+/// Returns the form of a route. A test checks that each route has one.
 fn form(route: &Route, generator: &mut SchemaGenerator) -> Form {
     let known = FORMS.iter().find(|(known, _)| (known.method, known.path) == (route.method, route.path));
     known.map_or_else(|| Form::new(BTreeMap::new()), |(_, make)| make(generator))
@@ -314,4 +314,20 @@ fn action() -> Form {
         .errors(&[ErrorCode::InvalidJson, ErrorCode::NotFound, ErrorCode::OutcomeUnknown, ErrorCode::ValidationFailed])
         .errors(&[ErrorCode::LinkExpired, ErrorCode::LinkRevoked, ErrorCode::LinkUsed, ErrorCode::PassedOn])
         .errors(intents::RESUME.info.errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::FORMS;
+    use crate::op::Route;
+
+    #[test]
+    fn every_route_has_one_form() {
+        let name = |route: &Route| format!("{} {}", route.method.as_str(), route.path);
+        let routes: BTreeSet<String> = crate::routes().iter().map(name).collect();
+        let described: BTreeSet<String> = FORMS.iter().map(|(route, _)| name(route)).collect();
+        assert_eq!((described.len(), &described), (FORMS.len(), &routes));
+    }
 }
