@@ -1,6 +1,7 @@
 //! The portal of a person: their organizations and workspaces, and the workspace that they work in
 //! (`spec/protocol.md` §2.31).
 
+use axme_types::members::OrgRole;
 use axme_types::organizations::{Environment, OrganizationStatus, WorkspaceStatus};
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +115,7 @@ pub struct OwnOrganization {
     /// The status of the organization.
     pub status: OrganizationStatus,
     /// The roles of the person in the organization or in any of its workspaces.
-    pub roles: Vec<String>,
+    pub roles: Vec<OrgRole>,
     /// The active workspaces that the person belongs to.
     pub workspaces: Vec<OwnWorkspace>,
 }
@@ -136,7 +137,7 @@ pub struct OwnWorkspace {
     /// The status of the workspace.
     pub status: WorkspaceStatus,
     /// The roles of the person that reach the workspace.
-    pub roles: Vec<String>,
+    pub roles: Vec<OrgRole>,
 }
 
 /// The organization of the selected workspace.
@@ -214,7 +215,7 @@ pub struct PersonalOverviewAnswer {
     /// The workspace of the tasks.
     pub context: WorkspaceSelection,
     /// The roles of the person that reach the workspace.
-    pub roles: Vec<String>,
+    pub roles: Vec<OrgRole>,
     /// The tasks that wait for the person in the workspace, oldest first; at most 100.
     pub tasks: Vec<Task>,
     /// The number of the person's access requests that are not decided yet.

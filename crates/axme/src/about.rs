@@ -5,6 +5,7 @@ use axme_client::api::auth::{self, ListLogins, LoginList};
 use axme_client::api::capabilities::Nothing;
 use axme_client::api::me::{self, CallerRole, IdentityAnswer};
 use axme_client::api::personal::{self, PersonalContextAnswer};
+use axme_client::api::roles::OrgRole;
 use serde_json::{Value, json};
 
 use crate::connection::{ConnectionSettings, SettingValue};
@@ -86,7 +87,7 @@ impl AccountSession {
     }
 
     /// Returns the roles of the person in the selected workspace, else in the organization.
-    fn roles(&self) -> Option<&[String]> {
+    fn roles(&self) -> Option<&[OrgRole]> {
         let portal = self.portal()?;
         let (org, workspace) = (&portal.context.org_id, &portal.context.workspace_id);
         let place =
@@ -139,7 +140,8 @@ fn lines(session: &Session, me: Result<&IdentityAnswer, &String>, account: &Acco
         (Some(key), Ok(_)) => format!("from {}", key.source),
         (Some(key), Err(why)) => format!("from {}; rejected: {why}", key.source),
     };
-    let roles = account.roles().map(|roles| roles.join(", ")).filter(|roles| !roles.is_empty());
+    let names = |roles: &[OrgRole]| roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+    let roles = account.roles().map(names).filter(|roles| !roles.is_empty());
     let mut fields = vec![
         ("Context", settings.context.clone()),
         ("API endpoint", format!("{} (from {})", settings.base_url.value, settings.base_url.source)),

@@ -33,15 +33,20 @@ fn roles_in<'a>(memberships: &'a [Membership], org: Uuid, workspace: Uuid) -> im
     })
 }
 
-/// Lists the names of the roles that reach a workspace, without repetition.
-pub(crate) fn role_names(memberships: &[Membership], org: Uuid, workspace: Uuid) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for role in roles_in(memberships, org, workspace) {
-        if !names.iter().any(|name| name == role.as_str()) {
-            names.push(role.as_str().to_owned());
+/// Lists the roles that reach a workspace, without repetition.
+pub(crate) fn distinct_roles_in(memberships: &[Membership], org: Uuid, workspace: Uuid) -> Vec<OrgRole> {
+    distinct(roles_in(memberships, org, workspace))
+}
+
+/// Lists roles in their order, without repetition.
+pub(crate) fn distinct(roles: impl Iterator<Item = OrgRole>) -> Vec<OrgRole> {
+    let mut found = Vec::new();
+    for role in roles {
+        if !found.contains(&role) {
+            found.push(role);
         }
     }
-    names
+    found
 }
 
 /// Returns the role of a person in a workspace; `None` if they do not belong to it.

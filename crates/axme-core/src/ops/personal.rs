@@ -60,15 +60,11 @@ fn shown(cx: &mut CallContext<'_, '_>, account: &Account, memberships: &[Members
             org_name: org.name.clone(),
             environment: workspace.environment,
             status: workspace.status,
-            roles: membership::role_names(memberships, org.org_id, workspace.workspace_id),
+            roles: membership::distinct_roles_in(memberships, org.org_id, workspace.workspace_id),
         };
         let workspaces: Vec<OwnWorkspace> = belonging.workspaces.into_iter().map(of).collect();
-        let mut roles: Vec<String> = Vec::new();
-        for membership in memberships.iter().filter(|m| m.org_id == org.org_id) {
-            if !roles.iter().any(|role| role == membership.role.as_str()) {
-                roles.push(membership.role.as_str().to_owned());
-            }
-        }
+        let held = memberships.iter().filter(|membership| membership.org_id == org.org_id);
+        let roles = membership::distinct(held.map(|membership| membership.role));
         organizations.push(OwnOrganization {
             org_id: org.org_id.into(),
             name: org.name,
@@ -199,7 +195,7 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &GetPersonalOverview) -> Re
             org_id: workspace.org_id.to_string(),
             workspace_id: workspace.workspace_id.to_string(),
         },
-        roles: membership::role_names(&memberships, workspace.org_id, workspace.workspace_id),
+        roles: membership::distinct_roles_in(&memberships, workspace.org_id, workspace.workspace_id),
         tasks: open,
         pending_access_requests: u64::try_from(pending).unwrap_or(0),
         active_sessions: sessions.iter().filter(is_live).count() as u64,
