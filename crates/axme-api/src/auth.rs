@@ -3,7 +3,7 @@
 use axme_types::text_enum;
 use serde::{Deserialize, Serialize};
 
-use crate::capabilities::Nothing;
+use crate::capabilities::EmptyInput;
 use crate::op::{Access, AnyOp, Op, Route};
 use crate::{ErrorCode, Id, Timestamp, lenient};
 
@@ -88,12 +88,12 @@ pub static REGISTER_PASSWORD: Op<RegisterPassword, RegisterPasswordAnswer> =
         ])
         .about("Set the person's own password, and a name to sign in with. All other sessions end.");
 /// Ends the session of the token.
-pub static LOGOUT: Op<Nothing, RevokeSessionAnswer> = Op::post("auth.logout", "/v1/auth/logout")
+pub static LOGOUT: Op<EmptyInput, RevokeSessionAnswer> = Op::post("auth.logout", "/v1/auth/logout")
     .access(Access::Person)
     .errors(&[ErrorCode::NotFound])
     .about("End the session of the token.");
 /// Ends every session of the person.
-pub static LOGOUT_ALL: Op<Nothing, LogoutAllAnswer> = Op::post("auth.logout_all", "/v1/auth/logout-all")
+pub static LOGOUT_ALL: Op<EmptyInput, LogoutAllAnswer> = Op::post("auth.logout_all", "/v1/auth/logout-all")
     .access(Access::Person)
     .errors(&[ErrorCode::NotFound])
     .about("End every session of the person.");
@@ -113,11 +113,12 @@ pub static ASSISTANT_LINKS: Op<ListLogins, AssistantLinkList> =
         .access(Access::Person)
         .about("List the sessions of the person that an assistant began, newest first.");
 /// Creates a token that opens a dashboard.
-pub static DASHBOARD: Op<Nothing, DashboardTokenAnswer> = Op::post("auth.dashboard_token", "/v1/auth/dashboard-token")
-    .access(Access::Admin)
-    .secret()
-    .errors(&[ErrorCode::NoAccount])
-    .about("Create a token that opens a dashboard once, within five minutes.");
+pub static DASHBOARD: Op<EmptyInput, DashboardTokenAnswer> =
+    Op::post("auth.dashboard_token", "/v1/auth/dashboard-token")
+        .access(Access::Admin)
+        .secret()
+        .errors(&[ErrorCode::NoAccount])
+        .about("Create a token that opens a dashboard once, within five minutes.");
 /// Signs a dashboard in with its token.
 pub static EXCHANGE: Op<Exchange, SignInAnswer> = Op::post("auth.exchange", "/v1/auth/exchange")
     .access(Access::Public)

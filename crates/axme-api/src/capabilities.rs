@@ -8,13 +8,13 @@ use crate::op::{AnyOp, Op};
 pub const OPERATIONS: &[&dyn AnyOp] = &[&GET];
 
 /// Returns the capabilities of the server.
-pub static GET: Op<Nothing, CapabilitiesAnswer> =
+pub static GET: Op<EmptyInput, CapabilitiesAnswer> =
     Op::get("capabilities.get", "/v1/capabilities").about("Get the capabilities of this server.");
 
 /// The input of an operation that has no fields.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Nothing {}
+pub struct EmptyInput {}
 
 /// The capabilities of the server.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::examples::Example;
 use crate::op::{AnyOp, Input, Method, OpInfo};
 use crate::plain_routes;
-use crate::responses::{error_responses, error_schema, security};
+use crate::responses::{error_responses, error_schema, resolved, security};
 
 /// The table as an OpenAPI 3.1 document, with the examples of its operations. Stable: the same table and examples always
 /// print the same text.
@@ -53,7 +53,7 @@ pub fn document(examples: &BTreeMap<String, Example>) -> Value {
 
 fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator, example: Option<&Example>) -> Value {
     let info = op.info();
-    let input = resolved(op.input_schema(generator), generator);
+    let input = resolved(op.input_schema(generator).as_value(), generator).clone();
     let output = op.output_schema(generator);
     let in_path: Vec<&str> = info.path_fields().collect();
     let mut properties = input.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -180,25 +180,16 @@ fn without_null(schema: &Value) -> Value {
     schema
 }
 
-/// Writes out what the schema of a parameter refers to: some tools do not follow references there.
+/// Writes out the types to which the schema of a parameter refers: some tools do not follow references there.
 fn written_out(schema: &mut Value, generator: &schemars::SchemaGenerator) {
-    let name = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()).map(str::to_owned);
-    if let Some(found) = name.and_then(|name| generator.definitions().get(&name).cloned())
-        && let (Some(words), Value::Object(found)) = (schema.as_object_mut(), found)
-    {
+    let target = resolved(schema, generator).clone();
+    if let (Some(words), Value::Object(target)) = (schema.as_object_mut(), target) {
         words.shift_remove("$ref");
-        for (word, value) in found {
+        for (word, value) in target {
             words.entry(word).or_insert(value);
         }
     }
     for inner in schema.get_mut("anyOf").and_then(Value::as_array_mut).into_iter().flatten() {
         written_out(inner, generator);
     }
-}
-
-/// The schema itself where `schema` is only a reference to it.
-fn resolved(schema: schemars::Schema, generator: &schemars::SchemaGenerator) -> Value {
-    let value = schema.to_value();
-    let name = value.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
-    name.and_then(|name| generator.definitions().get(name)).cloned().unwrap_or(value)
 }

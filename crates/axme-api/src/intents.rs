@@ -2,7 +2,8 @@
 
 mod control;
 
-use axme_types::status::{HolderKind, LegacyStatus};
+pub use axme_types::Holder;
+use axme_types::status::LegacyStatus;
 use axme_types::time::MAX_SPAN_SECONDS;
 use axme_types::{Status, WaitingReason, text_enum};
 use serde::{Deserialize, Serialize};
@@ -352,20 +353,6 @@ pub struct IntentView {
     pub updated_at: Timestamp,
 }
 
-/// The actor that has to act next.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Holder {
-    /// The kind of actor.
-    #[serde(rename = "type")]
-    pub kind: HolderKind,
-    /// An address, a contact or a role.
-    #[serde(rename = "ref")]
-    pub reference: String,
-    /// The name to show.
-    pub name: String,
-}
-
 /// Which events to list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -429,18 +416,6 @@ pub struct EventView {
     /// True when a stream left out `result`, `data` and `details` because of their size: read the intent to get them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncated: Option<bool>,
-}
-
-text_enum! {
-    /// How a call ends an intent.
-    pub enum EndStatus {
-        /// The work is done.
-        Completed = "COMPLETED",
-        /// The work failed.
-        Failed = "FAILED",
-        /// The work is not wanted any more.
-        Canceled = "CANCELED",
-    }
 }
 
 /// The end of an intent.

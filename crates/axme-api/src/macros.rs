@@ -3,14 +3,14 @@
 use axme_types::text_enum;
 use serde::{Deserialize, Serialize};
 
-use crate::capabilities::Nothing;
+use crate::capabilities::EmptyInput;
 use crate::op::{AnyOp, Op};
 
 /// The operations of this family.
 pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &GET];
 
 /// Lists macros.
-pub static LIST: Op<Nothing, MacroList> = Op::get("macros.list", "/v1/tool-registry/macros")
+pub static LIST: Op<EmptyInput, MacroList> = Op::get("macros.list", "/v1/tool-registry/macros")
     .about("List the workflows that a bundle may name in workflow.macro_id.");
 /// Returns a macro.
 pub static GET: Op<GetMacro, MacroAnswer> =

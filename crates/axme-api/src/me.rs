@@ -4,7 +4,7 @@ use axme_types::text_enum;
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
-use crate::capabilities::Nothing;
+use crate::capabilities::EmptyInput;
 use crate::op::{AnyOp, Op};
 use crate::service_accounts::ServiceAccount;
 
@@ -12,7 +12,7 @@ use crate::service_accounts::ServiceAccount;
 pub const OPERATIONS: &[&dyn AnyOp] = &[&GET];
 
 /// Returns the identity of the caller.
-pub static GET: Op<Nothing, IdentityAnswer> =
+pub static GET: Op<EmptyInput, IdentityAnswer> =
     Op::get("me.get", "/v1/me").about("Get the identity of the credential that the call presents.");
 
 text_enum! {

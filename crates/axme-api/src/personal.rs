@@ -5,7 +5,7 @@ use axme_types::members::OrgRole;
 use axme_types::organizations::{Environment, OrganizationStatus, WorkspaceStatus};
 use serde::{Deserialize, Serialize};
 
-use crate::capabilities::Nothing;
+use crate::capabilities::EmptyInput;
 use crate::op::{Access, AnyOp, Op};
 use crate::tasks::Task;
 use crate::{ErrorCode, Id, Timestamp, lenient};
@@ -14,7 +14,7 @@ use crate::{ErrorCode, Id, Timestamp, lenient};
 pub const OPERATIONS: &[&dyn AnyOp] = &[&CONTEXT, &SELECT, &PROFILE, &OVERVIEW];
 
 /// Returns the organizations and workspaces of the person.
-pub static CONTEXT: Op<Nothing, PersonalContextAnswer> =
+pub static CONTEXT: Op<EmptyInput, PersonalContextAnswer> =
     Op::get("portal.personal.context", "/v1/portal/personal/context")
         .access(Access::Person)
         .errors(&[ErrorCode::NotFound])

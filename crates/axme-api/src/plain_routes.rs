@@ -7,7 +7,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::op::{Route, access_codes, path_fields};
-use crate::responses::{error_responses, security};
+use crate::responses::{error_responses, resolved, security};
 use crate::{ErrorCode, agents, alpha, auth, health, intents, mcp, media, scheduler, sessions, tasks};
 
 const HTML: &str = "text/html";
@@ -247,8 +247,7 @@ fn round<I: JsonSchema, O: JsonSchema>(generator: &mut SchemaGenerator) -> Form 
     let answer = generator.subschema_for::<O>().to_value();
     let input = generator.subschema_for::<I>().to_value();
     // Written out: a fuzzer does not find the fields of a body behind a reference.
-    let name = input["$ref"].as_str().and_then(|path| path.rsplit('/').next()).map(str::to_owned);
-    let input = name.and_then(|name| generator.definitions().get(&name).cloned()).unwrap_or(input);
+    let input = resolved(&input, generator).clone();
     Form::json(answer).body(JSON, "The bounds of the round. May be left out.", input).errors(BODY_ERRORS).errors(&[
         ErrorCode::InvalidJson,
         ErrorCode::OutcomeUnknown,

@@ -1,4 +1,4 @@
-//! Parts of the OpenAPI document that operations and plain routes share: errors by status, and who may call.
+//! Parts of the OpenAPI document that operations and plain routes share: errors by status, callers, references.
 
 use std::collections::BTreeMap;
 
@@ -55,4 +55,10 @@ pub(crate) fn error_schema() -> Value {
             "message": { "type": "string", "description": "The same text as `error.message`." },
         },
     })
+}
+
+/// Returns the schema to which `schema` refers, or `schema` if it refers to none.
+pub(crate) fn resolved<'a>(schema: &'a Value, generator: &'a schemars::SchemaGenerator) -> &'a Value {
+    let name = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+    name.and_then(|name| generator.definitions().get(name)).unwrap_or(schema)
 }

@@ -1,7 +1,7 @@
 //! Views of intents and events: the only place that converts the stored forms to the wire forms
 //! (`spec/protocol.md` §2.1).
 
-use axme_api::intents::{EventView, Holder, IntentView};
+use axme_api::intents::{EventView, IntentView};
 use axme_api::{Id, Timestamp};
 use axme_intent::lifecycle::{Event, EventBody, Fault, IntentSpec, State, Wait};
 use axme_intent::{self as rules, HolderKind, IntentId, Object, WaitingReason};
@@ -56,7 +56,7 @@ pub fn intent(head: &Head, spec: &IntentSpec) -> IntentView {
         result,
         error,
         human_task: task.map(|task| json!(task)),
-        pending_with: waiting.map(|w| holder(&w.holder)),
+        pending_with: waiting.map(|w| w.holder.clone()),
         deadline_at,
         due_at,
         max_delivery_attempts: spec.max_delivery_attempts,
@@ -73,10 +73,6 @@ pub fn intent(head: &Head, spec: &IntentSpec) -> IntentView {
         created_at: intent.created_at.into(),
         updated_at: intent.updated_at.into(),
     }
-}
-
-pub fn holder(holder: &rules::Holder) -> Holder {
-    Holder { kind: holder.kind, reference: holder.reference.clone(), name: holder.name.clone() }
 }
 
 pub fn event(id: IntentId, event: &Event) -> EventView {
@@ -116,7 +112,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
         EventBody::Waiting(waiting) => show_waiting(&mut view, waiting),
         EventBody::HumanTaskAssigned { holder: who, task } => {
             view.waiting_reason = Some(WaitingReason::WaitingForHuman);
-            view.pending_with = Some(holder(who));
+            view.pending_with = Some(who.clone());
             view.human_task = Some(json!(task));
         }
         EventBody::Timeout { step } => {
@@ -124,11 +120,11 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
             view.details.insert("reason".to_owned(), "step_timeout".into());
         }
         EventBody::Reminder { holder: who, count } => {
-            view.pending_with = Some(holder(who));
+            view.pending_with = Some(who.clone());
             view.details.insert("remind_count".to_owned(), (*count).into());
         }
         EventBody::Escalated { holder: who, from, due_at, .. } => {
-            view.pending_with = Some(holder(who));
+            view.pending_with = Some(who.clone());
             view.details.insert("escalated_to".to_owned(), who.reference.clone().into());
             view.details.insert("escalated_from".to_owned(), from.reference.clone().into());
             if let Some(due_at) = due_at {
@@ -147,7 +143,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
             }
         }
         EventBody::Transferred { holder: who, from, note, .. } => {
-            view.pending_with = Some(holder(who));
+            view.pending_with = Some(who.clone());
             view.details.insert("transferred_to".to_owned(), who.reference.clone().into());
             view.details.insert("transferred_from".to_owned(), from.reference.clone().into());
             view.details.insert("note".to_owned(), json!(note));
@@ -184,7 +180,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
 
 fn show_waiting(view: &mut EventView, waiting: &Wait) {
     view.waiting_reason = Some(waiting.reason);
-    view.pending_with = Some(holder(&waiting.holder));
+    view.pending_with = Some(waiting.holder.clone());
     if waiting.holder.kind == HolderKind::Agent {
         view.handler = Some(waiting.holder.reference.clone());
     }

@@ -15,7 +15,6 @@ use steps::StepEnd;
 pub use steps::notice_context;
 
 use crate::apply::apply;
-use crate::holder::Holder;
 use crate::lifecycle::{
     Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Intent, IntentSpec, Refusal,
     State, TimerKind,
@@ -23,6 +22,7 @@ use crate::lifecycle::{
 use crate::workflow::{Plan, StepKind, combined_result};
 use crate::{HolderKind, Status, WaitingReason};
 use crate::{HumanTask, Object};
+use axme_types::Holder;
 
 /// Decides the first events of a new intent: created, submitted, then delivered to an agent, waiting for a person, or
 /// running its first step. `intent` is a draft; the plan is in `spec`.

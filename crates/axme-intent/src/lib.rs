@@ -12,7 +12,6 @@ mod apply;
 mod decide;
 pub mod fields;
 pub mod form;
-mod holder;
 pub mod human;
 pub mod ids;
 pub mod lifecycle;
@@ -29,13 +28,13 @@ pub mod workflow;
 
 pub use address::{Address, Home};
 pub use apply::apply;
-pub use axme_types::{DeliveryBinding, HolderKind, Status, Time, WaitingReason};
+pub use axme_types::{DeliveryBinding, Holder, HolderKind, Status, Time, WaitingReason};
 pub use decide::{PolicyDecision, change_policy, decide, notice_context, submit};
 pub use human::{HumanTask, TaskResult};
 pub use ids::IntentId;
 pub use lifecycle::{
-    Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Holder, Intent, IntentSpec,
-    Refusal, State, Tally, TimerKind, Wait,
+    Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Intent, IntentSpec, Refusal,
+    State, Tally, TimerKind, Wait,
 };
 pub use policy::Policy;
 pub use reminder_plan::ReminderPlan;

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use crate::holder::Holder;
 use crate::human::{Vote, is_same_person};
 use crate::policy::Policy;
 pub use crate::refusal::Refusal;
@@ -21,7 +20,7 @@ use crate::reminder_plan::ReminderPlan;
 use crate::serde_fields::{is_zero, present};
 use crate::workflow::Cursor;
 use crate::{Address, HumanTask, IntentId, Plan, Time};
-pub use crate::{HolderKind, Status, WaitingReason};
+pub use crate::{Holder, HolderKind, Status, WaitingReason};
 
 /// The specification that an intent is created with. It never changes afterwards; the first event keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::HolderKind;
-use crate::holder::Holder;
 use crate::reminder_plan::ReminderPlan;
 use crate::{Object, Time};
+use axme_types::Holder;
 
 /// The largest settings of one intent, in bytes of JSON.
 pub const MAX_POLICY_BYTES: usize = 16_384;

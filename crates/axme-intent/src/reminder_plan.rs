@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::holder::Holder;
+use axme_types::Holder;
 
 /// The default number of reminders.
 pub const USUAL_REMINDERS: u32 = 3;

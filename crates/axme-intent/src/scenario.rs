@@ -17,9 +17,9 @@ use serde_json::Value;
 use crate::HolderKind;
 use crate::address::{MAX_ADDRESS_CHARS, agent_name};
 use crate::fields::shown;
-use crate::holder::Holder;
 use crate::workflow::Plan;
 use crate::{Address, DeliveryBinding, Home, HumanTask, Object, ReminderPlan, Time, fields};
+use axme_types::Holder;
 
 /// A bundle ready to be applied.
 #[derive(Debug, Clone, PartialEq)]

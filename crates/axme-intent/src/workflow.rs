@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::holder::Holder;
 use crate::serde_fields::{is_zero, present};
 use crate::{Address, HumanTask, Object, ReminderPlan};
+use axme_types::Holder;
 
 /// The most steps that one intent may run, loops included. It stops a plan that loops without end.
 pub const MAX_STEP_RUNS: u32 = 1_000;

@@ -1,8 +1,7 @@
 //! The words that every floor shares: times, ids, and the closed sets that travel from the wire to a row.
 //!
 //! A closed set is one enum with one writer and one parser ([`text_enum!`]): for the rules, the store and the wire alike.
-//! This crate knows nothing of the others, so that the Rust SDK can link it without the
-//! server.
+//! This crate knows nothing of the others, so that the Rust SDK can link it without the server.
 
 #![deny(missing_docs)]
 
@@ -12,6 +11,7 @@ pub mod billing;
 pub mod deliveries;
 pub mod delivery_binding;
 pub mod error_code;
+pub mod holder;
 pub mod id;
 pub mod inbox;
 pub mod members;
@@ -33,6 +33,7 @@ pub mod timestamp;
 
 pub use delivery_binding::DeliveryBinding;
 pub use error_code::{ErrorCode, ErrorKind};
+pub use holder::Holder;
 pub use id::Id;
 pub use status::{HolderKind, LegacyStatus, Status, WaitingReason};
 #[doc(hidden)]

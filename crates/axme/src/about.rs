@@ -2,7 +2,7 @@
 
 use axme_client::ClientError;
 use axme_client::api::auth::{self, ListLogins, LoginList};
-use axme_client::api::capabilities::Nothing;
+use axme_client::api::capabilities::EmptyInput;
 use axme_client::api::me::{self, CallerRole, IdentityAnswer};
 use axme_client::api::personal::{self, PersonalContextAnswer};
 use axme_client::api::roles::OrgRole;
@@ -20,7 +20,7 @@ use crate::session::Session;
 pub(crate) async fn whoami(flags: &Flags) -> Result<(), Failure> {
     let session = Session::open(flags).await?;
     let account = AccountSession::find(&session).await?;
-    let me = match session.client.call(&me::GET, &Nothing::default()).await {
+    let me = match session.client.call(&me::GET, &EmptyInput::default()).await {
         Ok(me) => Ok(me),
         Err(error @ ClientError::Refused(_))
             if !session.output().is_json() && matches!(account, AccountSession::None) =>
@@ -53,7 +53,7 @@ impl AccountSession {
         }
         let session = session.settings.clone().person_only().connect()?;
         let request = async {
-            let portal = session.client.call(&personal::CONTEXT, &Nothing::default()).await?;
+            let portal = session.client.call(&personal::CONTEXT, &EmptyInput::default()).await?;
             let input = ListLogins { include_revoked: Some(false) };
             Ok((portal, session.client.call(&auth::SESSIONS, &input).await?))
         };

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use axme_client::api::auth::{self, CreateGrant, LoginIntent, PollGrant, RefreshToken, VerifyCode};
-use axme_client::api::capabilities::Nothing;
+use axme_client::api::capabilities::EmptyInput;
 use axme_client::api::personal::{self, PersonalContextAnswer, SelectWorkspace};
 use axme_client::{ClientError, TokenStore, Tokens};
 use clap::Args;
@@ -367,7 +367,7 @@ async fn finish(
     let name = &session.settings.context;
     let session = ConnectionSettings::after_sign_in(flags, name).await?.connect()?;
     // The sign-in is stored, so a failure to read the account is only a warning.
-    let portal = match session.client.call(&personal::CONTEXT, &Nothing::default()).await {
+    let portal = match session.client.call(&personal::CONTEXT, &EmptyInput::default()).await {
         Ok(portal) => Some(select_only_workspace(&session, portal).await?),
         Err(error) => {
             eprintln!("axme: signed in, but cannot read the account: {}", session.explain(&error).message);

@@ -1,7 +1,7 @@
 //! `axme logout` and `axme session`: the sign-in sessions of a person (`spec/protocol.md` §3.7).
 
 use axme_client::api::auth::{self, ListLogins, LoginList, LoginView, RevokeSession};
-use axme_client::api::capabilities::Nothing;
+use axme_client::api::capabilities::EmptyInput;
 use axme_client::{ClientError, Id};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -163,7 +163,7 @@ impl Logout {
     async fn revoke(&self, session: &Session) -> Result<Option<Id>, Failure> {
         let request = async {
             if self.all_sessions {
-                return session.client.call(&auth::LOGOUT_ALL, &Nothing::default()).await.map(|_| None);
+                return session.client.call(&auth::LOGOUT_ALL, &EmptyInput::default()).await.map(|_| None);
             }
             let session_id = current(session).await?;
             let answer = session.client.call(&auth::REVOKE, &RevokeSession { session_id }).await?;

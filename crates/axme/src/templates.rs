@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Write, stdin};
 use std::path::PathBuf;
 
 use axme_client::Object;
-use axme_client::api::capabilities::Nothing;
+use axme_client::api::capabilities::EmptyInput;
 use axme_client::api::macros::{self, GetMacro, MacroView, ParameterType};
 use clap::Args;
 use serde_json::json;
@@ -53,7 +53,7 @@ pub(crate) struct Create {
 
 pub(crate) async fn list(flags: &Flags) -> Result<(), Failure> {
     let session = Session::open(flags).await?;
-    let list = session.call(&macros::LIST, &Nothing::default()).await?;
+    let list = session.call(&macros::LIST, &EmptyInput::default()).await?;
     if session.output().is_json() {
         return line(serde_json::to_string_pretty(&list)?);
     }
@@ -78,7 +78,7 @@ impl Create {
         let mut terminal =
             if is_interactive { Terminal::Interactive(BufReader::new(stdin())) } else { Terminal::Absent };
         if self.from_template.is_none() && is_interactive {
-            let list = session.call(&macros::LIST, &Nothing::default()).await?;
+            let list = session.call(&macros::LIST, &EmptyInput::default()).await?;
             list.macros.iter().try_for_each(|known| line(format!("  {:36}{}", known.macro_id, known.description)))?;
         }
         let macro_id = terminal.required(self.from_template.clone(), "--from-template", "Template", "")?;

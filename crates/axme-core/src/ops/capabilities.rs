@@ -1,6 +1,6 @@
 //! Reports the capabilities of this server.
 
-use axme_api::capabilities::{CapabilitiesAnswer, Nothing};
+use axme_api::capabilities::{CapabilitiesAnswer, EmptyInput};
 
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
@@ -9,11 +9,11 @@ use crate::error::Result;
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::capabilities::GET, prepare_get, get))];
 
-pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: EmptyInput) -> Result<EmptyInput> {
     Ok(input)
 }
 
-pub fn get(_: &mut CallContext<'_, '_>, _: &Nothing) -> Result<CapabilitiesAnswer> {
+pub fn get(_: &mut CallContext<'_, '_>, _: &EmptyInput) -> Result<CapabilitiesAnswer> {
     let capabilities = [
         "intents",
         "intents.stream",

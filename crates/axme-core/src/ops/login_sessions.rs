@@ -5,7 +5,7 @@ use axme_api::auth::{
     LoginList, LoginView, LogoutAllAnswer, RefreshAnswer, RefreshToken, RevokeSession, RevokeSessionAnswer,
     SignInAnswer, TokenType,
 };
-use axme_api::capabilities::Nothing;
+use axme_api::capabilities::EmptyInput;
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::{Address, Home, Time};
 use serde_json::json;
@@ -168,7 +168,7 @@ pub fn revoke(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<RevokeSessionAn
     Ok(RevokeSessionAnswer { ok: true, revoked: true, session_id: (*id).into() })
 }
 
-pub(crate) fn prepare_nothing(_: &PrepareContext<'_>, _: Nothing) -> Result<()> {
+pub(crate) fn prepare_nothing(_: &PrepareContext<'_>, _: EmptyInput) -> Result<()> {
     Ok(())
 }
 
@@ -185,7 +185,7 @@ pub fn logout_all(cx: &mut CallContext<'_, '_>, (): &()) -> Result<LogoutAllAnsw
     Ok(LogoutAllAnswer { ok: true, revoked_sessions: ended.len() as u64 })
 }
 
-pub fn dashboard(context: AsyncContext, _: Nothing) -> BoxFuture<DashboardTokenAnswer> {
+pub fn dashboard(context: AsyncContext, _: EmptyInput) -> BoxFuture<DashboardTokenAnswer> {
     Box::pin(async move {
         let (rng, now, caller) = (context.app.system.rng.clone(), context.now, context.caller.clone());
         let token = format!("axme_dx_{}", rng.hex::<32>());

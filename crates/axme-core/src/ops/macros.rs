@@ -1,7 +1,7 @@
 //! Lists the macros that bundles may name. The rules define them; the store holds nothing about them.
 
 use axme_api::ApiError;
-use axme_api::capabilities::Nothing;
+use axme_api::capabilities::EmptyInput;
 use axme_api::macros::{GetMacro, MacroAnswer, MacroList, MacroParameter, MacroView, ParameterType};
 use axme_intent::scenario::macros::{DefaultValue, Kind, MACROS, Macro, find};
 
@@ -15,11 +15,11 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::macros::GET, prepare_get, get)),
 ];
 
-pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: EmptyInput) -> Result<EmptyInput> {
     Ok(input)
 }
 
-pub fn list(_: &mut CallContext<'_, '_>, _: &Nothing) -> Result<MacroList> {
+pub fn list(_: &mut CallContext<'_, '_>, _: &EmptyInput) -> Result<MacroList> {
     Ok(MacroList { ok: true, macros: MACROS.iter().map(view).collect() })
 }
 

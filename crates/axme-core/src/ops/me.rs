@@ -1,6 +1,6 @@
 //! Reports who the caller is.
 
-use axme_api::capabilities::Nothing;
+use axme_api::capabilities::EmptyInput;
 use axme_api::me::IdentityAnswer;
 
 use super::service_accounts;
@@ -12,11 +12,11 @@ use axme_store::service_accounts as store;
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::me::GET, prepare_get, get))];
 
-pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: EmptyInput) -> Result<EmptyInput> {
     Ok(input)
 }
 
-pub fn get(cx: &mut CallContext<'_, '_>, _: &Nothing) -> Result<IdentityAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, _: &EmptyInput) -> Result<IdentityAnswer> {
     let account = store::find_service_account(cx.tx, cx.caller.workspace, &cx.caller.service_account_id)?;
     Ok(IdentityAnswer {
         ok: true,

@@ -1,6 +1,6 @@
 //! The portal of a person: their memberships, the workspace they work in, and the tasks that wait for them there.
 
-use axme_api::capabilities::Nothing;
+use axme_api::capabilities::EmptyInput;
 use axme_api::personal::{
     AccountView, ChangeOwnProfile, GetPersonalOverview, Guidance, OrganizationBrief, OwnOrganization, OwnWorkspace,
     PersonalContextAnswer, PersonalOverviewAnswer, PersonalProfileAnswer, SelectWorkspace, WorkspaceBrief,
@@ -39,7 +39,7 @@ fn own(cx: &mut CallContext<'_, '_>) -> Result<(Account, Vec<Membership>)> {
     Ok((account, memberships))
 }
 
-pub(crate) fn prepare_context(_: &PrepareContext<'_>, _: Nothing) -> Result<()> {
+pub(crate) fn prepare_context(_: &PrepareContext<'_>, _: EmptyInput) -> Result<()> {
     Ok(())
 }
 

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use super::DecisionBuilder;
 use super::steps::StepEnd;
-use crate::holder::Holder;
 use crate::human::{Response, Verdict, Vote, is_email, is_same_person};
 use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Wait};
 use crate::workflow::Plan;
 use crate::{HolderKind, WaitingReason};
 use crate::{HumanTask, Intent, Object};
+use axme_types::Holder;
 
 impl DecisionBuilder<'_> {
     /// Returns the open task and its wait, or refuses.

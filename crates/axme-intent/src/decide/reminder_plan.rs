@@ -2,11 +2,11 @@
 
 use super::DecisionBuilder;
 use crate::HolderKind;
-use crate::holder::Holder;
 use crate::lifecycle::{Effect, Ending, EventBody, Occasion, TimerKind};
 use crate::reminder_plan::{ReminderPlan, Stage};
 use crate::workflow::Plan;
 use crate::{Address, HumanTask};
+use axme_types::Holder;
 
 impl DecisionBuilder<'_> {
     pub(super) fn reminder_plan(&self, plan: Option<&Plan>) -> ReminderPlan {

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::DecisionBuilder;
-use crate::holder::Holder;
 use crate::lifecycle::{Effect, Ending, EventBody, Fault, IntentSpec, TimerKind, Wait};
 use crate::reminder_plan::ReminderPlan;
 use crate::workflow::{
@@ -12,6 +11,7 @@ use crate::workflow::{
 };
 use crate::{HolderKind, WaitingReason};
 use crate::{IntentId, Object};
+use axme_types::Holder;
 
 /// The fault code of a canceled step.
 const STEP_CANCELED: &str = "step_canceled";

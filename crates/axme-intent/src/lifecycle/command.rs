@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::Fault;
 use super::event::Event;
-use crate::holder::Holder;
 use crate::human::Response;
 use crate::{Address, IntentId, Time};
+use axme_types::Holder;
 
 /// A command to a live intent.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::{Fault, IntentSpec, Wait};
 use crate::Status;
-use crate::holder::Holder;
 use crate::human::Vote;
 use crate::serde_fields::present;
 use crate::{Address, HumanTask, Object, Time};
+use axme_types::Holder;
 
 /// A fact in the history of an intent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,10 +8,10 @@ use super::{Agent, Human, is_address};
 use crate::HolderKind;
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::fields::shown;
-use crate::holder::Holder;
 use crate::human::is_email;
 use crate::workflow::{Notice, Step, StepKind, Target};
 use crate::{HumanTask, Object, template};
+use axme_types::Holder;
 
 /// The fields that may hold the settings of an internal step; the first one with a setting takes precedence. The
 /// official command line keeps only `input`.

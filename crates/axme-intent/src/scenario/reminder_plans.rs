@@ -5,9 +5,9 @@ use super::reader::Reader;
 use super::{Agent, Human, is_address};
 use crate::HolderKind;
 use crate::address::MAX_ADDRESS_CHARS;
-use crate::holder::Holder;
 use crate::workflow::Plan;
 use crate::{Address, Object, ReminderPlan};
+use axme_types::Holder;
 
 impl Reader<'_> {
     /// Reads the reminders and the escalation of a step or of the intent.

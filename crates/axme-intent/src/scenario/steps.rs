@@ -10,9 +10,9 @@ use super::{Agent, Human, is_address, is_person, known};
 use crate::HolderKind;
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::fields::shown;
-use crate::holder::Holder;
 use crate::workflow::{Plan, Step, StepKind};
 use crate::{Address, HumanTask, Object};
+use axme_types::Holder;
 
 impl Reader<'_> {
     /// Reads the steps at `place` as a plan.
