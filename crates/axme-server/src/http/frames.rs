@@ -1,20 +1,22 @@
 //! Frames of server-sent events, byte for byte as clients parse them (`spec/protocol.md` §11.1). A frame has one `data`
-//! line, one space after each colon, LF endings, and a blank line at its end.
+//! line, one space after each colon, LF endings, and a blank line at its end. Its data has no character at which a
+//! line reader of any language splits.
 
 use axme_api::intents::EventView;
 use axme_api::sessions::FeedEntry;
 use axme_core::claims::Offer;
 use axum::body::Bytes;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-pub fn frame(event: &str, id: Option<u64>, data: &str) -> Bytes {
+fn frame(event: &str, id: Option<u64>, data: &str) -> Bytes {
     let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
     Bytes::from(format!("{id}event: {event}\ndata: {data}\n\n"))
 }
 
 /// The end of a window; `next` is the number that the client continues from.
 pub fn timeout(next: u64) -> Bytes {
-    frame("stream.timeout", None, &json!({ "ok": true, "next_seq": next }).to_string())
+    frame("stream.timeout", None, &one_line(&json!({ "ok": true, "next_seq": next })))
 }
 
 /// A comment that keeps the connection alive.
@@ -24,23 +26,23 @@ pub(crate) fn keep_alive() -> Bytes {
 
 /// An event, without its long parts if its data exceeds `most` bytes.
 pub fn event(view: &EventView, most: usize) -> Bytes {
-    let mut text = json!(view).to_string();
+    let mut text = one_line(view);
     if text.len() > most {
         let mut short = view.clone();
         (short.result, short.data, short.error, short.human_task) = (None, None, None, None);
         short.details.clear();
         short.truncated = Some(true);
-        text = json!(short).to_string();
+        text = one_line(&short);
     }
     frame(&view.event_type, Some(view.seq), &text)
 }
 
 /// An entry of a session's feed, without its content if its data exceeds `most` bytes.
 pub fn entry(mut entry: FeedEntry, most: usize) -> Bytes {
-    let mut text = json!(entry).to_string();
+    let mut text = one_line(&entry);
     if text.len() > most {
         (entry.content, entry.truncated) = (None, Some(true));
-        text = json!(entry).to_string();
+        text = one_line(&entry);
     }
     frame(entry.kind.as_str(), Some(entry.seq), &text)
 }
@@ -69,15 +71,26 @@ pub fn delivery(offer: &Offer, most: usize) -> Bytes {
 }
 
 fn shortened(mut data: Value, number: u64, most: usize) -> Bytes {
-    let mut text = data.to_string();
+    let mut text = one_line(&data);
     if text.len() > most
         && let Some(fields) = data.as_object_mut()
     {
         fields.remove("payload");
         fields.insert("truncated".to_owned(), true.into());
-        text = data.to_string();
+        text = one_line(&data);
     }
     frame("intent.delivered", Some(number), &text)
+}
+
+/// Writes JSON as one line. JSON escapes the line separators below U+0020 itself; the other ones may be in it as they
+/// are, and Python's `splitlines` splits at them.
+fn one_line(data: &impl Serialize) -> String {
+    let text = json!(data).to_string();
+    if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
+        return text;
+    }
+    // They can only be inside strings, where an escape means the same.
+    text.replace('\u{85}', "\\u0085").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
 #[cfg(test)]
@@ -88,6 +101,17 @@ mod tests {
     fn frames_are_what_clients_parse() {
         assert_eq!(frame("intent.waiting", Some(8), "{}"), "id: 8\nevent: intent.waiting\ndata: {}\n\n");
         assert_eq!(timeout(8), "event: stream.timeout\ndata: {\"ok\":true,\"next_seq\":8}\n\n");
+    }
+
+    #[test]
+    fn data_is_one_line_for_every_line_reader() {
+        let separators = "\n\r\u{b}\u{c}\u{1c}\u{1d}\u{1e}\u{85}\u{2028}\u{2029}";
+        let data = json!({ separators: [format!("a{separators}b")] });
+        let text = one_line(&data);
+        assert!(!text.contains(|c| separators.contains(c)), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), data, "clients read what was sent");
+        let frame = shortened(json!({ "payload": "\u{85}".repeat(50) }), 2, 200);
+        assert!(std::str::from_utf8(&frame).unwrap().contains("truncated"), "the limit is for the bytes that are sent");
     }
 
     #[test]

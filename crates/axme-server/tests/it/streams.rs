@@ -15,6 +15,7 @@ each_engine! {
     a_stream_that_is_followed_stays_open_to_the_end_of_the_intent,
     a_window_holds_five_hundred_events,
     a_long_result_is_left_out_of_the_frame,
+    stream_data_has_no_character_at_which_a_line_reader_splits,
     a_stream_that_cannot_open_is_refused_as_json,
     a_child_of_a_workflow_has_its_own_stream,
 }
@@ -189,6 +190,32 @@ async fn a_long_result_is_left_out_of_the_frame(engine: Engine) {
     assert_eq!(last.data["status"], "COMPLETED");
     assert!(seen.text.len() < 2_000);
     assert_eq!(server.events(&id).await[3]["result"]["t"].as_str().unwrap().len(), 100_000, "the list has it");
+}
+
+async fn stream_data_has_no_character_at_which_a_line_reader_splits(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    // All characters at which Python's `splitlines` splits.
+    let separators = "\n\r\u{b}\u{c}\u{1c}\u{1d}\u{1e}\u{85}\u{2028}\u{2029}";
+    let payload = json!({ separators: format!("a{separators}b") });
+    let id = server.submit("worker", payload.clone()).await;
+    let delivered = server.stream(&worker, "/v1/agents/worker/intents/stream").await;
+    assert_eq!(delivered.content()[0].data["payload"], payload);
+    resume(&server, &id, payload.clone()).await;
+    let events = window(&server, &id, "").await;
+    assert_eq!(events.content()[3].data["result"], payload);
+    let session = server.post(&server.admin, "/v1/sessions", json!({ "title": "talk" })).await;
+    let session = session["session_id"].as_str().unwrap().to_owned();
+    let message = json!({ "role": "user", "content": payload });
+    server.post(&server.admin, &format!("/v1/sessions/{session}/messages"), message).await;
+    let feed = server.stream(&server.admin, &format!("/v1/sessions/{session}/feed/stream")).await;
+    assert!(feed.text.contains("u2028"), "{}", feed.text);
+    for text in [delivered.text, events.text, feed.text] {
+        let lines = text.split(|c| separators.contains(c));
+        for line in lines.filter(|line| !line.is_empty()) {
+            assert!(["id: ", "event: ", "data: "].iter().any(|start| line.starts_with(start)), "{line}");
+        }
+    }
 }
 
 async fn a_stream_that_cannot_open_is_refused_as_json(engine: Engine) {
