@@ -1,6 +1,7 @@
 //! Intents: create, read, answer, end (`spec/protocol.md` §2.1, §4).
 
 mod control;
+mod resume;
 
 pub use axme_types::Holder;
 use axme_types::status::LegacyStatus;
@@ -14,6 +15,7 @@ use crate::page::Limit;
 use crate::{ErrorCode, Id, Number, Object, Timestamp, lenient};
 
 pub use control::{BulkCancel, BulkCancelAnswer, ChangePolicyAnswer, ChangeReason, UpdateControls, UpdatePolicy};
+pub use resume::{ResumeAnswer, ResumeIntent};
 
 /// The operations of this family.
 pub const OPERATIONS: &[&dyn AnyOp] =
@@ -531,38 +533,4 @@ pub struct Completion {
     pub intent_id: Id,
     /// The status with which it ended.
     pub status: Status,
-}
-
-/// An answer to an intent.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ResumeIntent {
-    /// The id of the intent.
-    pub intent_id: Id,
-    /// The address that the caller acts for, if the key may act for several.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub owner_agent: Option<String>,
-    /// The answer: see the documentation of resume for its shapes.
-    #[serde(default)]
-    pub body: Object,
-}
-
-/// The effect of the call on the intent.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ResumeAnswer {
-    /// Always true.
-    pub ok: bool,
-    /// False when the call changed nothing, for the reason in `reason`.
-    pub applied: bool,
-    /// Why the call changed nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<NotAppliedReason>,
-    /// The generation of the intent after the call.
-    pub policy_generation: u32,
-    /// The intent after the call.
-    pub intent: IntentView,
-    /// The last event that the call caused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<EventView>,
 }

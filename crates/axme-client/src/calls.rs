@@ -57,7 +57,7 @@ impl Client {
     ///
     /// Those of [`Client::call`]; status 409 if the intent has ended.
     pub async fn resume(&self, intent_id: &str, body: Object) -> Result<ResumeAnswer, ClientError> {
-        let input = ResumeIntent { intent_id: intent_id.into(), owner_agent: None, body };
+        let input = ResumeIntent { intent_id: intent_id.into(), owner_agent: None, body: Some(body) };
         self.call_with_key(&intents::RESUME, &input, &fresh_key()).await
     }
 

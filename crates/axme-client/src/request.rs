@@ -31,9 +31,9 @@ pub(crate) fn request(info: &OpInfo, input: Value) -> Result<Request, ClientErro
             None
         }
         (_, Input::RawBody) => {
-            let body = fields.remove("body").unwrap_or_else(|| Value::Object(Object::new()));
+            let body = fields.remove("body");
             path += &query(&fields);
-            Some(body)
+            body
         }
         (_, Input::Flat) => Some(Value::Object(fields)),
     };
@@ -110,6 +110,7 @@ mod tests {
         let raw = request(&intents::RESUME.info, raw).unwrap();
         assert_eq!(raw.path, "/v1/intents/i/resume?owner_agent=agent%3A%2F%2Fa");
         assert_eq!(raw.body, Some(json!({"intent_id": "kept", "action": "complete"})));
+        assert_eq!(request(&intents::RESUME.info, json!({"intent_id": "i"})).unwrap().body, None);
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub enum Resume {
     Agent(Answer),
     /// The control-plane call: proceed with the current step. `comment` is its `reason` or `comment`.
     Proceed { approve: bool, comment: Option<String>, explicit: bool },
+    /// `{}`, or only a `reason`: the result of an agent whose function returned nothing. From any other caller, the
+    /// same as a request without a body.
+    Bare(Object),
     /// The body has no meaning. The text says what is wrong with it.
     Unclear(String),
 }
@@ -25,7 +28,11 @@ const CONTROL_FIELDS: [&str; 5] =
     ["approve_current_step", "reason", "actor", "expected_policy_generation", "internal_scheduler"];
 
 impl Resume {
-    pub fn read(body: &Object) -> Resume {
+    /// Reads the body; `None` if the request has none.
+    pub fn read(body: Option<&Object>) -> Resume {
+        let Some(body) = body else {
+            return Resume::Proceed { approve: true, comment: None, explicit: false };
+        };
         if body.get("task_result").is_some_and(Value::is_object) {
             return Resume::Human(TaskResult::read(body));
         }
@@ -42,6 +49,9 @@ impl Resume {
                 Some(approve) => Resume::Proceed { approve, comment, explicit: true },
                 None => Resume::Unclear(format!("approve_current_step: must be true or false, not {}", shown(given))),
             };
+        }
+        if body.keys().all(|key| key == "reason") {
+            return Resume::Bare(body.clone());
         }
         if body.keys().all(|key| CONTROL_FIELDS.contains(&key.as_str())) {
             return Resume::Proceed { approve: true, comment: text("reason").map(str::to_owned), explicit: false };
@@ -86,12 +96,19 @@ mod tests {
     use super::*;
 
     fn read(body: Value) -> Resume {
-        Resume::read(body.as_object().unwrap())
+        Resume::read(body.as_object())
     }
 
     #[test]
     fn each_shape_has_its_meaning() {
-        assert!(matches!(read(json!({})), Resume::Proceed { approve: true, explicit: false, .. }));
+        for bare in [json!({}), json!({"reason": "done"})] {
+            assert_eq!(read(bare.clone()), Resume::Bare(bare.as_object().unwrap().clone()));
+        }
+        let go_on = Resume::Proceed { approve: true, comment: None, explicit: false };
+        assert_eq!(Resume::read(None), go_on);
+        for control in [json!({"actor": "x"}), json!({"expected_policy_generation": 1}), json!({"internal_scheduler": true})] {
+            assert_eq!(read(control), go_on);
+        }
         assert!(matches!(
             read(json!({"approve_current_step": true, "reason": "go", "actor": "x"})),
             Resume::Proceed { approve: true, explicit: true, .. }

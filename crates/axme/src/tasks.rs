@@ -306,7 +306,7 @@ fn task_result(answer: &Answer, outcome: &str, data_json: Option<&str>) -> Resul
 
 async fn send(session: &Session, intent_id: &str, outcome: &str, result: Object) -> Result<(), Failure> {
     let body = Object::from_iter([("task_result".to_owned(), json!(result))]);
-    let input = ResumeIntent { intent_id: intent_id.into(), owner_agent: None, body };
+    let input = ResumeIntent { intent_id: intent_id.into(), owner_agent: None, body: Some(body) };
     let key = axme_client::fresh_key();
     let answer = session.client.call_with_key(&intents::RESUME, &input, &key).await.map_err(|error| {
         let failure = session.explain(&error);

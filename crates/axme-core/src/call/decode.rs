@@ -101,6 +101,8 @@ fn gather(input: Input, request: &Request) -> Result<Object> {
     let body = body_object(&request.body)?;
     let mut fields = match input {
         Input::Flat => body,
+        // A missing body and `{}` may mean different things.
+        Input::RawBody if is_blank(&request.body) => Object::new(),
         Input::RawBody => Object::from_iter([("body".to_owned(), Value::Object(body))]),
     };
     for (name, value) in &request.query {
@@ -136,8 +138,12 @@ fn culprit<'a>(fields: &'a Object, text: &str, read: &dyn Fn(Object) -> Option<S
     alone.or_else(|| fields.keys().find(|name| with(&|other| other != *name).as_deref() != Some(text)))
 }
 
+fn is_blank(body: &[u8]) -> bool {
+    body.iter().all(u8::is_ascii_whitespace)
+}
+
 pub(super) fn body_object(body: &Bytes) -> Result<Object> {
-    if body.iter().all(u8::is_ascii_whitespace) {
+    if is_blank(body) {
         return Ok(Object::new());
     }
     match serde_json::from_slice(body).map_err(|e| unreadable(&e))? {

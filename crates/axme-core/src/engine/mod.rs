@@ -352,5 +352,10 @@ pub(crate) fn is_completion(ending: &Ending) -> bool {
 
 /// Returns true if `address` is the sender, the receiver, or the agent that the intent was escalated to.
 pub(crate) fn is_party(head: &Head, address: &Address) -> bool {
-    head.from == *address || receivers(head).contains(address)
+    head.from == *address || is_receiver(head, address)
+}
+
+/// Returns true if `address` is the receiver, or the agent that the intent was escalated to.
+pub(crate) fn is_receiver(head: &Head, address: &Address) -> bool {
+    receivers(head).contains(address)
 }

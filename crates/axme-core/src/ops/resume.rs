@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
-use crate::engine::AdvanceOutcome;
+use crate::engine::{self, AdvanceOutcome};
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
 use crate::error::Result;
 use crate::input::parse_id;
@@ -36,16 +36,18 @@ pub struct Resumption {
 
 pub(crate) fn prepare_resume(context: &PrepareContext<'_>, input: ResumeIntent) -> Result<Resumption> {
     let id = parse_id(&input.intent_id)?;
-    context.check_payload("result", &input.body)?;
-    let expected = input.body.get("expected_policy_generation").cloned().unwrap_or_default();
+    let body = input.body.as_ref();
+    context.check_payload("result", &body)?;
+    let expected = body.and_then(|body| body.get("expected_policy_generation")).cloned().unwrap_or_default();
     let expected_generation =
         lenient::whole(expected).map_err(|error| ApiError::invalid(format!("expected_policy_generation: {error}")))?;
-    let mut wrapped = input.body.clone();
+    let resume = Resume::read(body);
+    let mut wrapped = input.body.unwrap_or_default();
     if !wrapped.contains_key("task_result") {
-        wrapped.insert("task_result".to_owned(), Value::Object(input.body.clone()));
+        let answer = Value::Object(wrapped.clone());
+        wrapped.insert("task_result".to_owned(), answer);
     }
     let as_task_result = TaskResult::read(&wrapped);
-    let resume = Resume::read(&input.body);
     if let Resume::Unclear(why) = resume {
         return Err(ApiError::invalid(why).into());
     }
@@ -63,6 +65,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
         policy_generation: head.intent.policy_generation,
         intent: views::intent(head, &spec),
         event: None,
+        warnings: Vec::new(),
     };
     if let Some(stale) = stale(&head, resumption.expected_generation) {
         return Ok(nothing(stale, &head));
@@ -76,6 +79,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     };
     let receives = cx.caller.address.as_ref() == Some(&head.to);
     let is_proceed = matches!(command, Command::Proceed { .. });
+    let open_ended = why_not_ended(&command);
     let advanced = match forwarded(cx, &head, &command)? {
         Some(parent) => {
             let deadline_at = store::spec(cx.tx, cx.caller.workspace, parent.intent.id)?.deadline_at;
@@ -90,6 +94,9 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
         queue::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id.into(), again_at)?;
     }
     let last = advanced.events.last().map(|event| views::event(resumption.id, event));
+    let is_ended = advanced.head.intent.status().is_terminal();
+    // The answer to a step of a workflow ends the step, and the workflow goes on.
+    let warning = open_ended.filter(|_| !is_ended && advanced.head.intent.cursor.is_none());
     Ok(ResumeAnswer {
         ok: true,
         applied: true,
@@ -97,7 +104,23 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
         policy_generation: advanced.head.intent.policy_generation,
         intent: views::intent(&advanced.head, &spec),
         event: last,
+        warnings: warning.map(str::to_owned).into_iter().collect(),
     })
+}
+
+/// Returns a warning for the sender of a command that only lets a plain intent go on.
+fn why_not_ended(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Answer(Answer::HandOver(_)) => Some(
+            "the intent has not ended: a status or outcome that begins with \"pending\" hands it over; \
+             send {\"action\": \"complete\"} with the result to end it",
+        ),
+        Command::Proceed { .. } => Some(
+            "the intent has not ended: this body only lets it go on; \
+             send {\"action\": \"complete\"} with the result to end it",
+        ),
+        _ => None,
+    }
 }
 
 /// Records the caller's answer to a task, for operations other than resume.
@@ -129,7 +152,14 @@ fn decision(cx: &CallContext<'_, '_>, spec: &IntentSpec, answer: TaskResult) -> 
 /// Returns the command that the body means, given what the intent waits for; `None` for a declined go-ahead.
 fn command(cx: &CallContext<'_, '_>, head: &Head, spec: &IntentSpec, resumption: &Resumption) -> Option<Command> {
     let waits_for_person = head.intent.open_task().is_some();
+    let is_receiver = || cx.caller.address.as_ref().is_some_and(|own| engine::is_receiver(head, own));
     Some(match &resumption.resume {
+        Resume::Bare(result) if head.intent.cursor.is_none() && !waits_for_person && is_receiver() => {
+            Command::Answer(Answer::Complete(Value::Object(result.clone())))
+        }
+        Resume::Bare(body) => {
+            Command::Proceed { reason: body.get("reason").and_then(Value::as_str).map(str::to_owned) }
+        }
         Resume::Human(answer) => decision(cx, spec, answer.clone()),
         Resume::Agent(Answer::Complete(_)) if waits_for_person && resumption.as_task_result.outcome.is_some() => {
             decision(cx, spec, resumption.as_task_result.clone())

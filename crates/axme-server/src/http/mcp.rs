@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axme_api::mcp::{self, Tool};
-use axme_api::{Access, ApiError, ErrorCode, ErrorKind, Object, OpInfo};
+use axme_api::{Access, ApiError, ErrorCode, ErrorKind, Input, Object, OpInfo};
 use axme_core::call::{self, CallPermit, check_body};
 use axme_core::error::Result;
 use axme_core::request::{KeyHeader, Request, RequestMeta};
@@ -248,7 +248,9 @@ impl McpCall<'_> {
             meta.owner = Some(plain("x-owner-agent", owner)?);
         }
         let (path, path_fields) = place(info, &mut arguments)?;
-        let body = Value::Object(arguments).to_string().into();
+        // A tool whose arguments are the body can only be called without one by leaving them out.
+        let has_body = info.input == Input::Flat || !arguments.is_empty();
+        let body = if has_body { Value::Object(arguments).to_string().into() } else { Bytes::new() };
         let request = Request { method: info.method.as_str(), path, meta, path_fields, query: Vec::new(), body };
         let sent = call::call(self.app, binding, &self.permit, request)
             .await

@@ -225,7 +225,7 @@ async fn an_acknowledged_delivery_is_not_offered_again_for_an_hour(engine: Engin
     assert_eq!(offered.next_seq(), 4);
     server.get(&worker, &format!("/v1/intents/{seen}")).await;
     poll(async || (server.intent(&seen).await["status"] == "ACKNOWLEDGED").then_some(())).await;
-    server.post(&worker, &format!("/v1/intents/{going_on}/resume"), json!({})).await;
+    server.send(&worker, "POST", &format!("/v1/intents/{going_on}/resume"), None).await.ok();
     assert_eq!(server.intent(&going_on).await["status"], "IN_PROGRESS");
     let taken_up = server.now();
 

@@ -11,6 +11,8 @@ each_engine! {
     resolve_takes_no_other_status,
     a_stale_generation_changes_nothing_and_is_no_error,
     resume_accepts_every_body_that_clients_send,
+    an_agent_whose_function_returns_nothing_has_finished,
+    an_answer_that_does_not_end_the_intent_says_so,
     a_failure_keeps_the_reason_of_the_agent,
     reading_with_the_receivers_key_acknowledges,
     nothing_follows_the_terminal_event,
@@ -130,7 +132,6 @@ async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
     let worker = server.agent("worker").await;
     let rows: Vec<(Value, &str, Value)> = vec![
         // The control plane: continue, but do not complete.
-        (json!({}), "IN_PROGRESS", Value::Null),
         (json!({ "approve_current_step": true }), "IN_PROGRESS", Value::Null),
         (
             json!({
@@ -140,7 +141,10 @@ async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
             "IN_PROGRESS",
             Value::Null,
         ),
-        (json!({ "reason": "only a reason" }), "IN_PROGRESS", Value::Null),
+        (json!({ "actor": "me" }), "IN_PROGRESS", Value::Null),
+        // An agent whose function returns nothing.
+        (json!({}), "COMPLETED", json!({})),
+        (json!({ "reason": "only a reason" }), "COMPLETED", json!({ "reason": "only a reason" })),
         // Agents that send an action.
         (json!({ "action": "complete" }), "COMPLETED", json!({})),
         (
@@ -194,7 +198,7 @@ async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
     let path = format!("/v1/intents/{id}/resume");
     let empty = server.send(&worker, "POST", &path, None).await.ok();
     assert_eq!(empty["intent"]["status"], "IN_PROGRESS");
-    let again = server.post(&worker, &path, json!({})).await;
+    let again = server.send(&worker, "POST", &path, None).await.ok();
     assert_eq!((&again["applied"], &again["event"]), (&json!(true), &Value::Null), "already in progress");
     let declined = server.post(&worker, &path, json!({ "approve_current_step": false })).await;
     assert_eq!((&declined["applied"], &declined["reason"]), (&json!(false), &json!("not_approved")));
@@ -202,6 +206,74 @@ async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
         server.send(&server.admin, "POST", &path, Some(json!({ "task_result": { "outcome": "approved" } }))).await;
     no_task.refused(409, "not_waiting_for_human");
     assert_eq!(server.intent(&id).await["status"], "IN_PROGRESS");
+}
+
+async fn an_agent_whose_function_returns_nothing_has_finished(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (worker, other) = (server.agent("worker").await, server.agent("other").await);
+    for body in [json!({}), json!({ "reason": "nothing to do" })] {
+        // The key of the receiver completes; every other key lets the intent go on.
+        let mine = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker" });
+        let id = id_of(&server.post(&other, "/v1/intents", mine).await);
+        let path = format!("/v1/intents/{id}/resume");
+        for key in [&other, &server.admin] {
+            assert_eq!(server.post(key, &path, body.clone()).await["intent"]["status"], "IN_PROGRESS", "{body}");
+        }
+        let answered = server.post(&worker, &path, body.clone()).await;
+        assert_eq!(answered["intent"]["status"], "COMPLETED", "{body}");
+        assert_eq!((&answered["intent"]["result"], answered.get("warnings")), (&body, None));
+
+        // The step of a workflow ends, and the workflow goes on.
+        let bundle = json!({
+            "scenario_id": "s.v1", "agents": [{ "role": "w", "address": "worker" }, { "role": "o", "address": "other" }],
+            "intent": { "type": "x" }, "workflow": { "steps": [
+                { "step_id": "one", "assigned_to": "w" }, { "step_id": "two", "assigned_to": "o" },
+            ] },
+        });
+        let parent = id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle).await);
+        let child = server.events(&parent).await[2]["details"]["child_intent_id"].as_str().unwrap().to_owned();
+        server.post(&worker, &format!("/v1/intents/{child}/resume"), body.clone()).await;
+        assert_eq!(server.intent(&child).await["result"], body);
+        assert_eq!(server.intent(&parent).await["pending_with"]["name"], "other");
+
+        // A person's task is never answered so.
+        let task = json!({ "intent_type": "x.v1", "to_agent": "worker", "human_task": { "title": "Pay?" } });
+        let task = id_of(&server.post(&server.admin, "/v1/intents", task).await);
+        let path = format!("/v1/intents/{task}/resume");
+        server.send(&worker, "POST", &path, Some(body.clone())).await.refused(403, "forbidden");
+        server.send(&server.admin, "POST", &path, Some(body)).await.refused(422, "task_result_required");
+    }
+    // An agent that an intent was escalated to answers like its receiver.
+    let body = json!({
+        "intent_type": "x.v1", "to_agent": "worker", "remind_after_seconds": 60, "max_reminders": 1, "escalate_to": "other",
+    });
+    let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
+    for _ in 0..2 {
+        server.advance(Duration::from_secs(60)).await;
+    }
+    let answered = server.post(&other, &format!("/v1/intents/{id}/resume"), json!({})).await;
+    assert_eq!(answered["intent"]["status"], "COMPLETED");
+}
+
+async fn an_answer_that_does_not_end_the_intent_says_so(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    for (body, mentions) in [
+        (None, "only lets it go on"),
+        (Some(json!({ "approve_current_step": true })), "only lets it go on"),
+        (Some(json!({ "reason": "x", "expected_policy_generation": 0 })), "only lets it go on"),
+        (Some(json!({ "internal_scheduler": true })), "only lets it go on"),
+        (Some(json!({ "status": "pending_payment" })), "begins with \"pending\""),
+    ] {
+        let id = server.submit("worker", json!({})).await;
+        let path = format!("/v1/intents/{id}/resume");
+        let answered = server.send(&worker, "POST", &path, body.clone()).await.ok();
+        assert_eq!(answered["intent"]["status"], "IN_PROGRESS", "{body:?}");
+        let warning = answered["warnings"][0].as_str().unwrap_or_default();
+        assert!(warning.contains(mentions) && warning.contains("\"action\": \"complete\""), "{body:?}: {answered}");
+        let ended = server.post(&worker, &path, json!({ "action": "complete" })).await;
+        assert_eq!((&ended["intent"]["status"], ended.get("warnings")), (&json!("COMPLETED"), None));
+    }
 }
 
 async fn a_failure_keeps_the_reason_of_the_agent(engine: Engine) {

@@ -1,0 +1,44 @@
+//! Answers to intents (`spec/protocol.md` §13).
+
+use serde::{Deserialize, Serialize};
+
+use super::{EventView, IntentView, NotAppliedReason};
+use crate::{Id, Object, lenient};
+
+/// An answer to an intent.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ResumeIntent {
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// The address that the caller acts for, if the key may act for several.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub owner_agent: Option<String>,
+    /// The answer: see the documentation of resume for its shapes. A request without a body lets the intent go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Object"))]
+    pub body: Option<Object>,
+}
+
+/// The effect of the call on the intent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ResumeAnswer {
+    /// Always true.
+    pub ok: bool,
+    /// False when the call changed nothing, for the reason in `reason`.
+    pub applied: bool,
+    /// Why the call changed nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<NotAppliedReason>,
+    /// The generation of the intent after the call.
+    pub policy_generation: u32,
+    /// The intent after the call.
+    pub intent: IntentView,
+    /// The last event that the call caused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventView>,
+    /// That the intent has not ended, and how to end it. Absent when the answer has ended it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
