@@ -10,6 +10,7 @@ pub mod files;
 pub mod first_start;
 pub mod folder;
 pub mod http;
+pub mod log_filter;
 pub mod system;
 pub mod workers;
 

@@ -401,9 +401,19 @@ fn fault(error: tokio_postgres::Error) -> StoreError {
     classify(&error)
 }
 
+/// Describes an error without its detail, which shows the values of a row.
+fn describe(error: &tokio_postgres::Error) -> String {
+    let Some(database) = error.as_db_error() else {
+        let cause = error.source().map(|s| format!(": {s}")).unwrap_or_default();
+        return format!("{error}{cause}");
+    };
+    // SQLSTATE class 22, data exception: the message itself may quote a value.
+    let message = if database.code().code().starts_with("22") { "data exception" } else { database.message() };
+    format!("{}: {message} (SQLSTATE {})", database.severity(), database.code().code())
+}
+
 fn classify(error: &tokio_postgres::Error) -> StoreError {
-    let cause = error.source().map(|s| format!(": {s}")).unwrap_or_default();
-    let text = format!("{error}{cause}");
+    let text = describe(error);
     match error.code() {
         // A unique violation is a conflict as well: another node added the row, and the next run sees it.
         Some(code)

@@ -210,6 +210,8 @@ impl Row {
 
     /// Reads JSON that this program stored.
     pub fn json<T: serde::de::DeserializeOwned>(&self, column: usize) -> Result<T, StoreError> {
-        serde_json::from_str(self.text(column)?).map_err(|e| StoreError::Fault(format!("column {column}: {e}")))
+        // The error's text may quote a value.
+        let fault = |e: serde_json::Error| StoreError::Fault(format!("column {column}: {:?} error", e.classify()));
+        serde_json::from_str(self.text(column)?).map_err(fault)
     }
 }

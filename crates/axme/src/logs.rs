@@ -2,9 +2,13 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 
 use crate::failure::Failure;
+use crate::server;
 use crate::settings::LogFormat;
 
 /// Starts logging with `filter`. Called once per process.
@@ -13,10 +17,11 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), Failure> {
         EnvFilter::try_new(filter).map_err(|e| Failure::usage(format!("invalid log filter \"{filter}\": {e}")))?;
     // A line that cannot be written, for example on a full disk, is lost. Reporting that error on stderr would fail as
     // well and panic the thread.
-    let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(stderr).log_internal_errors(false);
-    match format {
-        LogFormat::Text => builder.with_ansi(stderr().is_terminal()).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
-    }
+    let lines = fmt::layer().with_writer(stderr).log_internal_errors(false);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    registry().with(lines).with(parsed).with(filter_fn(server::may_log)).init();
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub(crate) use axme_core::system::Mail;
 use axme_server::folder::FolderError;
+pub(crate) use axme_server::log_filter::may_log;
 pub(crate) use axme_server::{Bootstrap, Config, Running, StartError, start};
 
 /// Whether the start failed because another server uses the data folder.

@@ -102,7 +102,8 @@ impl Repeat {
         };
         let mut body = text.into_bytes();
         if let (Some(mark), 200) = (mark, reply.status) {
-            let mut fields: Object = serde_json::from_slice(&body).map_err(|e| StoreError::Fault(e.to_string()))?;
+            let fault = |_| StoreError::Fault("a stored reply is not a JSON object".to_owned());
+            let mut fields: Object = serde_json::from_slice(&body).map_err(fault)?;
             mark(&mut fields);
             body = encode(&fields)?;
         }

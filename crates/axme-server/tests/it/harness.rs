@@ -2,6 +2,7 @@
 
 mod databases;
 mod engines;
+mod log_lines;
 mod streams;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ use uuid::Uuid;
 pub use databases::{dump_postgres, fresh_schema, migration};
 pub use engines::{Engine, run};
 pub(crate) use engines::{each_engine, postgres_only};
+pub use log_lines::LogWatch;
 pub use streams::{OpenStream, Window};
 
 /// The public URL of the servers under test; links in mails and pages begin with it.
@@ -58,6 +60,8 @@ pub struct Server {
     router: Router,
     stop: watch::Sender<bool>,
     folder: tempfile::TempDir,
+    /// Fails the test if a log line shows a secret.
+    pub log: LogWatch,
 }
 
 /// The credentials of a person who has signed in.
@@ -116,6 +120,7 @@ impl Server {
     }
 
     async fn start_drawing(engine: Engine, limits: Limits, site: Site, rng: Rng) -> Server {
+        let log = LogWatch::start();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let limits = Arc::new(databases::limits_of_tests(limits));
         let clock = ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time"));
@@ -146,7 +151,8 @@ impl Server {
         let bootstrap: Bootstrap = serde_json::from_str(&text).expect("bootstrap.json is JSON");
         let files = Files::in_folder(folder.path().join("media"), false);
         let router = http::router(Gateway { app: app.clone(), files: Some(files.clone()) });
-        Server { engine, files, app, clock, admin: bootstrap.api_key.clone(), bootstrap, router, stop, folder }
+        log.note_text(&bootstrap.api_key);
+        Server { engine, files, app, clock, admin: bootstrap.api_key.clone(), bootstrap, router, stop, folder, log }
     }
 
     /// Moves the clock and runs the timers that are due then.
@@ -159,7 +165,9 @@ impl Server {
     pub async fn mails(&self) -> Vec<Mail> {
         let mut sent = self.app.mails.subscribe();
         workers::notices::tick(&self.app).await.expect("notices are sent");
-        std::iter::from_fn(|| sent.try_recv().ok()).collect()
+        let mails: Vec<Mail> = std::iter::from_fn(|| sent.try_recv().ok()).collect();
+        mails.iter().for_each(|mail| self.log.note_mail(mail));
+        mails
     }
 
     /// Signs a person in with the code of a mail; returns the credentials.
@@ -243,12 +251,14 @@ impl Server {
             request = request.header(*name, *value);
         }
         let sent = Bytes::from(body);
+        self.log.note_json(&sent);
         let response = self.request(request.body(Body::from(sent.clone())).expect("a request")).await;
         let (parts, body) = response.into_parts();
         let operation = coverage::note(self.engine, method, path, parts.status.as_u16());
         // A stream that should have been refused would not end while the clock stands still.
         let body = tokio::time::timeout(PATIENCE, body.collect()).await.expect("the answer ends");
         let bytes = body.expect("the body arrives").to_bytes();
+        self.log.note_json(&bytes);
         let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes)));
         coverage::check_route(method, path, parts.status.as_u16(), &body);
         if let (Some(info), StatusCode::OK) = (operation, parts.status) {

@@ -13,6 +13,7 @@ each_engine! {
     a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody,
     a_writer_outlives_a_panic_outside_its_jobs,
     a_kept_refusal_commits_what_it_wrote,
+    an_error_of_the_database_shows_no_value,
     a_delayed_write_is_seen_by_the_next_read_of_the_same_job,
     a_change_of_rules_holds_for_every_later_job,
     a_reader_with_an_old_snapshot_does_not_bring_back_old_rules,
@@ -103,6 +104,21 @@ async fn a_kept_refusal_commits_what_it_wrote(engine: Engine) {
     assert!(matches!(kept, Err(Error::Kept(_))), "{kept:?}");
     let found = server.app.store.read(|tx| organizations::find_by_slug(tx, &slug(7))).await.unwrap();
     assert!(found.is_some());
+}
+
+async fn an_error_of_the_database_shows_no_value(engine: Engine) {
+    let server = Server::start(engine).await;
+    let twice = |tx: &mut Tx<'_>| -> Result<()> {
+        for slug in ["one", "two"] {
+            organizations::insert(tx, &Organization::new(OWNER, slug, "test", NOW))?;
+        }
+        // PostgreSQL reports the duplicate at the next read.
+        person_accounts::count(tx)?;
+        Ok(())
+    };
+    let error = server.app.store.write(Shard::CONTROL, twice).await.unwrap_err();
+    let Error::Store(StoreError::Conflict(why) | StoreError::Fault(why)) = &error else { panic!("{error:?}") };
+    assert!(!why.contains(&OWNER.to_string()), "{why}");
 }
 
 async fn a_delayed_write_is_seen_by_the_next_read_of_the_same_job(engine: Engine) {
