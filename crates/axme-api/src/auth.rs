@@ -96,7 +96,7 @@ pub static LOGOUT: Op<EmptyInput, RevokeSessionAnswer> = Op::post("auth.logout",
 pub static LOGOUT_ALL: Op<EmptyInput, LogoutAllAnswer> = Op::post("auth.logout_all", "/v1/auth/logout-all")
     .access(Access::Person)
     .errors(&[ErrorCode::NotFound])
-    .about("End every session of the person.");
+    .about("End every session of the person, and the keys of the person's sign-ins.");
 /// Lists the sessions of the person.
 pub static SESSIONS: Op<ListLogins, LoginList> = Op::get("auth.sessions.list", "/v1/auth/sessions")
     .access(Access::Person)
@@ -509,6 +509,8 @@ pub struct LogoutAllAnswer {
     pub ok: bool,
     /// How many sessions the call ended.
     pub revoked_sessions: u64,
+    /// How many keys of sign-ins the call ended.
+    pub revoked_keys: u64,
 }
 
 /// A token that opens a dashboard.

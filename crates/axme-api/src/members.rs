@@ -165,6 +165,29 @@ pub struct MemberAnswer {
     pub ok: bool,
     /// The member.
     pub member: Member,
+    /// The valid keys that the person made, newest first, at most 100. Only in the answer to a change that ends the role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys_left: Vec<KeyLeft>,
+}
+
+/// A valid key that a former member made. It stays valid until it is revoked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KeyLeft {
+    /// The id of the workspace of the key.
+    pub workspace_id: Id,
+    /// The id of the service account: `sa_…`.
+    pub service_account_id: String,
+    /// The id of the key: `sak_…`.
+    pub key_id: String,
+    /// A part of the key that identifies it to people, and that does not open anything.
+    pub key_hint: String,
+    /// When the key was created.
+    pub created_at: Timestamp,
+    /// The key stops working at this time; null for a key that does not expire.
+    pub expires_at: Option<Timestamp>,
+    /// When the key was last used, to the minute; null before its first use.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// A page of members.
@@ -209,4 +232,7 @@ pub struct RemoveMemberAnswer {
     pub removed_at: Timestamp,
     /// The removal.
     pub result: Removal,
+    /// The valid keys that the person made, newest first, at most 100. Revoke the ones that nobody answers for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys_left: Vec<KeyLeft>,
 }

@@ -42,19 +42,28 @@ pub static DELETE: Op<GetServiceAccount, DeleteServiceAccountAnswer> =
     Op::delete("service_accounts.delete", "/v1/service-accounts/{service_account_id}")
         .access(Access::Role)
         .errors(&[ErrorCode::OwnServiceAccount])
-        .about("Delete a service account and revoke its keys. Registering its address again restores the account.");
+        .about(
+            "Delete a service account and revoke its keys. Registering its address again restores the account. The account \
+             of a person with a wider role is refused.",
+        );
 /// Creates a key.
 pub static CREATE_KEY: Op<CreateKey, CreateKeyAnswer> =
     Op::post("service_accounts.keys.create", "/v1/service-accounts/{service_account_id}/keys")
         .access(Access::Role)
         .secret()
         .errors(&[ErrorCode::ServiceAccountDeleted])
-        .about("Create a key. Its token is shown in this answer and never again; older keys stay valid.");
+        .about(
+            "Create a key. Its token is shown in this answer and never again; older keys stay valid. Keys of sign-ins are \
+             made by signing in only.",
+        );
 /// Revokes a key.
 pub static REVOKE_KEY: Op<RevokeKey, RevokeKeyAnswer> =
     Op::post("service_accounts.keys.revoke", "/v1/service-accounts/{service_account_id}/keys/{key_id}/revoke")
         .access(Access::Role)
-        .about("Revoke a key. Every node refuses calls with it within a second.");
+        .about(
+            "Revoke a key. Every node refuses calls with it within a second. The key of a person with a wider role is \
+             refused.",
+        );
 
 /// A new agent.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -238,6 +247,8 @@ pub struct KeyView {
     pub key_hint: String,
     /// The status of the key.
     pub status: KeyStatus,
+    /// The caller who made the key; null if that was not recorded. The key may outlive the maker's membership.
+    pub created_by_actor_id: Option<String>,
     /// When the key was created.
     pub created_at: Timestamp,
     /// The key stops working at this time; null for a key that does not expire.
@@ -286,6 +297,8 @@ pub struct Key {
     pub key_hint: String,
     /// Always `active`.
     pub status: KeyStatus,
+    /// The caller who made the key.
+    pub created_by_actor_id: String,
     /// When the key was created.
     pub created_at: Timestamp,
     /// The key stops working at this time; null for a key that does not expire.

@@ -1,5 +1,6 @@
 //! Webhooks: subscriptions to events, and events of one's own (`spec/protocol.md` §2.7).
 
+pub use axme_types::webhooks::EventOrigin;
 use serde::{Deserialize, Serialize};
 
 use crate::op::{AnyOp, Op};
@@ -90,10 +91,11 @@ pub struct PublishEvent {
     /// The owner of the event; by default the address of the key, or else the owner of the key.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
-    /// The type of the event: 3 to 100 characters without blanks.
+    /// The type of the event: 3 to 100 characters without blanks. `intent.*` is reserved for this server.
     #[cfg_attr(feature = "schema", schemars(length(min = 3, max = 100)))]
     pub event_type: String,
-    /// The program that sends the event: 2 to 100 characters.
+    /// The program that sends the event: 2 to 100 characters. `auth`, `inbox`, `intents` and `invites` are reserved for
+    /// this server.
     #[cfg_attr(feature = "schema", schemars(length(min = 2, max = 100)))]
     pub source: String,
     /// The content of the event: at most 131,072 bytes of JSON.
@@ -200,6 +202,8 @@ pub struct PublishEventAnswer {
     pub event_type: String,
     /// The program that sent the event.
     pub source: String,
+    /// Always `caller`, as in the body that subscribers get.
+    pub origin: EventOrigin,
     /// The owner of the event.
     pub owner_agent: String,
     /// The id of the event, for `webhooks.events.replay`.

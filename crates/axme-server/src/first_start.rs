@@ -67,6 +67,7 @@ pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_u
             service_account_id: &admin.service_account_id,
             hash: &hash,
             hint: &hint,
+            created_by: &email,
             created_at: now,
             expires_at: None,
         };

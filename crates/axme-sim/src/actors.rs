@@ -152,6 +152,7 @@ fn make_admin(sim: &mut Simulation, name: &'static str, org: uuid::Uuid, workspa
             service_account_id: &account,
             hash: &hash,
             hint: "",
+            created_by: &owner,
             created_at: now,
             expires_at: None,
         };

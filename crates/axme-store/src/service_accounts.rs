@@ -261,20 +261,23 @@ pub struct NewKey<'a> {
     pub service_account_id: &'a str,
     pub hash: &'a [u8],
     pub hint: &'a str,
+    /// The caller who made the key.
+    pub created_by: &'a str,
     pub created_at: Time,
     pub expires_at: Option<Time>,
 }
 
 pub fn insert_key(tx: &mut Tx<'_>, key: &NewKey<'_>) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO api_keys (workspace_id, key_id, service_account_id, hash, hint, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO api_keys (workspace_id, key_id, service_account_id, hash, hint, created_by, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         &[
             key.workspace.into(),
             key.key_id.into(),
             key.service_account_id.into(),
             key.hash.into(),
             key.hint.into(),
+            key.created_by.into(),
             key.created_at.into(),
             key.expires_at.into(),
         ],
@@ -285,6 +288,8 @@ pub fn insert_key(tx: &mut Tx<'_>, key: &NewKey<'_>) -> Result<(), StoreError> {
 pub struct KnownKey {
     pub key_id: String,
     pub hint: String,
+    /// The maker; `None` for a key from before this was recorded.
+    pub created_by: Option<String>,
     pub created_at: Time,
     pub expires_at: Option<Time>,
     pub revoked_at: Option<Time>,
@@ -294,21 +299,70 @@ pub struct KnownKey {
 /// Lists the newest keys of an account.
 pub fn list_keys(tx: &mut Tx<'_>, workspace: Uuid, account: &str, limit: i64) -> Result<Vec<KnownKey>, StoreError> {
     let rows = tx.rows(
-        "SELECT key_id, hint, created_at, expires_at, revoked_at, last_used_at FROM api_keys \
+        "SELECT key_id, hint, created_by, created_at, expires_at, revoked_at, last_used_at FROM api_keys \
          WHERE workspace_id = $1 AND service_account_id = $2 ORDER BY key_id DESC LIMIT $3",
         &[workspace.into(), account.into(), limit.into()],
     )?;
-    let key = |row: &Row| {
-        Ok(KnownKey {
-            key_id: row.string(0)?,
-            hint: row.string(1)?,
-            created_at: row.time(2)?,
-            expires_at: row.opt_time(3)?,
-            revoked_at: row.opt_time(4)?,
-            last_used_at: row.opt_time(5)?,
-        })
+    rows.iter().map(known_key).collect()
+}
+
+fn known_key(row: &Row) -> Result<KnownKey, StoreError> {
+    Ok(KnownKey {
+        key_id: row.string(0)?,
+        hint: row.string(1)?,
+        created_by: row.opt_string(2)?,
+        created_at: row.time(3)?,
+        expires_at: row.opt_time(4)?,
+        revoked_at: row.opt_time(5)?,
+        last_used_at: row.opt_time(6)?,
+    })
+}
+
+/// A key that a member made, with its account.
+pub struct MadeKey {
+    pub key: KnownKey,
+    pub workspace_id: Uuid,
+    pub service_account_id: String,
+}
+
+/// Lists the valid keys that a member made in an organization, or in one of its workspaces, newest first. Leaves out the
+/// keys of sign-ins, which depend on the member's role.
+pub fn list_keys_made_by(
+    tx: &mut Tx<'_>,
+    maker: &str,
+    (org, workspace): (Uuid, Option<Uuid>),
+    limit: i64,
+) -> Result<Vec<MadeKey>, StoreError> {
+    let now = tx.now;
+    let (first, last) = workspace.map_or((Uuid::nil(), Uuid::max()), |workspace| (workspace, workspace));
+    let rows = tx.rows(
+        "SELECT k.key_id, k.hint, k.created_by, k.created_at, k.expires_at, k.revoked_at, k.last_used_at, k.workspace_id, \
+         k.service_account_id FROM api_keys k \
+         JOIN service_accounts a ON a.workspace_id = k.workspace_id AND a.service_account_id = k.service_account_id \
+         WHERE k.created_by = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2) \
+         AND a.org_id = $3 AND a.role <> 'login' AND k.workspace_id BETWEEN $4 AND $5 ORDER BY k.key_id DESC LIMIT $6",
+        &[
+            maker.into(),
+            now.into(),
+            org.into(),
+            first.into(),
+            last.into(),
+            limit.into(),
+        ],
+    )?;
+    let made = |row: &Row| {
+        Ok(MadeKey { key: known_key(row)?, workspace_id: row.uuid(7)?, service_account_id: row.string(8)? })
     };
-    rows.iter().map(key).collect()
+    rows.iter().map(made).collect()
+}
+
+/// Revokes the keys of a person's sign-ins in all workspaces. Returns how many were not revoked yet.
+pub fn revoke_login_keys(tx: &mut Tx<'_>, email: &str, now: Time) -> Result<u64, StoreError> {
+    tx.run(
+        "UPDATE api_keys SET revoked_at = $1 WHERE revoked_at IS NULL AND (workspace_id, service_account_id) IN \
+         (SELECT workspace_id, service_account_id FROM service_accounts WHERE created_by = $2 AND role = 'login')",
+        &[now.into(), email.into()],
+    )
 }
 
 /// Records the use of a key, unless a later use is recorded.

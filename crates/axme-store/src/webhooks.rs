@@ -2,6 +2,7 @@
 //! own queue.
 
 use axme_intent::{Address, IntentId, Time};
+pub use axme_types::webhooks::{EventOrigin, EventSource, RESERVED_EVENT_PREFIX};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -179,6 +180,8 @@ pub struct Event {
     pub owners: Vec<Address>,
     pub event_type: String,
     pub source: String,
+    /// `None` for an event from before this was recorded.
+    pub origin: Option<EventOrigin>,
     /// An object.
     pub payload: Value,
     /// The number of its deliveries so far; `delivered` counts those that arrived.
@@ -191,14 +194,15 @@ pub struct Event {
 pub fn insert_event(tx: &mut Tx<'_>, workspace: Uuid, event: &Event) -> Result<bool, StoreError> {
     let owners = serde_json::to_string(&event.owners).map_err(|error| StoreError::Fault(error.to_string()))?;
     let added = tx.run(
-        "INSERT INTO webhook_events (workspace_id, event_id, owners, event_type, source, payload, queued, delivered, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (workspace_id, event_id) DO NOTHING",
+        "INSERT INTO webhook_events (workspace_id, event_id, owners, event_type, source, origin, payload, queued, delivered, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (workspace_id, event_id) DO NOTHING",
         &[
             workspace.into(),
             event.id.into(),
             owners.into(),
             (&event.event_type).into(),
             (&event.source).into(),
+            event.origin.map(EventOrigin::as_str).into(),
             event.payload.to_string().into(),
             event.queued.into(),
             event.delivered.into(),
@@ -210,7 +214,7 @@ pub fn insert_event(tx: &mut Tx<'_>, workspace: Uuid, event: &Event) -> Result<b
 
 pub fn find_event(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Event>, StoreError> {
     let row = tx.row(
-        "SELECT event_id, owners, event_type, source, payload, queued, delivered, created_at FROM webhook_events \
+        "SELECT event_id, owners, event_type, source, origin, payload, queued, delivered, created_at FROM webhook_events \
          WHERE workspace_id = $1 AND event_id = $2",
         &[workspace.into(), id.into()],
     )?;
@@ -220,10 +224,11 @@ pub fn find_event(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<E
             owners: row.json(1)?,
             event_type: row.string(2)?,
             source: row.string(3)?,
-            payload: row.json(4)?,
-            queued: row.int(5)?,
-            delivered: row.int(6)?,
-            created_at: row.time(7)?,
+            origin: row.opt_word(4, EventOrigin::parse)?,
+            payload: row.json(5)?,
+            queued: row.int(6)?,
+            delivered: row.int(7)?,
+            created_at: row.time(8)?,
         })
     })
     .transpose()

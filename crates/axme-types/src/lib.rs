@@ -30,6 +30,7 @@ pub mod tasks;
 pub mod text_enum;
 pub mod time;
 pub mod timestamp;
+pub mod webhooks;
 
 pub use delivery_binding::DeliveryBinding;
 pub use error_code::{ErrorCode, ErrorKind};

@@ -160,6 +160,7 @@ fn fresh_login_key(
         service_account_id: &id,
         hash: &hash,
         hint: &hint,
+        created_by: &account.email,
         created_at: now,
         expires_at: Some(now.plus_seconds(rules.key_days * 86_400)),
     };

@@ -109,6 +109,7 @@ fn first_key(tx: &mut Tx<'_>, owner: &str, (org, workspace): (Uuid, Uuid)) -> Re
         service_account_id: &account.service_account_id,
         hash: &hash,
         hint: &hint,
+        created_by: owner,
         created_at: now,
         expires_at: None,
     };

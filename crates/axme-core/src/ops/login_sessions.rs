@@ -21,7 +21,8 @@ use crate::context::CallContext;
 use crate::error::{Error, Result};
 use crate::input::read_id;
 use axme_store::person_accounts::Session;
-use axme_store::{Shard, Tx, person_accounts as store};
+use axme_store::webhooks::EventSource;
+use axme_store::{Shard, Tx, person_accounts as store, service_accounts};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -182,7 +183,8 @@ pub fn logout_all(cx: &mut CallContext<'_, '_>, (): &()) -> Result<LogoutAllAnsw
     let ended = store::revoke_all(cx.tx, person.account_id, cx.now)?;
     let account = store::find(cx.tx, person.account_id)?.ok_or_else(no_account)?;
     tell_ended(cx.tx, &account, &ended, "logout_all")?;
-    Ok(LogoutAllAnswer { ok: true, revoked_sessions: ended.len() as u64 })
+    let revoked_keys = service_accounts::revoke_login_keys(cx.tx, &account.email, cx.now)?;
+    Ok(LogoutAllAnswer { ok: true, revoked_sessions: ended.len() as u64, revoked_keys })
 }
 
 pub fn dashboard(context: AsyncContext, _: EmptyInput) -> BoxFuture<DashboardTokenAnswer> {
@@ -279,7 +281,7 @@ fn tell_ended(tx: &mut Tx<'_>, account: &store::Account, sessions: &[Uuid], why:
         let payload =
             json!({ "session_id": session, "account_id": account.account_id, "email": account.email, "reason": why });
         let owner = Address::resolve(&format!("user://{}", account.email), home);
-        let event = webhooks::event(tx, owner, "auth.session_revoked", "auth", payload);
+        let event = webhooks::event(tx, owner, "auth.session_revoked", EventSource::Auth, payload);
         webhooks::tell_in(tx, workspace.workspace_id, event)?;
     }
     Ok(())

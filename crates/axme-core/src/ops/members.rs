@@ -3,7 +3,7 @@
 //! No caller grants or revokes a role above their own, and an organization always has an owner.
 
 use axme_api::members::{
-    AddMember, ExcludeMember, IncludeMember, ListMembers, Member as View, MemberAnswer, MemberList, Removal,
+    AddMember, ExcludeMember, IncludeMember, KeyLeft, ListMembers, Member as View, MemberAnswer, MemberList, Removal,
     RemoveMember, RemoveMemberAnswer, UpdateMember,
 };
 use axme_api::roles::{OrgRole, Permission};
@@ -11,7 +11,7 @@ use axme_api::{ApiError, ErrorCode, Id};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::webhooks;
+use super::{service_accounts, webhooks};
 use crate::auth::placement::RoleSet;
 use crate::auth::{membership, placement};
 use crate::call::{Binding, PrepareContext, handler};
@@ -93,7 +93,7 @@ pub fn add(cx: &mut CallContext<'_, '_>, new: &NewMember) -> Result<MemberAnswer
     check_gives(&authority, new.role, workspace)?;
     organizations::lock(cx.tx, org)?;
     match put(cx, org, workspace, &new.actor, new.role)? {
-        Some(member) => Ok(MemberAnswer { ok: true, member: view(&member) }),
+        Some(member) => Ok(MemberAnswer { ok: true, member: view(&member), keys_left: Vec::new() }),
         None => {
             let message = format!("{} is already a member; update that membership instead", new.actor);
             Err(ApiError::new(ErrorCode::MemberExists, message).into())
@@ -245,7 +245,8 @@ pub fn update(cx: &mut CallContext<'_, '_>, change: &UpdateMember) -> Result<Mem
     if was_removed && member.status != MemberStatus::Removed {
         check_seats(cx, &member)?;
     }
-    Ok(MemberAnswer { ok: true, member: view(&member) })
+    let keys_left = if member.status == MemberStatus::Active { Vec::new() } else { keys_left(cx, &member)? };
+    Ok(MemberAnswer { ok: true, member: view(&member), keys_left })
 }
 
 /// Locks the organization and returns a member whose role the caller may revoke.
@@ -301,7 +302,7 @@ fn take_out(cx: &mut CallContext<'_, '_>, mut member: Member) -> Result<RemoveMe
     }
     (member.status, member.updated_at) = (MemberStatus::Removed, cx.now);
     change_to(cx, &member, "organizations.members.remove")?;
-    let shown = view(&member);
+    let (shown, keys_left) = (view(&member), keys_left(cx, &member)?);
     Ok(RemoveMemberAnswer {
         ok: true,
         removed: true,
@@ -315,7 +316,14 @@ fn take_out(cx: &mut CallContext<'_, '_>, mut member: Member) -> Result<RemoveMe
             workspace_id: shown.workspace_id,
             removed_at: shown.updated_at,
         },
+        keys_left,
     })
+}
+
+/// Lists the valid keys that a member made where the membership reaches.
+fn keys_left(cx: &mut CallContext<'_, '_>, member: &Member) -> Result<Vec<KeyLeft>> {
+    let workspace = shown(member.workspace_id).filter(|_| !member.role.spans_organization());
+    service_accounts::keys_left(cx, &member.actor_id, (member.org_id, workspace))
 }
 
 fn view(m: &Member) -> View {

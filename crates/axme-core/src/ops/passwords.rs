@@ -14,7 +14,7 @@ use crate::call::{AsyncContext, Binding, BoxFuture, async_handler};
 use crate::error::{Error, Result, StoreError};
 use crate::input::check_chars;
 use axme_store::person_accounts::Account;
-use axme_store::{Shard, Tx, logins, person_accounts as store};
+use axme_store::{Shard, Tx, logins, person_accounts as store, service_accounts};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -80,8 +80,9 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Reg
                 return Err(ApiError::new(ErrorCode::NickTaken, "nick: already taken; choose another").into());
             }
             logins::forget_failures(tx, &auth::hash(&changed.email))?;
-            // One of the other sessions may belong to the intruder that the new password must keep out.
+            // One of the other sessions, or a key, may be in the hands of the intruder that the new password must keep out.
             store::revoke_others(tx, changed.account_id, session_id, now)?;
+            service_accounts::revoke_login_keys(tx, &changed.email, now)?;
             tell(tx, &changed.email, &base_url)?;
             audit(tx, workspace, &changed.email, "auth.password", &json!({ "nick": changed.nick }))?;
             Ok(RegisterPasswordAnswer { ok: true, email: changed.email, nick: changed.nick })
@@ -93,7 +94,7 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Reg
 /// Mails the owner of the account, who may not have made the change.
 fn tell(tx: &mut Tx<'_>, email: &str, base_url: &str) -> Result<(), StoreError> {
     let body = format!(
-        "The password of {email} at {base_url} was set, and all other sessions were ended. If it was not you, sign in by mail, set \
+        "The password of {email} at {base_url} was set, and all other sessions and keys of sign-ins were ended. If it was not you, sign in by mail, set \
          another password, and tell whoever runs the server."
     );
     mail(tx, email, json!({ "subject": "Your AXME password was set", "body": body }))

@@ -1,5 +1,6 @@
 //! Creates, updates and deletes service accounts and their keys.
 
+use axme_api::members::KeyLeft;
 use axme_api::roles::Permission;
 use axme_api::service_accounts::{
     CreateKey, CreateKeyAnswer, CreateServiceAccount, DeleteServiceAccountAnswer, GetServiceAccount, Key,
@@ -23,7 +24,7 @@ use crate::policy::quota;
 use crate::policy::tier::Allowance;
 use crate::signature;
 use axme_store::service_accounts::{AccountRole, AccountStatus, NewKey, ServiceAccount};
-use axme_store::{Signal, service_accounts as store};
+use axme_store::{Signal, members, service_accounts as store};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -313,6 +314,7 @@ fn key_view(key: store::KnownKey, now: Time) -> KeyView {
         key_id: key.key_id,
         key_hint: key.hint,
         status,
+        created_by_actor_id: key.created_by,
         created_at: key.created_at.into(),
         expires_at: key.expires_at.map(Timestamp::from),
         last_used_at: key.last_used_at.map(Timestamp::from),
@@ -355,6 +357,7 @@ fn find_live(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
 /// other key might be left.
 pub fn delete(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result<DeleteServiceAccountAnswer> {
     let account = find(cx, &input.service_account_id)?;
+    check_is_below(cx, &account)?;
     if account.service_account_id == cx.caller.service_account_id {
         let message = "your key belongs to this account; use another key to delete it";
         return Err(ApiError::new(ErrorCode::OwnServiceAccount, message).into());
@@ -394,13 +397,14 @@ pub(crate) fn prepare_create_key(context: &PrepareContext<'_>, input: CreateKey)
 pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> Result<CreateKeyAnswer> {
     check_ahead("expires_at", request.expires_at, cx.now)?;
     let account = find_live(cx, &request.service_account_id)?;
-    check_is_own(cx, &account)?;
+    check_may_make(cx, &account)?;
     let key = NewKey {
         workspace: account.workspace_id,
         key_id: &request.key_id,
         service_account_id: &account.service_account_id,
         hash: &request.fresh.hash,
         hint: &request.fresh.hint,
+        created_by: &cx.caller.owner,
         created_at: cx.now,
         expires_at: request.expires_at,
     };
@@ -414,6 +418,7 @@ pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> 
             service_account_id: account.service_account_id,
             key_hint: request.fresh.hint.clone(),
             status: KeyStatus::Active,
+            created_by_actor_id: cx.caller.owner.clone(),
             created_at: cx.now.into(),
             expires_at: request.expires_at.map(Timestamp::from),
             token: request.fresh.token.clone(),
@@ -421,14 +426,61 @@ pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> 
     })
 }
 
-/// Refuses another person's account: keys of admins and people act in their owner's name, in all the owner's
-/// organizations.
-fn check_is_own(cx: &CallContext<'_, '_>, account: &ServiceAccount) -> Result<()> {
+/// Refuses keys that would reach further, or last longer, than the caller. Keys of admins act in their owner's name, in
+/// all the owner's organizations.
+fn check_may_make(cx: &CallContext<'_, '_>, account: &ServiceAccount) -> Result<()> {
+    let is_theirs = is_same_person(&account.created_by, &cx.caller.owner);
+    let message = match account.role {
+        AccountRole::Agent => return Ok(()),
+        AccountRole::Login => "only a sign-in makes keys of this account; sign in again to get one".to_owned(),
+        AccountRole::WorkspaceAdmin if !is_theirs => {
+            format!("keys of this account act in the name of {}, who must create them", account.created_by)
+        }
+        // The key of a sign-in is valid in its own organization only.
+        AccountRole::WorkspaceAdmin if cx.caller.is_login && cx.caller.person().is_none() => {
+            "the key of a sign-in cannot make keys of this account; send your access token too".to_owned()
+        }
+        AccountRole::WorkspaceAdmin => return Ok(()),
+    };
+    Err(ApiError::forbidden(message).into())
+}
+
+/// Refuses to end the account or a key of another person whose role is wider than the caller's.
+fn check_is_below(cx: &mut CallContext<'_, '_>, account: &ServiceAccount) -> Result<()> {
     if account.role == AccountRole::Agent || is_same_person(&account.created_by, &cx.caller.owner) {
         return Ok(());
     }
-    let message = format!("keys of this account act in the name of {}, who must create them", account.created_by);
-    Err(ApiError::forbidden(message).into())
+    let own = RoleSet::in_org(cx, account.org_id)?;
+    let theirs = members::roles_of(cx.tx, account.org_id, &account.created_by)?;
+    let wider = theirs
+        .into_iter()
+        .map(|(role, _)| role)
+        .find(|role| role.spans_organization() && !own.gives(*role, Some(account.workspace_id)));
+    match wider {
+        None => Ok(()),
+        Some(role) => {
+            let message = format!("this account belongs to {}, who has the role {role}", account.created_by);
+            Err(ApiError::forbidden(message).into())
+        }
+    }
+}
+
+/// The most keys of a leaving member that an answer lists.
+const MOST_KEYS_LEFT: i64 = 100;
+
+/// Lists the valid keys that a leaving member made, newest first. They stay valid until they are revoked.
+pub(super) fn keys_left(cx: &mut CallContext<'_, '_>, maker: &str, place: (Uuid, Option<Uuid>)) -> Result<Vec<KeyLeft>> {
+    let found = store::list_keys_made_by(cx.tx, maker, place, MOST_KEYS_LEFT)?;
+    let left = |made: store::MadeKey| KeyLeft {
+        workspace_id: made.workspace_id.into(),
+        service_account_id: made.service_account_id,
+        key_id: made.key.key_id,
+        key_hint: made.key.hint,
+        created_at: made.key.created_at.into(),
+        expires_at: made.key.expires_at.map(Timestamp::from),
+        last_used_at: made.key.last_used_at.map(Timestamp::from),
+    };
+    Ok(found.into_iter().map(left).collect())
 }
 
 pub(crate) fn prepare_revoke_key(_: &PrepareContext<'_>, input: RevokeKey) -> Result<RevokeKey> {
@@ -438,6 +490,7 @@ pub(crate) fn prepare_revoke_key(_: &PrepareContext<'_>, input: RevokeKey) -> Re
 /// Revokes a key. A repeat returns the time of the first revocation.
 pub(crate) fn revoke_key(cx: &mut CallContext<'_, '_>, input: &RevokeKey) -> Result<RevokeKeyAnswer> {
     let holder = find(cx, &input.service_account_id)?;
+    check_is_below(cx, &holder)?;
     let (account, key) = (&input.service_account_id, &input.key_id);
     let revoked_at = store::revoke_key(cx.tx, holder.workspace_id, account, key, cx.now)?;
     let revoked_at = revoked_at.ok_or_else(|| ApiError::not_found(format!("key {key}")))?;

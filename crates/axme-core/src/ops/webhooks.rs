@@ -24,7 +24,7 @@ use crate::signature;
 use axme_store::members::OrgRole;
 use axme_store::person_accounts::Membership;
 use axme_store::queue::QueueItem;
-use axme_store::webhooks::{Event, Subscription};
+use axme_store::webhooks::{Event, EventOrigin, EventSource, RESERVED_EVENT_PREFIX, Subscription};
 use axme_store::{Signal, Tx, members, organizations as tenants, queue, service_accounts, webhooks as store};
 
 /// Binds each operation of this family to its handler.
@@ -262,18 +262,33 @@ pub(crate) fn prepare_publish(context: &PrepareContext<'_>, input: PublishEvent)
     if !(2..=100).contains(&input.source.chars().count()) {
         return Err(ApiError::invalid("source: 2 to 100 characters").into());
     }
+    check_is_free(&input.event_type, &input.source)?;
     check_size("payload", &input.payload)?;
     let event = Event {
         id: context.rng.uuid_at(context.now),
         owners: vec![owner],
         event_type: input.event_type,
         source: input.source,
+        origin: Some(EventOrigin::Caller),
         payload: Value::Object(input.payload),
         queued: 0,
         delivered: 0,
         created_at: context.now,
     };
     Ok(NewEvent(event))
+}
+
+/// Refuses names under which this server reports what happened: subscribers trust them.
+fn check_is_free(event_type: &str, source: &str) -> Result<()> {
+    let (event_type, source) = (event_type.to_lowercase(), source.trim().to_lowercase());
+    if event_type.starts_with(RESERVED_EVENT_PREFIX) {
+        return Err(ApiError::invalid("event_type: intent.* is reserved for this server; choose another name").into());
+    }
+    if EventSource::parse(&source).is_some() {
+        let message = format!("source: \"{source}\" is reserved for this server; choose another name");
+        return Err(ApiError::invalid(message).into());
+    }
+    Ok(())
 }
 
 pub fn publish(cx: &mut CallContext<'_, '_>, NewEvent(event): &NewEvent) -> Result<PublishEventAnswer> {
@@ -293,6 +308,7 @@ pub fn publish(cx: &mut CallContext<'_, '_>, NewEvent(event): &NewEvent) -> Resu
         accepted_at: cx.now.into(),
         event_type: event.event_type.clone(),
         source: event.source.clone(),
+        origin: EventOrigin::Caller,
         owner_agent: event.owners.iter().map(Address::to_string).next().unwrap_or_default(),
         event_id: event.id.into(),
         counters: counters(cx, event.id, queued)?,
@@ -301,17 +317,18 @@ pub fn publish(cx: &mut CallContext<'_, '_>, NewEvent(event): &NewEvent) -> Resu
 
 /// Publishes an event about invites to the owner's subscribers.
 pub(super) fn tell(cx: &mut CallContext<'_, '_>, owner: Address, event_type: &str, payload: Value) -> Result<()> {
-    let event = event(cx.tx, owner, event_type, "invites", payload);
+    let event = event(cx.tx, owner, event_type, EventSource::Invites, payload);
     Ok(tell_in(cx.tx, cx.caller.workspace, event)?)
 }
 
 /// Builds an event that is not queued yet.
-pub fn event(tx: &Tx<'_>, owner: Address, event_type: &str, source: &str, payload: Value) -> Event {
+pub fn event(tx: &Tx<'_>, owner: Address, event_type: &str, source: EventSource, payload: Value) -> Event {
     Event {
         id: tx.uuid(),
         owners: vec![owner],
         event_type: event_type.to_owned(),
-        source: source.to_owned(),
+        source: source.as_str().to_owned(),
+        origin: Some(EventOrigin::Platform),
         payload,
         queued: 0,
         delivered: 0,

@@ -16,7 +16,7 @@ use axme_core::ops::webhooks;
 use axme_core::state::AppState;
 use axme_core::views;
 use axme_store::inbox::EntryKind;
-use axme_store::webhooks::{Event, Fanout, Subscription};
+use axme_store::webhooks::{Event, EventOrigin, EventSource, Fanout, Subscription};
 use axme_store::{Shard, Signal, Tx, inbox, intents, webhooks as store};
 
 /// The approximate number of deliveries in one transaction: a row makes one or two events.
@@ -108,7 +108,8 @@ fn of_decision(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> 
                 id: derived_id(row, event_type, event.at, event.position),
                 owners,
                 event_type: event_type.to_owned(),
-                source: "intents".to_owned(),
+                source: EventSource::Intents.as_str().to_owned(),
+                origin: Some(EventOrigin::Platform),
                 payload: payload.clone(),
                 queued: 0,
                 delivered: 0,
@@ -142,7 +143,8 @@ fn of_entry(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> {
         id: derived_id(row, event_type, entry.at, u32::try_from(row.entry).unwrap_or(u32::MAX)),
         owners,
         event_type: event_type.to_owned(),
-        source: "inbox".to_owned(),
+        source: EventSource::Inbox.as_str().to_owned(),
+        origin: Some(EventOrigin::Platform),
         payload,
         queued: 0,
         delivered: 0,

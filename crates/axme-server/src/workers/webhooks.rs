@@ -107,7 +107,7 @@ fn short(error: &str) -> String {
 async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u32, Time)) -> Result<()> {
     let (attempt, _) = claimed;
     let body = json!({
-        "event_id": event.id, "event_type": event.event_type, "source": event.source,
+        "event_id": event.id, "event_type": event.event_type, "source": event.source, "origin": event.origin,
         "owner_agent": event.owners.first(), "subscription_id": to.id, "occurred_at": event.created_at.to_string(),
         "attempt": attempt, "payload": event.payload,
     });

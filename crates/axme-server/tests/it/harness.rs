@@ -312,6 +312,7 @@ impl Server {
                 service_account_id: &admin.service_account_id,
                 hash: &hash,
                 hint: "",
+                created_by: &owner,
                 created_at: now,
                 expires_at: None,
             };

@@ -251,6 +251,7 @@ async fn a_removed_member_loses_access_at_once(engine: Engine) {
     let password = json!({ "password": "Correct horse, battery" });
     server.as_person(&ann, "POST", "/v1/auth/register-password", Some(password)).await.ok();
     server.mails().await;
+    let ann = server.sign_in("ann@example.com").await;
     assert_eq!(server.get(&ann.key, "/v1/me").await["role"], "workspace_admin");
     let path = format!("/v1/organizations/{}/members/{member}", server.bootstrap.org_id);
     server.send(&server.admin, "PATCH", &path, Some(json!({ "role": "member" }))).await.ok();
@@ -295,18 +296,14 @@ async fn nobody_makes_keys_that_act_in_anothers_name(engine: Engine) {
     for (person, name, status) in [
         (&ann, "admin", 403),
         (&ann, "login of owner@local", 403),
-        (&ann, "login of ann@example.com", 200),
         (&owner, "admin", 200),
         (&owner, "login of ann@example.com", 403),
     ] {
         let path = format!("/v1/service-accounts/{}/keys", id_of(name));
-        for by_key in [true, false] {
-            let answer = match by_key {
-                true => server.send(&person.key, "POST", &path, Some(json!({}))).await,
-                false => server.as_person(person, "POST", &path, Some(json!({}))).await,
-            };
-            assert_eq!(answer.status, status, "{name}: {}", answer.body);
-        }
+        let answer = server.as_person(person, "POST", &path, Some(json!({}))).await;
+        assert_eq!(answer.status, status, "{name}: {}", answer.body);
+        // The key of a sign-in reaches less far than the key of an admin.
+        server.send(&person.key, "POST", &path, Some(json!({}))).await.refused(403, "forbidden");
     }
     // Agents do not act in a person's name.
     let account = server.get(&worker, "/v1/me").await["service_account"]["service_account_id"].clone();

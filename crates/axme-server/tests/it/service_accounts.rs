@@ -19,6 +19,10 @@ each_engine! {
     a_repeated_call_gets_the_same_key_and_only_its_caller_does,
     no_secret_is_stored_in_the_clear,
     the_last_use_of_a_key_is_reported,
+    only_a_sign_in_makes_keys_of_a_login_account,
+    keys_of_sign_ins_end_with_logout_everywhere_and_a_new_password,
+    nobody_ends_a_key_or_an_account_above_their_own_role,
+    keys_name_their_maker_and_are_listed_when_the_maker_leaves,
 }
 
 const ACCOUNTS: &str = "/v1/service-accounts";
@@ -336,4 +340,111 @@ async fn the_last_use_of_a_key_is_reported(engine: Engine) {
     server.get(&server.admin, "/v1/me").await;
     assert_eq!(workers::key_uses::tick(&server.app).await.unwrap(), 1);
     assert_eq!(workers::key_uses::tick(&server.app).await.unwrap(), 0);
+}
+
+/// Returns the id of the account whose name begins with a text.
+async fn account_named(server: &Server, name: &str) -> String {
+    let listed = server.get(&server.admin, ACCOUNTS).await["service_accounts"].clone();
+    let found = listed.as_array().unwrap().iter().find(|account| account["name"] == name).unwrap();
+    found["service_account_id"].as_str().unwrap().to_owned()
+}
+
+async fn only_a_sign_in_makes_keys_of_a_login_account(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.give("ann@example.com", "member", None).await;
+    let (owner, ann) = (server.sign_in("owner@local").await, server.sign_in("ann@example.com").await);
+    for person in [&owner, &ann] {
+        let email = if person.key == owner.key { "owner@local" } else { "ann@example.com" };
+        let path = keys(&account_named(&server, &format!("login of {email}")).await);
+        server.send(&person.key, "POST", &path, Some(json!({}))).await.refused(403, "forbidden");
+        server.as_person(person, "POST", &path, Some(json!({}))).await.refused(403, "forbidden");
+        let both = [("authorization", person.bearer.as_str())];
+        server.send_with(&person.key, "POST", &path, Some(json!({})), &both).await.refused(403, "forbidden");
+        server.send(&server.admin, "POST", &path, Some(json!({}))).await.refused(403, "forbidden");
+    }
+}
+
+async fn keys_of_sign_ins_end_with_logout_everywhere_and_a_new_password(engine: Engine) {
+    let server = Server::start(engine).await;
+    let password = json!({ "password": "Correct horse, battery" });
+    for (path, body) in [("/v1/auth/logout-all", json!({})), ("/v1/auth/register-password", password)] {
+        let persons = [server.sign_in("owner@local").await, server.sign_in("owner@local").await];
+        server.as_person(&persons[0], "POST", path, Some(body)).await.ok();
+        server.clock.advance(Duration::from_secs(2));
+        for person in &persons {
+            server.send(&person.key, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
+        }
+        // The keys of service accounts stay.
+        server.get(&server.admin, "/v1/me").await;
+        server.mails().await;
+    }
+}
+
+async fn nobody_ends_a_key_or_an_account_above_their_own_role(engine: Engine) {
+    let server = Server::start(engine).await;
+    let workspace = server.bootstrap.workspace_id.clone();
+    for (email, role) in [
+        ("owner@local", "org_owner"),
+        ("chief@example.com", "org_admin"),
+        ("ann@example.com", "workspace_admin"),
+        ("bob@example.com", "workspace_admin"),
+        ("kim@example.com", "member"),
+    ] {
+        if email != "owner@local" {
+            server.give(email, role, Some(&workspace).filter(|_| role != "org_admin").map(String::as_str)).await;
+        }
+        server.sign_in(email).await;
+    }
+    let [owner, chief, ann] = [
+        server.sign_in("owner@local").await,
+        server.sign_in("chief@example.com").await,
+        server.sign_in("ann@example.com").await,
+    ];
+    let agent = account(&server, "worker").await;
+    server.post(&server.admin, &keys(&agent), json!({})).await;
+    for (person, victim, may) in [
+        (&ann, "admin", false),
+        (&ann, "login of owner@local", false),
+        (&ann, "login of chief@example.com", false),
+        (&chief, "admin", false),
+        (&chief, "login of owner@local", false),
+        (&ann, "login of bob@example.com", true),
+        (&ann, "login of kim@example.com", true),
+        (&ann, "worker", true),
+        (&owner, "login of chief@example.com", true),
+    ] {
+        let path = format!("{ACCOUNTS}/{}", account_named(&server, victim).await);
+        let shown = server.get(&server.admin, &path).await;
+        let revoke = format!("{path}/keys/{}/revoke", shown["keys"][0]["key_id"].as_str().unwrap());
+        for (method, path) in [("POST", &revoke), ("DELETE", &path)] {
+            let answer = server.as_person(person, method, path, None).await;
+            assert_eq!(answer.status, if may { 200 } else { 403 }, "{method} {victim}: {}", answer.body);
+        }
+    }
+    server.get(&server.admin, "/v1/me").await;
+}
+
+async fn keys_name_their_maker_and_are_listed_when_the_maker_leaves(engine: Engine) {
+    let server = Server::start(engine).await;
+    let member = server.give("ann@example.com", "workspace_admin", Some(&server.bootstrap.workspace_id)).await;
+    let ann = server.sign_in("ann@example.com").await;
+    let agent = account(&server, "worker").await;
+    let made = server.as_person(&ann, "POST", &keys(&agent), Some(json!({}))).await.ok();
+    let by_admin = server.post(&server.admin, &keys(&agent), json!({})).await;
+    assert_eq!(made["key"]["created_by_actor_id"], "ann@example.com");
+    let shown = server.get(&server.admin, &format!("{ACCOUNTS}/{agent}")).await["keys"].clone();
+    let makers: Vec<&Value> = shown.as_array().unwrap().iter().map(|key| &key["created_by_actor_id"]).collect();
+    assert_eq!(makers, [&by_admin["key"]["created_by_actor_id"], &json!("ann@example.com")]);
+    assert_eq!(makers[0], "owner@local");
+
+    let path = format!("/v1/organizations/{}/members/{member}", server.bootstrap.org_id);
+    let suspended = json!({ "status": "suspended" });
+    let suspended = server.send(&server.admin, "PATCH", &path, Some(suspended)).await.ok();
+    let removed = server.send(&server.admin, "DELETE", &path, None).await.ok();
+    assert_eq!(suspended["keys_left"], removed["keys_left"]);
+    let left = removed["keys_left"].as_array().unwrap();
+    assert_eq!(left.len(), 1, "without the key of the sign-in: {left:?}");
+    assert_eq!((&left[0]["key_id"], &left[0]["service_account_id"]), (&made["key"]["key_id"], &json!(agent)));
+    // The key goes on working until somebody revokes it.
+    server.get(made["api_key"].as_str().unwrap(), "/v1/me").await;
 }

@@ -19,6 +19,7 @@ use crate::quotas::{limit, refused_until_tomorrow, used_today};
 each_engine! {
     a_subscription_is_created_updated_listed_and_deleted,
     invalid_subscriptions_are_refused,
+    nobody_publishes_in_the_name_of_the_platform,
     an_event_is_sent_signed_and_counted,
     an_undelivered_event_is_retried_and_then_a_dead_letter,
     a_replay_survives_the_outcome_of_an_attempt_in_flight,
@@ -150,6 +151,31 @@ async fn invalid_subscriptions_are_refused(engine: Engine) {
     assert_eq!(server.send(&server.admin, "POST", SUBSCRIPTIONS, Some(body)).await.status, 422, "at most a hundred");
 }
 
+async fn nobody_publishes_in_the_name_of_the_platform(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    for key in [&server.admin, &worker] {
+        for (event_type, source) in [
+            ("intent.completed", "test"),
+            ("intent.anything", "test"),
+            ("Intent.Completed", "test"),
+            ("order.paid", "intents"),
+            ("order.paid", "Intents "),
+            ("inbox.reply_received", "inbox"),
+            ("invite.accepted", "invites"),
+            ("auth.session_revoked", "auth"),
+        ] {
+            let body = json!({ "event_type": event_type, "source": source, "payload": {} });
+            let answer = server.send(key, "POST", "/v1/webhooks/events", Some(body)).await;
+            let text = answer.refused(422, "validation_failed");
+            assert!(text.contains("reserved for this server"), "{event_type} {source}: {text}");
+        }
+        // Other names stay free, and say who published.
+        let body = json!({ "event_type": "inbox.reply_received", "source": "test", "payload": {} });
+        assert_eq!(server.post(key, "/v1/webhooks/events", body).await["origin"], "caller");
+    }
+}
+
 async fn an_event_is_sent_signed_and_counted(engine: Engine) {
     let server = server_that_may_call_loopback(engine).await;
     let (receiver, addr) = Receiver::start().await;
@@ -170,6 +196,7 @@ async fn an_event_is_sent_signed_and_counted(engine: Engine) {
         ("event_id", event["event_id"].clone()),
         ("event_type", json!("order.paid")),
         ("source", json!("test")),
+        ("origin", json!("caller")),
         ("payload", json!({ "n": 1 })),
         ("subscription_id", json!(id)),
         ("attempt", json!(1)),
@@ -377,7 +404,11 @@ async fn intent_events_reach_the_subscribers_they_concern(engine: Engine) {
     for subscription in [&all, &of_worker, &of_asker] {
         round(&server, subscription).await;
     }
-    let mut seen = types(&everything);
+    let got = everything.got();
+    let sent = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap();
+    assert!(got.iter().all(|(_, body)| sent(body)["origin"] == "platform"), "{got:?}");
+    let mut seen: Vec<String> =
+        got.iter().map(|(_, body)| sent(body)["event_type"].as_str().unwrap().to_owned()).collect();
     seen.sort();
     let expected = [("completed", 1), ("created", 2), ("delivered", 2), ("submitted", 2)];
     let expected = expected.iter().flat_map(|(word, times)| vec![format!("intent.{word}"); *times]);
