@@ -212,7 +212,7 @@ async fn transact(
         }
     };
     let outcome = match info.effect {
-        axme_api::Effect::Read => app.store.read(job).await,
+        axme_api::Effect::Read => app.read_for(&caller.service_account_id, job).await,
         axme_api::Effect::Write => app.store.write(shard, job).await,
     };
     let reply = match outcome? {

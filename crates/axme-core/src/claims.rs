@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use axme_intent::{Address, IntentId, Status, Time};
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -51,7 +50,8 @@ pub struct OfferedIntent {
     pub from: Address,
     pub to: Address,
     pub created_at: Time,
-    pub payload: Value,
+    /// JSON text: a parsed payload takes many times its memory, and an offer may wait long for its reader.
+    pub payload: String,
 }
 
 /// Claims due deliveries and returns them in the order of their numbers, with the time at which the next one becomes
@@ -60,7 +60,8 @@ pub async fn offer(app: &Arc<AppState>, reading: Reading) -> Result<(Vec<Offer>,
     let now = app.system.clock.now();
     let (due, next_due) = {
         let reading = reading.clone();
-        app.store.read(move |tx| look(tx, &reading)).await?
+        let reader = reading.address.as_str().to_owned();
+        app.read_for(&reader, move |tx| look(tx, &reading)).await?
     };
     let mut offers: Vec<Offer> = Vec::with_capacity(due.len());
     if !due.is_empty() {
@@ -101,14 +102,17 @@ pub async fn replay(
 ) -> Result<Option<(Vec<Offer>, Position)>> {
     let now = app.system.clock.now();
     let after = after.unwrap_or((now, Uuid::max()));
+    let reader = reading.address.as_str().to_owned();
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         if agent_limits::is_stopped(tx, reading.workspace, &reading.address)? {
             return Ok(None);
         }
         let page = queue::list_offered(tx, reading.workspace, &reading.address, after, reading.most as i64)?;
-        let Some(last) = page.last().map(Candidate::position) else { return Ok(None) };
-        let mut shown = Vec::with_capacity(page.len());
-        for (candidate, intent) in describe(tx, &reading, page)? {
+        let mut room = tx.limits.window_bytes;
+        let (described, last) = describe(tx, &reading, page, &mut room)?;
+        let Some(last) = last else { return Ok(None) };
+        let mut shown = Vec::with_capacity(described.len());
+        for (candidate, intent) in described {
             if let Some(number) = candidate.number {
                 shown.push(numbered(number, &candidate, intent, false));
             }
@@ -116,7 +120,7 @@ pub async fn replay(
         shown.sort_by_key(|offer| offer.number);
         Ok(Some((shown, last)))
     };
-    app.store.read(job).await
+    app.read_for(&reader, job).await
 }
 
 /// Releases claimed deliveries that were never sent.
@@ -151,15 +155,16 @@ fn look(tx: &mut Tx<'_>, reading: &Reading) -> Result<DueDeliveries> {
     }
     let due_by = reading.due_by.unwrap_or(now);
     let mut found = Vec::new();
-    let mut after = None;
+    let (mut after, mut room) = (None, tx.limits.window_bytes);
     // Deliveries that the filter excludes stay in the queue. The scan skips a bounded number of them.
     for _ in 0..MOST_PAGES {
         let rest = reading.most - found.len();
         let page = queue::list_due(tx, workspace, to, due_by, after, rest as i64)?;
         let is_last = page.len() < rest;
-        after = page.last().map(Candidate::position);
-        found.extend(describe(tx, reading, page)?);
-        if is_last || found.len() == reading.most {
+        let (described, last) = describe(tx, reading, page, &mut room)?;
+        after = last;
+        found.extend(described);
+        if is_last || room == 0 || found.len() == reading.most {
             break;
         }
     }
@@ -168,11 +173,24 @@ fn look(tx: &mut Tx<'_>, reading: &Reading) -> Result<DueDeliveries> {
     Ok((found, next_due))
 }
 
-/// Adds the descriptions of intents to deliveries. Leaves out intents with a status that the reader does not want.
-fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> Result<Vec<(Candidate, OfferedIntent)>> {
+/// Deliveries with their descriptions, and the position of the last delivery that was looked at.
+type Described = (Vec<(Candidate, OfferedIntent)>, Option<Position>);
+
+/// Adds the descriptions of intents to deliveries. Leaves out intents with a status that the reader does not want. Stops
+/// when the payloads have used up `room`, in bytes.
+fn describe(
+    tx: &mut Tx<'_>,
+    reading: &Reading,
+    candidates: Vec<Candidate>,
+    room: &mut usize,
+) -> Result<Described> {
     let workspace = reading.workspace;
-    let mut found = Vec::with_capacity(candidates.len());
+    let (mut found, mut last) = (Vec::with_capacity(candidates.len()), None);
     for candidate in candidates {
+        if *room == 0 {
+            break;
+        }
+        last = Some(candidate.position());
         let Some(intent_id) = candidate.item.intent() else { continue };
         let Some(head) = intents::find(tx, workspace, intent_id)? else { continue };
         let status = head.intent.status();
@@ -186,11 +204,12 @@ fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> R
             intent_type: head.intent_type,
             from: head.from,
             to: head.to,
-            payload: spec.payload,
+            payload: spec.payload.to_string(),
         };
+        *room = room.saturating_sub(intent.payload.len());
         found.push((candidate, intent));
     }
-    Ok(found)
+    Ok((found, last))
 }
 
 fn numbered(number: i64, candidate: &Candidate, intent: OfferedIntent, is_claimed: bool) -> Offer {

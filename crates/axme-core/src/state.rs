@@ -10,11 +10,12 @@ use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 use axme_api::{ApiError, ErrorCode};
-use axme_store::{Limits, Store, Wakeups};
+use axme_store::{JobError, Limits, Store, Tx, Wakeups};
 
 use crate::auth::oidc::OidcSettings;
 use crate::auth::{Caller, Keys};
 use crate::error::Result;
+use crate::policy::fair_gate::FairGate;
 use crate::policy::quota;
 use crate::policy::rate_limit::RateLimiter;
 use crate::policy::tier::Allowance;
@@ -26,6 +27,8 @@ pub struct AppState {
     pub wakeups: Arc<Wakeups>,
     pub keys: Keys,
     pub limiter: RateLimiter,
+    /// The turns of callers at the read connections.
+    reads: Arc<FairGate>,
     pub limits: Arc<Limits>,
     pub site: Site,
     /// Outgoing mail, for an operator who watches it. Slow watchers lose mail.
@@ -50,6 +53,9 @@ pub struct Site {
     /// Anyone can get an organization and a key for a trial.
     pub trials: bool,
 }
+
+/// The reads per connection that are handed to the store, so that no connection waits for the next one.
+const READS_AHEAD: usize = 2;
 
 /// The mails that a watcher can lag behind.
 const MOST_MAILS: usize = 64;
@@ -85,6 +91,7 @@ impl AppState {
             wakeups,
             keys,
             limiter,
+            reads: FairGate::new(limits.read_threads * READS_AHEAD),
             limits,
             site,
             mails,
@@ -107,6 +114,17 @@ impl AppState {
         *streams.of_account.entry(caller.service_account_id.clone()).or_default() += 1;
         *streams.of_workspace.entry(caller.workspace).or_default() += 1;
         Ok(StreamPermit { app: self.clone(), account: caller.service_account_id.clone(), workspace: caller.workspace })
+    }
+
+    /// Reads in the store for a caller. When the read connections are busy, callers take turns.
+    pub async fn read_for<T, E, F>(&self, caller: &str, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: JobError,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let _place = self.reads.enter(caller).await;
+        self.store.read(job).await
     }
 
     /// Returns the allowance of a workspace, which may be some seconds old. `None` if nothing is limited.

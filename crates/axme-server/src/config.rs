@@ -147,6 +147,7 @@ impl Config {
             ("read_threads", limits.read_threads),
             ("postgres_writers", limits.postgres_writers),
             ("window_deliveries", limits.window_deliveries),
+            ("window_bytes", limits.window_bytes),
             ("window_events", limits.window_events),
             ("cached_keys", limits.cached_keys),
         ] {

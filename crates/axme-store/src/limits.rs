@@ -32,6 +32,8 @@ pub struct Limits {
     pub acknowledged_seconds: u64,
     /// Deliveries in one window of a stream.
     pub window_deliveries: usize,
+    /// The memory for the frames of a stream that wait for its reader, and for one more frame.
+    pub window_bytes: usize,
     /// Events in one window of a stream.
     pub window_events: usize,
     /// How long a window stays open after a frame, so that it can also hold the next ones.
@@ -83,6 +85,7 @@ impl Default for Limits {
             offer_seconds: vec![15, 60, 300, 600],
             acknowledged_seconds: 3_600,
             window_deliveries: 50,
+            window_bytes: 128 * 1024,
             window_events: 500,
             linger_millis: 200,
             terminal_hold_millis: 1_000,

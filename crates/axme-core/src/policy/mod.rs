@@ -4,6 +4,8 @@
 pub mod admission;
 pub mod agent_limits;
 pub mod agent_rules;
+pub mod body_budget;
+pub mod fair_gate;
 pub mod guards;
 pub mod quota;
 pub mod rate_limit;

@@ -5,15 +5,12 @@ use axme_core::signature;
 use axme_core::state::AppState;
 use axme_core::system::{Post, PostError};
 use axme_store::service_accounts::ServiceAccount;
-use serde_json::json;
 
 use crate::http::envelope;
 
 pub(super) async fn push(app: &AppState, account: &ServiceAccount, offer: &Offer) -> Result<(), PostError> {
     let id = offer.intent.id.to_string();
-    let mut envelope = envelope(offer);
-    envelope["delivery_id"] = json!(id);
-    let body = envelope.to_string().into_bytes();
+    let body = envelope(offer, &id).into_bytes();
     let secret = account.webhook_secret.as_deref().unwrap_or_default();
     let headers = signature::headers(secret, &id, app.system.clock.now(), &body);
     let url = account.callback_url.clone().unwrap_or_default();

@@ -47,8 +47,8 @@ pub fn entry(mut entry: FeedEntry, most: usize) -> Bytes {
     frame(entry.kind.as_str(), Some(entry.seq), &text)
 }
 
-/// The description of a delivery, in frames and in pushes.
-pub fn envelope(offer: &Offer) -> Value {
+/// The description of a delivery without its payload.
+fn heading(offer: &Offer) -> Value {
     let intent = &offer.intent;
     json!({
         "seq": offer.number,
@@ -61,31 +61,44 @@ pub fn envelope(offer: &Offer) -> Value {
         "to_agent": intent.to,
         "at": intent.created_at.to_string(),
         "offer": offer.offers,
-        "payload": intent.payload,
     })
+}
+
+/// Adds a field, whose value is JSON text, to the text of an object that has fields.
+fn with_field(object: &Value, name: &str, value: &str) -> String {
+    let mut text = object.to_string();
+    text.pop();
+    text.extend([",\"", name, "\":", value, "}"]);
+    text
+}
+
+/// The JSON text of a push.
+pub fn envelope(offer: &Offer, delivery_id: &str) -> String {
+    let mut heading = heading(offer);
+    heading["delivery_id"] = delivery_id.into();
+    with_field(&heading, "payload", &offer.intent.payload)
 }
 
 /// A delivery, without its payload if its data exceeds `most` bytes.
 pub fn delivery(offer: &Offer, most: usize) -> Bytes {
-    shortened(envelope(offer), offer.number, most)
+    shortened(&heading(offer), &offer.intent.payload, offer.number, most)
 }
 
-fn shortened(mut data: Value, number: u64, most: usize) -> Bytes {
-    let mut text = one_line(&data);
-    if text.len() > most
-        && let Some(fields) = data.as_object_mut()
-    {
-        fields.remove("payload");
-        fields.insert("truncated".to_owned(), true.into());
-        text = one_line(&data);
+fn shortened(heading: &Value, payload: &str, number: u64, most: usize) -> Bytes {
+    let mut text = in_one_line(with_field(heading, "payload", payload));
+    if text.len() > most {
+        text = in_one_line(with_field(heading, "truncated", "true"));
     }
     frame("intent.delivered", Some(number), &text)
 }
 
-/// Writes JSON as one line. JSON escapes the line separators below U+0020 itself; the other ones may be in it as they
-/// are, and Python's `splitlines` splits at them.
 fn one_line(data: &impl Serialize) -> String {
-    let text = json!(data).to_string();
+    in_one_line(json!(data).to_string())
+}
+
+/// Escapes the line separators in JSON text. JSON escapes those below U+0020 itself; the other ones may be in it as they
+/// are, and Python's `splitlines` splits at them.
+fn in_one_line(text: String) -> String {
     if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
         return text;
     }
@@ -110,14 +123,16 @@ mod tests {
         let text = one_line(&data);
         assert!(!text.contains(|c| separators.contains(c)), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), data, "clients read what was sent");
-        let frame = shortened(json!({ "payload": "\u{85}".repeat(50) }), 2, 200);
+        let frame = shortened(&json!({ "n": 1 }), &json!("\u{85}".repeat(50)).to_string(), 2, 200);
         assert!(std::str::from_utf8(&frame).unwrap().contains("truncated"), "the limit is for the bytes that are sent");
     }
 
     #[test]
     fn a_long_payload_is_left_out() {
-        let data = json!({ "intent_id": "x", "payload": { "text": "y".repeat(100) } });
-        let frame = shortened(data, 2, 80);
+        let (heading, payload) = (json!({ "intent_id": "x" }), json!({ "text": "y".repeat(100) }).to_string());
+        let frame = shortened(&heading, &payload, 2, 80);
         assert_eq!(frame, "id: 2\nevent: intent.delivered\ndata: {\"intent_id\":\"x\",\"truncated\":true}\n\n");
+        let whole = shortened(&heading, "{\"n\":1}", 4, 80);
+        assert_eq!(whole, "id: 4\nevent: intent.delivered\ndata: {\"intent_id\":\"x\",\"payload\":{\"n\":1}}\n\n");
     }
 }

@@ -224,6 +224,36 @@ struct Look {
     is_over: bool,
 }
 
+/// The frames of one look, bounded by number and by bytes. The first frame always has room.
+struct FramePage {
+    frames: Vec<(u64, Bytes)>,
+    most: usize,
+    bytes_left: usize,
+}
+
+/// The rows that a look parses at a time: each may be long.
+const ROWS_AT_ONCE: usize = 20;
+
+impl FramePage {
+    fn new(most: usize, bytes_left: usize) -> FramePage {
+        FramePage { frames: Vec::new(), most, bytes_left }
+    }
+
+    fn has_room(&self) -> bool {
+        self.frames.len() < self.most && self.bytes_left > 0
+    }
+
+    /// Returns how many rows to read next.
+    fn rows(&self) -> i64 {
+        (self.most - self.frames.len()).min(ROWS_AT_ONCE) as i64
+    }
+
+    fn add(&mut self, number: u64, frame: Bytes) {
+        self.bytes_left = self.bytes_left.saturating_sub(frame.len());
+        self.frames.push((number, frame));
+    }
+}
+
 impl EventStream {
     async fn run(self) {
         let mut cursor = self.window.since;
@@ -307,30 +337,54 @@ impl EventStream {
         let (workspace, frame_bytes) = (self.caller.workspace, self.app.limits.frame_bytes);
         let after = i64::try_from(since).unwrap_or(i64::MAX);
         let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
-            let entries = session_rows::list_entries(tx, workspace, id, after, most as i64)?;
-            let is_over = match entries.last() {
-                Some(last) => ops::sessions::is_last(last),
+            let (mut page, mut last, mut after) = (FramePage::new(most, tx.limits.window_bytes), None, after);
+            while page.has_room() {
+                let entries = session_rows::list_entries(tx, workspace, id, after, page.rows())?;
+                let Some(end) = entries.last() else { break };
+                after = end.seq;
+                for entry in &entries {
+                    if !page.has_room() {
+                        break;
+                    }
+                    let view = ops::sessions::view_entry(id, entry);
+                    page.add(view.seq, frames::entry(view, frame_bytes));
+                    last = Some(ops::sessions::is_last(entry));
+                }
+            }
+            let is_over = match last {
+                Some(is_last) => is_last,
                 None => session_rows::find(tx, workspace, id)?.is_none_or(|session| session.completed_at.is_some()),
             };
-            let views = entries.iter().map(|entry| ops::sessions::view_entry(id, entry));
-            Ok(Look { frames: views.map(|view| (view.seq, frames::entry(view, frame_bytes))).collect(), is_over })
+            Ok(Look { frames: page.frames, is_over })
         };
-        self.app.store.read(job).await
+        self.app.read_for(&self.caller.service_account_id, job).await
     }
 
     async fn look_at_intent(&self, id: IntentId, since: u64, most: usize) -> Result<Look> {
         let (workspace, frame_bytes) = (self.caller.workspace, self.app.limits.frame_bytes);
         let after = views::position_seen(since);
         let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
-            let events = intent_rows::list_events(tx, workspace, id, after, most as i64)?;
-            let is_over = match events.last() {
-                Some(last) => last.status.is_terminal(),
+            let (mut page, mut last, mut after) = (FramePage::new(most, tx.limits.window_bytes), None, after);
+            while page.has_room() {
+                let events = intent_rows::list_events(tx, workspace, id, after, page.rows())?;
+                let Some(end) = events.last() else { break };
+                after = i64::from(end.position);
+                for event in &events {
+                    if !page.has_room() {
+                        break;
+                    }
+                    let view = views::event(id, event);
+                    page.add(view.seq, frames::event(&view, frame_bytes));
+                    last = Some(event.status.is_terminal());
+                }
+            }
+            let is_over = match last {
+                Some(is_terminal) => is_terminal,
                 None => intent_rows::find(tx, workspace, id)?.is_none_or(|head| head.intent.status().is_terminal()),
             };
-            let views = events.iter().map(|event| views::event(id, event));
-            Ok(Look { frames: views.map(|view| (view.seq, frames::event(&view, frame_bytes))).collect(), is_over })
+            Ok(Look { frames: page.frames, is_over })
         };
-        self.app.store.read(job).await
+        self.app.read_for(&self.caller.service_account_id, job).await
     }
 }
 
@@ -444,8 +498,10 @@ impl AgentStream {
     /// Sends a batch. Deliveries that cannot be sent are released at once, so that another reader gets them.
     async fn send(&self, offers: Vec<Offer>, cursor: &mut u64) -> Result<(), ClientGone> {
         let mut rest = offers.into_iter();
-        while let Some(offer) = rest.next() {
+        while let Some(mut offer) = rest.next() {
             let frame = frames::delivery(&offer, self.app.limits.frame_bytes);
+            // The frame has it; a send may wait long.
+            offer.intent.payload = String::new();
             if self.out.send(frame).await.is_err() {
                 let unsent = std::iter::once(offer).chain(rest).filter(|offer| offer.is_claimed).collect();
                 claims::release(&self.app, self.caller.workspace, &self.address, unsent).await;

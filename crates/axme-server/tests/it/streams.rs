@@ -18,6 +18,8 @@ each_engine! {
     stream_data_has_no_character_at_which_a_line_reader_splits,
     a_stream_that_cannot_open_is_refused_as_json,
     a_child_of_a_workflow_has_its_own_stream,
+    an_unread_stream_claims_and_holds_no_more_than_a_page_of_bytes,
+    long_events_all_arrive_though_each_look_is_bounded,
 }
 
 const LINGER: Duration = Duration::from_millis(200);
@@ -253,4 +255,40 @@ async fn a_child_of_a_workflow_has_its_own_stream(engine: Engine) {
     assert_eq!(own.frame().await.event, "intent.completed");
     assert_eq!(watching.frame().await.event, "intent.in_progress", "its end moves the parent at the same moment");
     assert_eq!(watching.frame().await.event, "intent.completed");
+}
+
+async fn an_unread_stream_claims_and_holds_no_more_than_a_page_of_bytes(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let text = "x".repeat(server.app.limits.window_bytes / 4);
+    for _ in 0..10 {
+        server.submit("worker", json!({ "text": text })).await;
+    }
+    let path = "/v1/agents/agent://local/default/worker/stream?since=2&wait_seconds=1";
+    let _unread = server.open(&worker, &format!("{path}&follow=1"), &[]).await;
+    let claimed = async || {
+        let (workspace, now) = (server.bootstrap.workspace_id.parse().unwrap(), server.now());
+        let address = axme_intent::Address::from_canonical("agent://local/default/worker".to_owned());
+        let due = server.app.store.read(move |tx| axme_store::queue::list_due(tx, workspace, &address, now, None, 100));
+        10 - due.await.unwrap().len()
+    };
+    crate::harness::poll(async || (claimed().await > 0).then_some(())).await;
+    assert_eq!(claimed().await, 4, "one page of bytes, not of deliveries");
+    // The others are there for other readers.
+    assert_eq!(server.stream(&worker, path).await.intent_ids().len(), 6);
+}
+
+async fn long_events_all_arrive_though_each_look_is_bounded(engine: Engine) {
+    let server = Server::start(engine).await;
+    let session = server.post(&server.admin, "/v1/sessions", json!({ "type": "general" })).await;
+    let path = format!("/v1/sessions/{}", session["session_id"].as_str().unwrap());
+    let text = "x".repeat(server.app.limits.window_bytes / 4);
+    for n in 0..30 {
+        let body = json!({ "role": "agent", "content": { "n": n, "text": text } });
+        server.post(&server.admin, &format!("{path}/messages"), body).await;
+    }
+    server.post(&server.admin, &format!("{path}/complete"), json!({})).await;
+    let shown = server.stream(&server.admin, &format!("{path}/feed/stream?since=0&wait_seconds=1")).await;
+    let of_type = |event: &str| shown.content().iter().filter(|frame| frame.event == event).count();
+    assert_eq!((of_type("session.message"), of_type("session.completed")), (30, 1));
 }
