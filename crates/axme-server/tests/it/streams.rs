@@ -264,7 +264,7 @@ async fn an_unread_stream_claims_and_holds_no_more_than_a_page_of_bytes(engine: 
     for _ in 0..10 {
         server.submit("worker", json!({ "text": text })).await;
     }
-    let path = "/v1/agents/agent://local/default/worker/stream?since=2&wait_seconds=1";
+    let path = "/v1/agents/agent://local/default/worker/intents/stream?since=2&wait_seconds=1";
     let _unread = server.open(&worker, &format!("{path}&follow=1"), &[]).await;
     let claimed = async || {
         let (workspace, now) = (server.bootstrap.workspace_id.parse().unwrap(), server.now());
