@@ -75,8 +75,10 @@ pub struct CreateAccessRequest {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListAccessRequests {
-    /// Only requests about this organization. A reviewer gets every request that the organization decides.
+    /// Only requests about this organization. A reviewer gets every request that the organization decides. The slug of
+    /// the caller's own is accepted too.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::workspace_ref::IdOrSlug>"))]
     pub org_id: Option<Id>,
     /// Only requests about this workspace, or from it.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]

@@ -19,11 +19,14 @@ pub static LIST: Op<ListAudit, AuditList> = Op::get("audit.events", "/v1/audit/e
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListAudit {
-    /// The id of the organization. Without `workspace_id`, it selects the changes outside the workspaces.
+    /// The id of the organization. Without `workspace_id`, it selects the changes outside the workspaces. The slug of
+    /// the caller's own is accepted too.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::workspace_ref::IdOrSlug>"))]
     pub org_id: Option<Id>,
-    /// The id of the workspace; the caller's own if both ids are missing.
+    /// The id of the workspace; the caller's own if both ids are missing. The slug of the caller's own is accepted too.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::workspace_ref::IdOrSlug>"))]
     pub workspace_id: Option<Id>,
     /// Only changes by this agent or person: an address in any form, or the owner of a key.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]

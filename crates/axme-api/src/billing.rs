@@ -143,9 +143,11 @@ pub struct InvoiceAnswer {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdatePlan {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
-    /// The id of the workspace.
+    /// The id of the workspace. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub workspace_id: Id,
     /// The name of the plan, a label of 2 to 64 characters.
     #[cfg_attr(feature = "schema", schemars(length(min = 2, max = 64)))]

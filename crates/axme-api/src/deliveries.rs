@@ -115,8 +115,10 @@ pub struct GetDelivery {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubmitDelivery {
     /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// The id of the workspace. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub workspace_id: Id,
     /// The content: at most 131,072 bytes of JSON.
     pub payload: Object,

@@ -50,7 +50,8 @@ pub static EXCLUDE: Op<ExcludeMember, RemoveMemberAnswer> =
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListMembers {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// Only members of this workspace, without those of the whole organization.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
@@ -67,7 +68,8 @@ pub struct ListMembers {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AddMember {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// The person, or another owner of keys: as a rule an email address. 1 to 255 characters.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255)))]
@@ -87,7 +89,8 @@ pub struct AddMember {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdateMember {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// The id of the member.
     pub member_id: Id,
@@ -103,7 +106,8 @@ pub struct UpdateMember {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemoveMember {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// The id of the member.
     pub member_id: Id,
@@ -113,15 +117,18 @@ pub struct RemoveMember {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IncludeMember {
-    /// The id of the workspace.
+    /// The id of the workspace. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub workspace_id: Id,
     /// The person, or another owner of keys: as a rule an email address. 1 to 255 characters.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255)))]
     pub actor_id: String,
     /// The role. `org_owner` and `org_admin` are refused, because they apply to a whole organization.
     pub role: OrgRole,
-    /// The id of the organization that the workspace belongs to. Optional; another organization is refused.
+    /// The id of the organization that the workspace belongs to. Optional; another organization is refused. The slug of
+    /// the caller's own is accepted too.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::workspace_ref::IdOrSlug>"))]
     pub org_id: Option<Id>,
 }
 
@@ -129,7 +136,8 @@ pub struct IncludeMember {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExcludeMember {
-    /// The id of the workspace.
+    /// The id of the workspace. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub workspace_id: Id,
     /// The id of the member.
     pub member_id: Id,

@@ -70,7 +70,8 @@ pub struct CreateOrganization {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetOrganization {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
 }
 
@@ -78,7 +79,8 @@ pub struct GetOrganization {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdateOrganization {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// The name: 2 to 120 characters. The slug in addresses stays.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -104,7 +106,8 @@ pub struct UpdateOrganization {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateWorkspace {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// The name: 2 to 120 characters. The slug in addresses is derived from it.
     #[cfg_attr(feature = "schema", schemars(length(min = 2, max = 120)))]
@@ -121,7 +124,8 @@ pub struct CreateWorkspace {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListWorkspaces {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// The page size.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
@@ -135,7 +139,8 @@ pub struct ListWorkspaces {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdateWorkspace {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// The id of the workspace.
     pub workspace_id: Id,

@@ -180,7 +180,8 @@ impl From<SendType> for PolicyType {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetReceivePolicy {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
 }
 
@@ -196,7 +197,8 @@ pub struct GetAgentPolicy {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SetReceivePolicy {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// The senders that the organization accepts.
     pub policy_type: ReceiveType,
@@ -226,7 +228,8 @@ pub struct SetSendPolicy {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AddReceiveEntry {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// An address, or the beginning of addresses with `*` at its end: 1 to 383 characters.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 383)))]
@@ -248,7 +251,8 @@ pub struct AddAgentEntry {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemoveReceiveEntry {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// The id of the entry.
     pub entry_id: Id,

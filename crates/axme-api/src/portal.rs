@@ -161,7 +161,8 @@ pub struct Section {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListRequestQueue {
-    /// The id of the organization that decides.
+    /// The id of the organization that decides. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// Only requests about this workspace, or from it.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]

@@ -46,8 +46,10 @@ pub static REVOKE_ALIAS: Op<RevokeAlias, AliasAnswer> = Op::post("aliases.revoke
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreatePrincipal {
     /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// The id of the workspace. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub workspace_id: Id,
     /// The kind of principal.
     pub principal_type: PrincipalType,

@@ -50,9 +50,11 @@ pub struct WorkspaceQuery {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdateQuota {
-    /// The id of the organization.
+    /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
-    /// The id of the workspace.
+    /// The id of the workspace. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub workspace_id: Id,
     /// The limits to change. Limits that are missing stay.
     pub dimensions: DimensionChange,

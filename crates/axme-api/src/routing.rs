@@ -175,8 +175,10 @@ pub struct RemoveRoute {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResolveRoute {
     /// The id of the organization. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub org_id: Id,
     /// The id of the workspace. The slug of the caller's own is accepted too.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::workspace_ref::IdOrSlug"))]
     pub workspace_id: Id,
     /// An active alias of the principal.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]

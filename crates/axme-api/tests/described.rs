@@ -103,7 +103,7 @@ impl Walk {
             place: place.clone(),
             name: name.to_owned(),
             schema: schema.clone(),
-            about: about.to_owned(),
+            about: about.split_whitespace().collect::<Vec<_>>().join(" "),
             is_input,
         };
         self.items.push(item);
@@ -242,6 +242,16 @@ fn ids_have_a_format() {
     places("UUIDs that are not uuid", |item| {
         let is_uuid = item.about.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == "UUID");
         item.name.ends_with("_id") && is_uuid && texts(item).any(|schema| schema["format"] != "uuid")
+    });
+}
+
+/// A program that checks formats would not send a slug where only a UUID fits.
+#[test]
+fn ids_are_also_slugs_exactly_where_slugs_are_accepted() {
+    places("ids whose description and schema disagree about slugs", |item| {
+        let has_slug = texts(item).any(|schema| schema.get("pattern").is_some());
+        let says_slug = item.about.contains("slug of the caller's own");
+        ["org_id", "workspace_id"].contains(&item.name.as_str()) && has_slug != says_slug
     });
 }
 
