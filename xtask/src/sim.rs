@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use axme_sim::Report;
+use tracing_subscriber::EnvFilter;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -14,9 +15,13 @@ pub(crate) struct Options {
     /// The steps of each seed.
     #[arg(long, default_value_t = 60)]
     steps: usize,
+    /// The filter of the servers' log lines, such as `axme_server=debug`, to look into one seed.
+    #[arg(long, default_value = "off")]
+    log: String,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(&options.log)?).with_writer(std::io::stderr).init();
     let mut total = Report::default();
     for seed in options.seed..options.seed.saturating_add(options.seeds) {
         match axme_sim::run(seed, axme_sim::Options { steps: options.steps, mutation: None }) {

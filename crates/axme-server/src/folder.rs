@@ -1,10 +1,11 @@
 //! The data folder: its lock, the credentials of the first start, and the address of the running server.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::private_file;
 
 /// The credentials of the first start, in `bootstrap.json`. Only the owner of the file can read it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -71,7 +72,7 @@ impl Folder {
         let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
         let is_ours = serde_json::from_str::<Bootstrap>(&text).is_ok_and(|draft| draft.org_id == org_id);
         let done = if is_ours { fs::rename(&path, self.path.join("bootstrap.json")) } else { fs::remove_file(&path) };
-        done.and_then(|()| File::open(&self.path)?.sync_all()).map_err(|why| FolderError::Io { path, why })
+        done.and_then(|()| private_file::sync_folder(&self.path)).map_err(|why| FolderError::Io { path, why })
     }
 
     pub(crate) fn write_run(&self, run: &RunFile) -> Result<(), FolderError> {
@@ -85,25 +86,11 @@ impl Folder {
         }
     }
 
-    /// Writes a file atomically; only its owner can read it.
     fn write_private(&self, name: &str, content: &impl Serialize) -> Result<(), FolderError> {
         let path = self.path.join(name);
-        let draft = self.path.join(format!("{name}.new"));
-        let write = || -> std::io::Result<()> {
-            let mut options = File::options();
-            options.create(true).truncate(true).write(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.open(&draft)?;
-            #[cfg(unix)]
-            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-            file.write_all(serde_json::to_string_pretty(content)?.as_bytes())?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            fs::rename(&draft, &path)?;
-            File::open(&self.path)?.sync_all()
-        };
-        write().map_err(|why| FolderError::Io { path, why })
+        let text = serde_json::to_string_pretty(content).map_err(std::io::Error::from);
+        text.and_then(|text| private_file::write(&path, format!("{text}\n").as_bytes()))
+            .map_err(|why| FolderError::Io { path, why })
     }
 }
 

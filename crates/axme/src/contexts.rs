@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use axme_client::{Object, TokenStore, Tokens};
+use axme_server::private_file;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -121,7 +122,8 @@ impl Contexts {
         self.secrets.retain(|_, s| s.api_key.is_some() || s.actor_token.is_some() || s.refresh_token.is_some());
         let write = |name: &str, text: String| {
             let path = self.folder.join(name);
-            replace(&path, &text).map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display())))
+            private_file::write(&path, text.as_bytes())
+                .map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display())))
         };
         write("secrets.json", serde_json::to_string_pretty(&self.secrets)? + "\n")?;
         write("config.json", serde_json::to_string_pretty(&self.config)? + "\n")
@@ -184,23 +186,4 @@ fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Failure> {
     };
     serde_json::from_slice(&bytes)
         .map_err(|e| Failure::new(format!("cannot parse {}; correct or delete the file: {e}", path.display())))
-}
-
-/// Writes a new file with owner-only permissions and renames it over the old one, so that no partial file is visible.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let new = path.with_extension(format!("{}.new", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&new).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    written.and_then(|()| fs::rename(&new, path)).inspect_err(|_| {
-        // The old file is still in place; delete the partial one.
-        let _ = fs::remove_file(&new);
-    })
 }

@@ -7,6 +7,7 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use crate::config::MailSettings;
+use crate::private_file;
 use axme_core::system::{Mail, MailError};
 
 /// The time limit for handing one mail over.
@@ -14,10 +15,10 @@ const SEND_SECONDS: u64 = 20;
 
 pub struct Mailer {
     from: Mailbox,
-    way: Way,
+    way: MailTransport,
 }
 
-enum Way {
+enum MailTransport {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
     /// No mail is sent; the operator reads the folder.
     Outbox(PathBuf),
@@ -29,13 +30,13 @@ impl Mailer {
         let from = settings.from.parse().map_err(|error| format!("mail.from \"{}\": {error}", settings.from))?;
         let way = match &settings.smtp_url {
             // The parser's error may contain the password, so the message leaves it out.
-            Some(url) => Way::Smtp(
+            Some(url) => MailTransport::Smtp(
                 AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
                     .map_err(|_| "mail.smtp_url: must be like smtps://user:password@mail.example.com".to_owned())?
                     .timeout(Some(Duration::from_secs(SEND_SECONDS)))
                     .build(),
             ),
-            None => Way::Outbox(outbox.to_owned()),
+            None => MailTransport::Outbox(outbox.to_owned()),
         };
         Ok(Mailer { from, way })
     }
@@ -43,8 +44,8 @@ impl Mailer {
     /// Returns the folder that mail is written to, if there is no mail server.
     pub fn outbox(&self) -> Option<&Path> {
         match &self.way {
-            Way::Smtp(_) => None,
-            Way::Outbox(folder) => Some(folder),
+            MailTransport::Smtp(_) => None,
+            MailTransport::Outbox(folder) => Some(folder),
         }
     }
 
@@ -53,7 +54,7 @@ impl Mailer {
         let for_now = |why: String| MailError { why, is_final: false };
         match &self.way {
             // The limit covers the whole exchange: a server may stop answering at any point.
-            Way::Smtp(server) => {
+            MailTransport::Smtp(server) => {
                 match tokio::time::timeout(Duration::from_secs(SEND_SECONDS), server.send(message)).await {
                     Ok(outcome) => outcome
                         .map(|_| ())
@@ -61,8 +62,10 @@ impl Mailer {
                     Err(_) => Err(for_now("the mail server did not answer in time".to_owned())),
                 }
             }
-            Way::Outbox(folder) => {
-                write(folder, &mail.id, &message.formatted()).map_err(|error| for_now(error.to_string()))
+            MailTransport::Outbox(folder) => {
+                // Mail contains links.
+                private_file::write(&folder.join(format!("{}.eml", mail.id)), &message.formatted())
+                    .map_err(|error| for_now(error.to_string()))
             }
         }
     }
@@ -107,17 +110,4 @@ fn reason(error: &lettre::transport::smtp::Error) -> String {
         cause = deeper;
     }
     cause.to_string()
-}
-
-/// Writes a mail atomically. Only the owner of the file can read it, since mail contains links.
-fn write(folder: &Path, id: &str, text: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    std::fs::create_dir_all(folder)?;
-    let half = folder.join(format!(".{id}.half"));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&half)?.write_all(text)?;
-    std::fs::rename(half, folder.join(format!("{id}.eml")))
 }
