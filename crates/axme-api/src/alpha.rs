@@ -15,18 +15,21 @@ pub const ROUTES: &[Route] = &[LINK, PAGE, PAGE_ANSWER];
 
 /// Begins a trial.
 pub static BOOTSTRAP: Op<Bootstrap, BootstrapAnswer> = Op::post("alpha.bootstrap", "/v1/alpha/bootstrap")
+    .is_async()
     .access(Access::Public)
     .secret()
     .errors(&[ErrorCode::TrialsDisabled])
     .about("Create an organization, a workspace and a key for a trial, and mail a link that verifies the address.");
 /// Verifies the email address of a trial.
 pub static VERIFY: Op<VerifyEmail, VerifyEmailAnswer> = Op::post("alpha.verify_email", "/v1/alpha/verify-email")
+    .is_async()
     .access(Access::Public)
     .errors(&[ErrorCode::NotFound, ErrorCode::TrialsDisabled, ErrorCode::VerificationExpired])
     .about("Verify the address of a trial with the token of its mail. The address then owns the organization.");
 /// Sends the mail of a trial again.
 pub static RESEND: Op<ResendEmail, ResendEmailAnswer> =
     Op::post("alpha.verify_email.resend", "/v1/alpha/verify-email/resend")
+        .is_async()
         .access(Access::Public)
         .errors(&[ErrorCode::TrialsDisabled])
         .about("Send the mail of a trial again. The answer is the same if the address has no trial.");

@@ -41,34 +41,40 @@ pub const ROUTES: &[Route] = &[
 
 /// Mails a code and a link to sign in with.
 pub static LOGIN_INTENT: Op<LoginIntent, LoginIntentAnswer> = Op::post("auth.login_intent", "/v1/auth/login-intent")
+    .is_async()
     .access(Access::Public)
     .about("Request a mail with a code and a link to sign in with. The answer is the same if the address is unknown.");
 /// Signs in with the code of a mail.
 pub static VERIFY: Op<VerifyCode, SignInAnswer> =
     Op::post("auth.login_intent.verify", "/v1/auth/login-intent/{intent_id}/verify")
+        .is_async()
         .access(Access::Public)
         .secret()
         .errors(&[ErrorCode::CodeAlreadyUsed, ErrorCode::CodeExpired, ErrorCode::InvalidCode, ErrorCode::SignUpClosed])
         .about("Sign in with the code of the mail.");
 /// Begins a sign-in that a person approves on another device.
 pub static GRANT: Op<CreateGrant, CreateGrantAnswer> = Op::post("auth.cli_grants.create", "/v1/auth/cli-grants")
+    .is_async()
     .access(Access::Public)
     .about("Begin a sign-in on this device. The person opens the approval page on any device and compares the code.");
 /// Polls a sign-in until it is approved.
 pub static POLL: Op<PollGrant, PollGrantAnswer> = Op::get("auth.cli_grants.get", "/v1/auth/cli-grants/{grant_id}")
     .writing()
+    .is_async()
     .access(Access::Public)
     .secret()
     .errors(&[ErrorCode::GrantExpired, ErrorCode::SignUpClosed])
     .about("Poll a sign-in. Once it is approved, the next answer has its credentials, and no later one.");
 /// Exchanges a refresh token for a new access token.
 pub static REFRESH: Op<RefreshToken, RefreshAnswer> = Op::post("auth.refresh", "/v1/auth/refresh")
+    .is_async()
     .access(Access::Public)
     .secret()
     .errors(&[ErrorCode::InvalidRefreshToken, ErrorCode::RefreshTokenReused])
     .about("Exchange a refresh token for a new access token and a new refresh token.");
 /// Signs in with a password.
 pub static LOGIN: Op<PasswordLogin, SignInAnswer> = Op::post("auth.login", "/v1/auth/login")
+    .is_async()
     .access(Access::Public)
     .secret()
     .errors(&[ErrorCode::AccountLocked, ErrorCode::InvalidCredentials, ErrorCode::SignUpClosed])
@@ -76,6 +82,7 @@ pub static LOGIN: Op<PasswordLogin, SignInAnswer> = Op::post("auth.login", "/v1/
 /// Sets the password of the person.
 pub static REGISTER_PASSWORD: Op<RegisterPassword, RegisterPasswordAnswer> =
     Op::post("auth.register_password", "/v1/auth/register-password")
+        .is_async()
         .access(Access::Person)
         .errors(&[
             ErrorCode::AccountLocked,
@@ -115,18 +122,21 @@ pub static ASSISTANT_LINKS: Op<ListLogins, AssistantLinkList> =
 /// Creates a token that opens a dashboard.
 pub static DASHBOARD: Op<EmptyInput, DashboardTokenAnswer> =
     Op::post("auth.dashboard_token", "/v1/auth/dashboard-token")
+        .is_async()
         .access(Access::Admin)
         .secret()
         .errors(&[ErrorCode::NoAccount])
         .about("Create a token that opens a dashboard once, within five minutes.");
 /// Signs a dashboard in with its token.
 pub static EXCHANGE: Op<Exchange, SignInAnswer> = Op::post("auth.exchange", "/v1/auth/exchange")
+    .is_async()
     .access(Access::Public)
     .secret()
     .errors(&[ErrorCode::InvalidExchangeToken, ErrorCode::SignUpClosed])
     .about("Sign a dashboard in with the token that opened it.");
 /// Reports whether an access token is valid, and its owner.
 pub static INTROSPECT: Op<Introspect, Introspection> = Op::ask("auth.introspect", "/v1/auth/introspect")
+    .is_async()
     .access(Access::Admin)
     .about("Check whether an access token is valid, and get its claims.");
 

@@ -93,7 +93,7 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator, example: 
             body = Some(json!({ "type": "object", "properties": fields, "required": needed }));
         }
     }
-    if info.effect == crate::Effect::Write {
+    if info.takes_idempotency_key() {
         parameters.push(idempotency_key());
     }
     let mut described = json!({
@@ -129,7 +129,7 @@ fn parameter(name: &str, place: &str, is_required: bool, schema: Value, example:
 
 fn idempotency_key() -> Value {
     let about = "A key of the caller's own, in printable ASCII. The same key with the same request returns the first answer \
-                 again for 48 hours. Calls for sign-in and trials ignore it.";
+                 again for 48 hours.";
     json!({
         "name": "Idempotency-Key", "in": "header", "required": false, "description": about,
         "schema": { "type": "string", "maxLength": 255 }, "example": "order-4711",

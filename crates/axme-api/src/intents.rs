@@ -415,7 +415,7 @@ pub struct EventView {
     /// The error with which the intent ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Value>,
-    /// True when a stream left out `result`, `data` and `details` because of their size: read the intent to get them.
+    /// True if a stream left out `result`, `data`, `error`, `human_task` and `details` because of their size: read the intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncated: Option<bool>,
 }

@@ -1,9 +1,9 @@
 //! The table of operations: each thing the platform can do for a caller is one typed constant. REST routes, OpenAPI, the
-//! command line, the Rust SDK and the authorisation tests are readings of this table. Nothing is written three times.
+//! command line, the Rust SDK and the authorization tests are derived from this table.
 //!
-//! A resource family has one file here; the server has a file of the same name under `ops/`. The file exports its
-//! operations as `OPERATIONS`, in the order of the documentation, and its plain routes as `ROUTES`. To add an operation
-//! to a family, edit that file only.
+//! A resource family has one file here, and one of the same name under `axme-core/src/ops/`. The file exports its
+//! operations as `OPERATIONS`, in the order of the documentation, and its plain routes as `ROUTES`. `CONTRIBUTING.md`
+//! lists the files of a new operation.
 
 #![deny(missing_docs)]
 
@@ -111,7 +111,7 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
     .concat()
 }
 
-/// The routes that are not operations: streams, health, documents. Listed so that the authorisation test sees them.
+/// The routes that are not operations: streams, health, documents. Listed so that the authorization test sees them.
 pub fn routes() -> Vec<Route> {
     [
         intents::ROUTES,

@@ -61,6 +61,9 @@ pub enum Access {
     Person,
 }
 
+/// The fields that a path and a body may both have. They must not differ.
+pub const TENANT_FIELDS: [&str; 3] = ["org_id", "workspace_id", "member_id"];
+
 /// Whether an operation may change something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -109,6 +112,8 @@ pub struct OpInfo {
     pub secret: bool,
     /// True if it submits intents, which the rules of their senders and receivers may refuse.
     pub submits: bool,
+    /// True if it spans several transactions. Then it ignores `Idempotency-Key` and the owner.
+    pub is_async: bool,
     /// The error codes of this operation alone; [`OpInfo::error_codes`] adds those that follow from the rest of the entry.
     pub errors: &'static [ErrorCode],
     /// One sentence that says what it does, with an imperative verb first; at most two.
@@ -173,6 +178,7 @@ impl<I, O> Op<I, O> {
             input: Input::Flat,
             secret: false,
             submits: false,
+            is_async: false,
             errors: &[],
             about: "",
         };
@@ -236,6 +242,12 @@ impl<I, O> Op<I, O> {
     /// Marks an operation that submits intents.
     pub const fn submits(mut self) -> Op<I, O> {
         self.info.submits = true;
+        self
+    }
+
+    /// Marks an operation that spans several transactions, to hash or sign between them.
+    pub const fn is_async(mut self) -> Op<I, O> {
+        self.info.is_async = true;
         self
     }
 
@@ -314,6 +326,11 @@ impl OpInfo {
         Some(found).filter(|_| !value.is_empty())
     }
 
+    /// True if a repeated call with the same `Idempotency-Key` returns the first answer again.
+    pub fn takes_idempotency_key(&self) -> bool {
+        self.effect == Effect::Write && !self.is_async
+    }
+
     /// Returns every error code that the operation can answer with, in alphabetical order.
     pub fn error_codes(&self) -> Vec<ErrorCode> {
         let mut codes = common_codes(self);
@@ -327,16 +344,25 @@ impl OpInfo {
 /// Returns the error codes that follow from an operation's access, effect, method and path.
 fn common_codes(info: &OpInfo) -> Vec<ErrorCode> {
     use ErrorCode::*;
-    let mut codes = vec![InternalError, Unavailable, RateLimitExceeded, ValidationFailed, OwnerMismatch, InvalidPath];
+    let mut codes = vec![InternalError, Unavailable, RateLimitExceeded, ValidationFailed];
     if !matches!(info.method, Method::Get | Method::Delete) || info.input == Input::RawBody {
         codes.extend([InvalidJson, BodyTooLarge, BodyUnreadable, RequestTimeout]);
     }
     codes.extend(access_codes(info.access));
     if info.path_fields().next().is_some() {
-        codes.extend([NotFound, PathMismatch]);
+        codes.extend([NotFound, InvalidPath]);
+    }
+    if !info.is_async {
+        codes.push(OwnerMismatch);
+        if info.path_fields().any(|name| TENANT_FIELDS.contains(&name)) {
+            codes.push(PathMismatch);
+        }
+    }
+    if info.takes_idempotency_key() {
+        codes.push(IdempotencyKeyReused);
     }
     if info.effect == Effect::Write {
-        codes.extend([IdempotencyKeyReused, OutcomeUnknown]);
+        codes.push(OutcomeUnknown);
     }
     if info.submits {
         codes.extend([
@@ -350,7 +376,7 @@ fn common_codes(info: &OpInfo) -> Vec<ErrorCode> {
         codes.extend([MaxCostPerDayExceeded, MaxIntentsPerDayExceeded, MaxIntentsPerHourExceeded, SchemaInvalid]);
         codes.extend([ReceiverAgentClosed, ReceiverOrgClosed, SenderNotInReceiveAllowlist, Forbidden, NotFound]);
     }
-    if info.secret {
+    if info.secret && info.takes_idempotency_key() {
         codes.push(SecretNotShownAgain);
     }
     codes

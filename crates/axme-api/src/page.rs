@@ -12,7 +12,7 @@ impl<const DEFAULT: u64, const MAX: u64> Limit<DEFAULT, MAX> {
     /// Returns the page size, from 1 to `MAX`. A size of 0 is an error.
     pub fn items(self) -> Result<i64, ApiError> {
         match self.0 {
-            Some(0) => Err(ApiError::invalid("limit must be at least 1")),
+            Some(0) => Err(ApiError::invalid(format!("limit: 0 is not a page size; use a number from 1 to {MAX}"))),
             asked => Ok(i64::try_from(asked.unwrap_or(DEFAULT).min(MAX)).unwrap_or(i64::MAX)),
         }
     }

@@ -19,10 +19,10 @@ pub const WEBHOOK: Route = Route::post("/internal/scheduler/webhook-tick")
     .access(Access::Admin)
     .about("Send the due events of the key's own workspace to subscribers. Fields: limit, owner_agent, dry_run.");
 
-/// Does both. The body is a [`ReconcileRound`], the answer a [`ReconcileRoundAnswer`].
+/// Fires due timers, then sends due events. The body is a [`ReconcileRound`], the answer a [`ReconcileRoundAnswer`].
 pub const RECONCILE: Route = Route::post("/internal/scheduler/reconcile-safety")
     .access(Access::Admin)
-    .about("Do both, one after the other. Fields: workflow_limit, webhook_limit, owner_agent, dry_run.");
+    .about("Fire due timers, then send due events. Fields: workflow_limit, webhook_limit, owner_agent, dry_run.");
 
 /// One round of due work.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

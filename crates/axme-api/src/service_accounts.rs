@@ -38,24 +38,28 @@ pub static UPDATE: Op<UpdateServiceAccount, ServiceAccountAnswer> =
         .errors(&[ErrorCode::ServiceAccountDeleted])
         .about("Change how intents reach an agent: delivery_mode, callback_url, webhook_secret.");
 /// Deletes a service account and revokes its keys.
-pub static DELETE: Op<GetServiceAccount, DeleteServiceAccountAnswer> =
-    Op::delete("service_accounts.delete", "/v1/service-accounts/{service_account_id}")
-        .access(Access::Role)
-        .errors(&[ErrorCode::OwnServiceAccount])
-        .about(
-            "Delete a service account and revoke its keys. Registering its address again restores the account. The account \
+pub static DELETE: Op<GetServiceAccount, DeleteServiceAccountAnswer> = Op::delete(
+    "service_accounts.delete",
+    "/v1/service-accounts/{service_account_id}",
+)
+.access(Access::Role)
+.errors(&[ErrorCode::OwnServiceAccount])
+.about(
+    "Delete a service account and revoke its keys. Registering its address again restores the account. The account \
              of a person with a wider role is refused.",
-        );
+);
 /// Creates a key.
-pub static CREATE_KEY: Op<CreateKey, CreateKeyAnswer> =
-    Op::post("service_accounts.keys.create", "/v1/service-accounts/{service_account_id}/keys")
-        .access(Access::Role)
-        .secret()
-        .errors(&[ErrorCode::ServiceAccountDeleted])
-        .about(
-            "Create a key. Its token is shown in this answer and never again; older keys stay valid. Keys of sign-ins are \
+pub static CREATE_KEY: Op<CreateKey, CreateKeyAnswer> = Op::post(
+    "service_accounts.keys.create",
+    "/v1/service-accounts/{service_account_id}/keys",
+)
+.access(Access::Role)
+.secret()
+.errors(&[ErrorCode::ServiceAccountDeleted])
+.about(
+    "Create a key. Its token is shown in this answer and never again; older keys stay valid. Keys of sign-ins are \
              made by signing in only.",
-        );
+);
 /// Revokes a key.
 pub static REVOKE_KEY: Op<RevokeKey, RevokeKeyAnswer> =
     Op::post("service_accounts.keys.revoke", "/v1/service-accounts/{service_account_id}/keys/{key_id}/revoke")

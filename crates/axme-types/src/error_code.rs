@@ -239,7 +239,7 @@ error_codes! {
     PolicyTooLarge = "policy_too_large" Invalid
         "The policy has too many grants." "Remove grants that are not needed.";
     QuotaExceeded = "quota_exceeded" RateLimited
-        "The workspace has used its quota." "Wait until `details.resets_at`, or request a higher quota.";
+        "The workspace has used its quota." "Wait until `details.reset_at`, or delete something if it is null, or request a higher quota.";
     RateLimitExceeded = "rate_limit_exceeded" RateLimited
         "The caller has sent too many requests." "Wait for `Retry-After` seconds.";
     ReceiverAgentClosed = "receiver_agent_closed" Forbidden

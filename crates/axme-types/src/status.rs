@@ -6,21 +6,21 @@ use crate::text_enum;
 text_enum! {
     /// The status of an intent. The last four are terminal.
     pub enum Status {
-        /// The intent is stored.
+        /// The server has stored the intent.
         Created = "CREATED",
-        /// It is queued for its receiver.
+        /// The server has accepted it. Only events show this status.
         Submitted = "SUBMITTED",
-        /// The receiver has got it.
+        /// It is in the queue of its receiver.
         Delivered = "DELIVERED",
-        /// The receiver has confirmed it.
+        /// The receiver has fetched it, or has accepted a push.
         Acknowledged = "ACKNOWLEDGED",
-        /// Its steps are being worked on.
+        /// The receiver has handed its part over, or was told to proceed.
         InProgress = "IN_PROGRESS",
         /// It waits, for the reason that `lifecycle_waiting_reason` names.
         Waiting = "WAITING",
-        /// It ended as intended.
+        /// It ended with a result, which may be a person's no to a direct task.
         Completed = "COMPLETED",
-        /// It ended with an error, or with a person's no.
+        /// It ended with an error, or in a workflow with a person's no.
         Failed = "FAILED",
         /// It was canceled.
         Canceled = "CANCELED",

@@ -1,6 +1,7 @@
 //! Decodes a request into the input of an operation. Fields come from the path, the query and the body. An error names
 //! the field that is wrong.
 
+use axme_api::op::TENANT_FIELDS;
 use axme_api::{ApiError, ErrorCode, Input, Object};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -18,12 +19,11 @@ const MAX_PATH_BYTES: usize = 2_000;
 
 /// Checks that the path and the body do not name different tenants.
 pub(super) fn check_path_fields(request: &Request) -> Result<()> {
-    const NAMES: [&str; 3] = ["org_id", "workspace_id", "member_id"];
-    if !request.path_fields.iter().any(|(name, _)| NAMES.contains(name)) {
+    if !request.path_fields.iter().any(|(name, _)| TENANT_FIELDS.contains(name)) {
         return Ok(());
     }
     let body = body_object(&request.body)?;
-    for (name, value) in request.path_fields.iter().filter(|(name, _)| NAMES.contains(name)) {
+    for (name, value) in request.path_fields.iter().filter(|(name, _)| TENANT_FIELDS.contains(name)) {
         if body.get(*name).and_then(Value::as_str).is_some_and(|other| !other.is_empty() && other != value) {
             let message = format!("{name} is \"{value}\" in the path, but different in the body");
             return Err(ApiError::new(ErrorCode::PathMismatch, message).into());
@@ -36,7 +36,8 @@ pub(super) fn check_path_fields(request: &Request) -> Result<()> {
 /// which PostgreSQL cannot store.
 pub(super) fn check_text(request: &Request) -> Result<()> {
     if request.path.len() > MAX_PATH_BYTES {
-        return Err(ApiError::not_found("the path is too long: resource").into());
+        let message = format!("the path has more than {MAX_PATH_BYTES} bytes, so nothing has this path");
+        return Err(ApiError::new(ErrorCode::NotFound, message).into());
     }
     let null = || ApiError::invalid("the character \\u0000 cannot be stored");
     let has_null = |text: &str| text.contains('\0');

@@ -78,6 +78,7 @@ pub const fn handler<I, O, P>(
     prepare: fn(&PrepareContext<'_>, I) -> Result<P>,
     run: Run<P, O>,
 ) -> Handler<I, O, P> {
+    assert!(!op.info.is_async, "the table says that the operation spans several transactions");
     let shard = |_: &P| Shard::CONTROL;
     Handler { op, prepare, run, shard, key_field: None, read_directly: None, after: None }
 }
@@ -169,6 +170,7 @@ pub(crate) const fn async_handler<I, O>(
     op: &'static Op<I, O>,
     run: fn(AsyncContext, I) -> BoxFuture<O>,
 ) -> AsyncHandler<I, O> {
+    assert!(op.info.is_async, "the table says that the operation is one transaction");
     AsyncHandler { op, run }
 }
 
