@@ -153,12 +153,15 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
 pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateIntentAnswer> {
     check_ahead("deadline_at", plan.deadline_at, cx.now)?;
     let new = &plan.new;
-    let candidate =
-        admission::Candidate { from: new.from(), to: new.to(), intent_type: new.intent_type(), steps: Vec::new() };
-    admission::take_in(cx, &candidate, plan.tenant)?;
+    let candidate = admission::Candidate {
+        from: new.from(),
+        to: new.to(),
+        intent_type: new.intent_type(),
+        payload: new.payload(),
+        steps: Vec::new(),
+    };
     let mut answer = plan.answer.clone();
-    let of_schemas = super::schemas::check(cx, new.intent_type(), new.to(), new.payload())?;
-    answer.warnings.extend(of_schemas);
+    answer.warnings.extend(admission::take_in(cx, &candidate, plan.tenant)?);
     engine::create(cx.tx, cx.caller.workspace, new)?;
     Ok(answer)
 }

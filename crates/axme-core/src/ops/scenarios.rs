@@ -147,8 +147,15 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
         _ => None,
     });
     let steps = steps.collect();
-    let candidate = admission::Candidate { from: new.from(), to: new.to(), intent_type: new.intent_type(), steps };
-    admission::take_in(cx, &candidate, None)?;
+    let candidate = admission::Candidate {
+        from: new.from(),
+        to: new.to(),
+        intent_type: new.intent_type(),
+        payload: new.payload(),
+        steps,
+    };
+    let mut warnings = application.warnings.clone();
+    warnings.extend(admission::take_in(cx, &candidate, None)?);
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
     for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {
@@ -191,8 +198,6 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
             created,
         });
     }
-    let mut warnings = application.warnings.clone();
-    warnings.extend(super::schemas::check(cx, new.intent_type(), new.to(), new.payload())?);
     engine::create(cx.tx, cx.caller.workspace, new)?;
     let intent = new.intent();
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());

@@ -4,8 +4,8 @@
 //! itself. If both exist, both are enforced. Types without a schema are not checked, and a workspace without schemas
 //! has no extra cost.
 
-use axme_api::schemas::{CompatibilityMode, GetSchema, SchemaAnswer, SchemaScope, SchemaView, UpsertSchema};
-use axme_api::{ApiError, ErrorCode};
+use axme_api::ApiError;
+use axme_api::schemas::{GetSchema, SchemaAnswer, SchemaScope, SchemaView, UpsertSchema};
 use axme_intent::Address;
 use axme_intent::semantic;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::input::{address, check_chars};
 use crate::ops::inbox::owner;
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
-use crate::policy::snapshot::{self, Snapshot};
+use crate::policy::snapshot;
 use axme_store::schemas::Schema;
 use axme_store::{hex, schemas as store};
 
@@ -123,27 +123,4 @@ fn view(schema: Schema) -> SchemaView {
         created_at: schema.created_at.into(),
         updated_at: schema.updated_at.into(),
     }
-}
-
-/// Checks the payload of a new intent. Returns the complaints of schemas that only warn.
-pub fn check(cx: &mut CallContext<'_, '_>, intent_type: &str, to: &Address, payload: &Value) -> Result<Vec<String>> {
-    if !Snapshot::of(cx.tx, cx.caller.workspace)?.has_schema(intent_type) {
-        return Ok(Vec::new());
-    }
-    let mut warnings = Vec::new();
-    for schema in store::find(cx.tx, cx.caller.workspace, intent_type, to.as_str())? {
-        if !schema.active {
-            continue;
-        }
-        let mode = schema.compatibility_mode;
-        let complaints = semantic::complaints(&schema.schema_json, payload, mode);
-        if mode == CompatibilityMode::Warn {
-            warnings.extend(complaints);
-        } else if let Some(first) = complaints.first() {
-            let error = ApiError::new(ErrorCode::SchemaInvalid, format!("{intent_type}: {first}"));
-            let error = error.with("semantic_type", intent_type).with("schema_hash", schema.schema_hash);
-            return Err(error.with("errors", complaints).into());
-        }
-    }
-    Ok(warnings)
 }

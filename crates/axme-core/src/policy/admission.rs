@@ -10,11 +10,12 @@ use axme_api::{ApiError, ErrorCode};
 use axme_intent::Address;
 use axme_store::StoreError;
 use axme_store::policies::{PolicyKind, PolicyType};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::agent_limits::spend;
 use super::agent_rules::AgentRules;
+use super::payload_schemas;
 use super::quota::{self, Dimension};
 use super::snapshot::{SenderPolicy, Snapshot};
 use crate::auth::placement::workspace_of_address;
@@ -26,6 +27,7 @@ pub struct Candidate<'a> {
     pub from: &'a Address,
     pub to: &'a Address,
     pub intent_type: &'a str,
+    pub payload: &'a Value,
     /// The agents of its later steps.
     pub steps: Vec<&'a Address>,
 }
@@ -174,15 +176,15 @@ impl SenderPolicy {
     }
 }
 
-/// Admits a new root intent: gathers the rules, decides, and charges the intent to its agents and to the workspace that
-/// pays.
+/// Admits a new root intent: gathers the rules, decides, charges the intent to its agents and to the workspace that pays,
+/// and checks its payload. Returns the complaints of schemas that only warn.
 ///
 /// Call it first in a transaction. A breach commits an audit event, and must not commit anything else.
 pub(crate) fn take_in(
     cx: &mut CallContext<'_, '_>,
     intent: &Candidate<'_>,
     tenant: Option<(Uuid, Uuid)>,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let charges = match admit(&gather(cx, intent)?, intent) {
         Ok(charges) => charges,
         Err(Denial::Refused(error)) => return Err((*error).into()),
@@ -196,7 +198,8 @@ pub(crate) fn take_in(
         spend(cx.tx, cx.caller.workspace, address, policy)?;
     }
     let payer = quota::payer(cx, tenant)?;
-    quota::charge(cx.tx, payer, Dimension::Intents, 1)
+    quota::charge(cx.tx, payer, Dimension::Intents, 1)?;
+    payload_schemas::check(cx, intent.intent_type, intent.to, intent.payload)
 }
 
 /// Gathers the current rules that apply to an intent of the caller's workspace.
@@ -278,7 +281,8 @@ mod tests {
         send: Option<Arc<SenderPolicy>>,
     ) -> String {
         let (from, to) = (address("agent://a/b/from"), address("agent://c/d/to"));
-        let intent = Candidate { from: &from, to: &to, intent_type: "t.ask.v1", steps: Vec::new() };
+        let intent =
+            Candidate { from: &from, to: &to, intent_type: "t.ask.v1", payload: &Value::Null, steps: Vec::new() };
         let agents = agent.into_iter().map(|(part, rules)| (&to, part, Arc::new(rules))).collect();
         let rules = Rules { agents, receivers: vec![ReceiverRules { to: &to, outside, send }] };
         match admit(&rules, &intent) {
@@ -383,7 +387,8 @@ mod tests {
             action_on_breach: BreachAction::Block,
         };
         let limited = || Arc::new(AgentRules { cost: Some(cost.clone()), ..AgentRules::default() });
-        let intent = Candidate { from: &from, to: &to, intent_type: "t.ask.v1", steps: vec![&step, &to] };
+        let intent =
+            Candidate { from: &from, to: &to, intent_type: "t.ask.v1", payload: &Value::Null, steps: vec![&step, &to] };
         let agents = vec![
             (&from, Part::Sender, limited()),
             (&to, Part::Receiver, limited()),

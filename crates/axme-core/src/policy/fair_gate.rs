@@ -11,16 +11,16 @@ pub struct FairGate {
     state: Mutex<Turns>,
 }
 
-/// The free places, and those who wait for one.
+/// The free places, and the callers that wait for one.
 struct Turns {
     free: usize,
-    waiting: HashMap<String, VecDeque<oneshot::Sender<Place>>>,
+    waiting: HashMap<String, VecDeque<oneshot::Sender<GatePermit>>>,
     /// The callers that wait, each once; the next one is at the front.
     order: VecDeque<String>,
 }
 
 /// A place at the gate. Dropping it gives the place to the next caller.
-pub struct Place {
+pub struct GatePermit {
     /// `None` for a place that nobody took.
     gate: Option<Arc<FairGate>>,
 }
@@ -32,13 +32,13 @@ impl FairGate {
     }
 
     /// Waits for the caller's turn. The calls of one caller keep their order.
-    pub async fn enter(self: &Arc<FairGate>, caller: &str) -> Place {
+    pub async fn enter(self: &Arc<FairGate>, caller: &str) -> GatePermit {
         let turn = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             // Places are free only while nobody waits.
             if state.free > 0 {
                 state.free -= 1;
-                return Place { gate: Some(self.clone()) };
+                return GatePermit { gate: Some(self.clone()) };
             }
             let (sender, turn) = oneshot::channel();
             if !state.waiting.contains_key(caller) {
@@ -51,7 +51,7 @@ impl FairGate {
     }
 
     /// Takes the sender of the next caller in turn, or frees the place.
-    fn next(&self) -> Option<oneshot::Sender<Place>> {
+    fn next(&self) -> Option<oneshot::Sender<GatePermit>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(caller) = state.order.pop_front() else {
             state.free += 1;
@@ -68,11 +68,11 @@ impl FairGate {
     }
 }
 
-impl Drop for Place {
+impl Drop for GatePermit {
     fn drop(&mut self) {
         let Some(gate) = self.gate.take() else { return };
         while let Some(next) = gate.next() {
-            match next.send(Place { gate: Some(gate.clone()) }) {
+            match next.send(GatePermit { gate: Some(gate.clone()) }) {
                 Ok(()) => return,
                 // The caller has left, so the place goes to the one behind it.
                 Err(mut place) => place.gate = None,

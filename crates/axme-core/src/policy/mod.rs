@@ -1,4 +1,4 @@
-//! Policy: admission of new intents, quotas, rate limits, limits of agents, policies about senders, and who may answer
+//! Policy: admission of new intents, payload schemas, quotas, rate limits, limits of agents, policies about senders, and who may answer
 //! a task. The rules of a workspace or an organization come from a [`snapshot`] of one version.
 
 pub mod admission;
@@ -7,6 +7,7 @@ pub mod agent_rules;
 pub mod body_budget;
 pub mod fair_gate;
 pub mod guards;
+mod payload_schemas;
 pub mod quota;
 pub mod rate_limit;
 pub mod snapshot;
