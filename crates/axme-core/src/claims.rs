@@ -178,12 +178,7 @@ type Described = (Vec<(Candidate, OfferedIntent)>, Option<Position>);
 
 /// Adds the descriptions of intents to deliveries. Leaves out intents with a status that the reader does not want. Stops
 /// when the payloads have used up `room`, in bytes.
-fn describe(
-    tx: &mut Tx<'_>,
-    reading: &Reading,
-    candidates: Vec<Candidate>,
-    room: &mut usize,
-) -> Result<Described> {
+fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>, room: &mut usize) -> Result<Described> {
     let workspace = reading.workspace;
     let (mut found, mut last) = (Vec::with_capacity(candidates.len()), None);
     for candidate in candidates {

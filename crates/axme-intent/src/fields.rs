@@ -47,7 +47,7 @@ pub fn unknown(source: &Object, known: &[&str], fate: &str) -> Vec<(String, Stri
 pub fn doubts(task: &Object) -> Vec<(String, String)> {
     let mut doubts = unknown(task, &HUMAN_TASK, "kept and shown, but without effect");
     let word = task.get("task_type").and_then(Value::as_str).unwrap_or_default();
-    let types = TASK_TYPES.map(|row| row.name);
+    let types: Vec<&str> = TASK_TYPES.iter().map(|row| row.name).collect();
     if !word.is_empty() && !types.contains(&word) {
         let outcomes = if task.get("allowed_outcomes").is_some_and(Value::is_array) {
             "only its allowed_outcomes are accepted"

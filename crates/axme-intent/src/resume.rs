@@ -106,7 +106,9 @@ mod tests {
         }
         let go_on = Resume::Proceed { approve: true, comment: None, explicit: false };
         assert_eq!(Resume::read(None), go_on);
-        for control in [json!({"actor": "x"}), json!({"expected_policy_generation": 1}), json!({"internal_scheduler": true})] {
+        for control in
+            [json!({"actor": "x"}), json!({"expected_policy_generation": 1}), json!({"internal_scheduler": true})]
+        {
             assert_eq!(read(control), go_on);
         }
         assert!(matches!(

@@ -202,7 +202,7 @@ fn read_entry(row: &super::Row) -> Result<Entry, StoreError> {
 
 /// The most entries, and bytes of entries, to read. The last entry is always read.
 #[derive(Debug, Clone, Copy)]
-pub struct Most {
+pub struct EntryLimits {
     pub entries: i64,
     pub bytes: usize,
 }
@@ -213,7 +213,7 @@ pub fn entries(
     workspace: Uuid,
     thread: IntentId,
     owner: &Address,
-    most: Most,
+    most: EntryLimits,
 ) -> Result<Vec<Entry>, StoreError> {
     let (mut found, mut bytes, mut before) = (Vec::new(), 0, i64::MAX);
     // The first page is small, since entries may be long.

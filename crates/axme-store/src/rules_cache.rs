@@ -16,12 +16,12 @@ use uuid::Uuid;
 const MOST_OWNERS: usize = 1_000;
 
 /// A value of any type; its user knows which.
-pub(crate) type Derived = Arc<dyn Any + Send + Sync>;
+pub(crate) type CachedRules = Arc<dyn Any + Send + Sync>;
 
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub version: i64,
-    pub value: Derived,
+    pub value: CachedRules,
     /// When a transaction last found the version to be current.
     pub checked_at: Time,
     /// True if the only writer of the database found the version to be current. Then it stays so until that writer

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::limits::Limits;
 use crate::rng::Rng;
-use crate::rules_cache::{Derived, Entry, RulesCache};
+use crate::rules_cache::{CachedRules, Entry, RulesCache};
 use crate::value::{Row, Value};
 use crate::wakeups::{Signal, Wakeups};
 
@@ -46,7 +46,7 @@ pub struct Tally {
 #[derive(Default)]
 pub(crate) struct RulesInUse {
     /// Values whose version this transaction has compared, or compares at the latest with its commit.
-    current: Vec<(Uuid, Derived)>,
+    current: Vec<(Uuid, CachedRules)>,
     /// Values that this transaction has loaded. They enter the cache after the commit.
     loaded: Vec<(Uuid, Entry)>,
     /// Versions that the commit compares, each with the time of the transaction.
@@ -187,8 +187,8 @@ impl<'a> Tx<'a> {
         version: i64,
         is_exact: bool,
         load: fn(&mut Tx<'_>, Uuid) -> Result<T, StoreError>,
-    ) -> Result<Derived, StoreError> {
-        let value: Derived = Arc::new(load(self, owner)?);
+    ) -> Result<CachedRules, StoreError> {
+        let value: CachedRules = Arc::new(load(self, owner)?);
         if !self.rules.changed.contains(&owner) {
             let entry = Entry { version, value: value.clone(), checked_at: self.now, is_exact };
             self.rules.loaded.push((owner, entry));
@@ -227,6 +227,6 @@ impl<'a> Tx<'a> {
     }
 }
 
-fn typed<T: Any + Send + Sync>(value: Derived) -> Result<Arc<T>, StoreError> {
+fn typed<T: Any + Send + Sync>(value: CachedRules) -> Result<Arc<T>, StoreError> {
     value.downcast().map_err(|_| StoreError::Fault("a value derived from rules has another type".to_owned()))
 }

@@ -3,7 +3,7 @@
 
 mod agents;
 mod callback;
-mod catalogue;
+mod catalog;
 mod example_server;
 mod flow;
 mod rules;
@@ -24,7 +24,7 @@ use crate::serve::{ShutdownSignal, show_mails};
 use crate::settings::LogFormat;
 use crate::{folders, logs};
 use agents::RunningAgents;
-use catalogue::{EXAMPLES, Example, Person};
+use catalog::{EXAMPLES, Example, Person};
 use example_server::ExampleServer;
 
 /// The time that agents have to finish their current intent.
@@ -213,7 +213,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use catalogue::{Behaviour, Flow, parse};
+    use catalog::{Behavior, Flow, parse};
 
     #[test]
     fn every_example_has_a_folder_of_its_own() {
@@ -246,7 +246,7 @@ mod tests {
                 payloads.push(parse(second)["payload"].clone());
             }
             for agent in example.agents {
-                for payload in payloads.iter().filter(|_| !matches!(agent.behaviour, Behaviour::Failing)) {
+                for payload in payloads.iter().filter(|_| !matches!(agent.behavior, Behavior::Failing)) {
                     assert_eq!((agent.rules)(payload)["action"], "complete", "{}", example.id);
                 }
                 let declared = submission.get("agents").and_then(Value::as_array);

@@ -10,7 +10,7 @@ use spdx::{Expression, ParseMode};
 use crate::{Complaints, root};
 
 /// The licenses of dependencies that allow us to distribute the binary.
-const LICENCES: [&str; 11] = [
+const LICENSES: [&str; 11] = [
     "MIT",
     "MIT-0",
     "Apache-2.0",
@@ -59,7 +59,7 @@ const BANNED: [(&str, &str); 7] = [
 const NOT_BUILT: [(&str, &str); 1] = [("ring", "aws-lc-rs is the one provider; rustls panics when it finds two")];
 
 #[test]
-fn licences_are_on_the_list() {
+fn licenses_are_on_the_list() {
     let mut complaints = Vec::new();
     for package in metadata()["packages"].as_array().expect("packages") {
         let (name, version) = (&package["name"], &package["version"]);
@@ -75,12 +75,12 @@ fn licences_are_on_the_list() {
 }
 
 fn is_allowed(text: &str) -> bool {
-    let is_listed = |licence: &spdx::LicenseReq| licence.license.id().is_some_and(|id| LICENCES.contains(&id.name));
+    let is_listed = |license: &spdx::LicenseReq| license.license.id().is_some_and(|id| LICENSES.contains(&id.name));
     Expression::parse_mode(text, ParseMode::LAX).is_ok_and(|expression| expression.evaluate(is_listed))
 }
 
 #[test]
-fn licences_are_understood() {
+fn licenses_are_understood() {
     for text in ["MIT", "MIT/GPL-3.0-only", "Apache-2.0 WITH LLVM-exception", "(MIT OR GPL-3.0-only) AND Unicode-3.0"] {
         assert!(is_allowed(text), "{text}");
     }
@@ -93,7 +93,7 @@ fn licences_are_understood() {
 fn sources_are_the_registry_and_this_repository() {
     let mut complaints = Vec::new();
     let ours = crate::crate_folders().len();
-    let (with, without): (Vec<Locked>, Vec<Locked>) =
+    let (with, without): (Vec<LockEntry>, Vec<LockEntry>) =
         locked().into_iter().partition(|package| package.source.is_some());
     for package in with {
         if !package.source.as_deref().is_some_and(|source| source.starts_with(SOURCE)) {
@@ -142,19 +142,19 @@ fn banned_crates_are_absent() {
     Complaints(complaints).none();
 }
 
-struct Locked {
+struct LockEntry {
     name: String,
     version: String,
     source: Option<String>,
 }
 
-fn locked() -> Vec<Locked> {
+fn locked() -> Vec<LockEntry> {
     let text = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock exists");
     let table: toml::Table = text.parse().expect("cargo writes TOML");
     let packages = table["package"].as_array().expect("packages");
     let word = |package: &toml::Value, key| package.get(key).and_then(toml::Value::as_str).map(str::to_owned);
     let read = |package| {
-        Some(Locked {
+        Some(LockEntry {
             name: word(package, "name")?,
             version: word(package, "version")?,
             source: word(package, "source"),

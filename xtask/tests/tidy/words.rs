@@ -8,6 +8,20 @@ use crate::{Complaints, SourceFile, pattern, texts};
 const EMPTY_NAMES: [&str; 9] =
     ["util", "utils", "common", "helper", "helpers", "manager", "managers", "service", "services"];
 
+/// Names of types that say what a caller did, or where a thing is, but not what the thing is.
+const VAGUE_TYPES: &str = "Asked|Wanted|Named|Sent|Later|In|Out|Place|Look|Gates|Desk|Meter|Visit|Before|Cx|Dice|Mark|Since|Most|More|Way|\
+                           Nothing|Resolved|Derived|Missing|Locked|Folded";
+
+#[test]
+fn types_have_the_names_of_things() {
+    let vague = pattern(&format!(r"\b(struct|enum|type|trait) ({VAGUE_TYPES})\b"));
+    let mut complaints = Complaints::default();
+    for file in texts().iter().filter(|file| file.has_type("rs")) {
+        complaints.add_matches(file, &vague, "name the thing with the field's term");
+    }
+    complaints.none();
+}
+
 /// Unfinished work is left out and listed in docs/known-gaps.md. STYLE.md is exempt, because it names the forbidden
 /// words.
 #[test]

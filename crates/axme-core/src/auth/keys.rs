@@ -35,7 +35,7 @@ pub struct Keys {
 }
 
 /// A person with a valid token, and the person's memberships.
-struct SignedIn {
+struct PersonSession {
     person: Arc<Person>,
     account: Account,
     memberships: Vec<Membership>,
@@ -137,7 +137,7 @@ impl Keys {
         store: &Store,
         token: &str,
         now: Time,
-    ) -> Result<std::result::Result<SignedIn, TokenFault>> {
+    ) -> Result<std::result::Result<PersonSession, TokenFault>> {
         let claims = match self.signer.read(store, token, now).await? {
             Ok(claims) => claims,
             Err(bad) => return Ok(Err(bad)),
@@ -160,7 +160,7 @@ impl Keys {
         let person =
             Person { account_id: account.account_id, session_id: session.session_id, email: account.email.clone() };
         let until = Time::from_micros(i64::try_from(claims.exp.saturating_mul(1_000_000)).unwrap_or(i64::MAX));
-        Ok(Ok(SignedIn { person: Arc::new(person), account, memberships, until }))
+        Ok(Ok(PersonSession { person: Arc::new(person), account, memberships, until }))
     }
 
     fn forget(&self, hash: &Hash) {
@@ -214,8 +214,8 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
 }
 
 /// Loads the caller for a person without a key.
-async fn of_person(store: &Store, signed_in: SignedIn) -> Result<(Caller, Time)> {
-    let SignedIn { person, account, memberships, until } = signed_in;
+async fn of_person(store: &Store, signed_in: PersonSession) -> Result<(Caller, Time)> {
+    let PersonSession { person, account, memberships, until } = signed_in;
     let look = move |tx: &mut Tx<'_>| -> Result<_> {
         let home = membership::home(tx, &account, &memberships)?;
         let role = home

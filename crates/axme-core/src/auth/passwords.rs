@@ -44,13 +44,13 @@ impl HashPermit {
 
     /// Returns true if a password fits its hash. Without a hash the answer is false, and takes as long.
     pub async fn fits(&self, hash: Option<String>, password: String) -> Result<bool> {
-        let is_somebodys = hash.is_some();
+        let has_account = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODYS.to_owned());
         let fits = work(move || {
             let hash = PasswordHash::new(&hash).map_err(|error| error.to_string())?;
             Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
         });
-        Ok(fits.await? && is_somebodys)
+        Ok(fits.await? && has_account)
     }
 }
 

@@ -139,10 +139,10 @@ pub fn lock(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Hea
     intents::find(tx, workspace, id)
 }
 
-/// Commands to other members of the family that recorded decisions cause.
-type More = VecDeque<(IntentId, Command)>;
+/// Commands that recorded decisions cause for other members of the family.
+type FollowUps = VecDeque<(IntentId, Command)>;
 
-fn settle(tx: &mut Tx<'_>, workspace: Uuid, mut more: More) -> Result<()> {
+fn settle(tx: &mut Tx<'_>, workspace: Uuid, mut more: FollowUps) -> Result<()> {
     while let Some((id, command)) = more.pop_front() {
         let head = intents::find(tx, workspace, id)?;
         let head = head.ok_or_else(|| StoreError::Fault(format!("intent {id} of the family is missing")))?;
@@ -153,7 +153,7 @@ fn settle(tx: &mut Tx<'_>, workspace: Uuid, mut more: More) -> Result<()> {
     Ok(())
 }
 
-fn record(tx: &mut Tx<'_>, workspace: Uuid, new: &NewIntent, more: &mut More) -> Result<()> {
+fn record(tx: &mut Tx<'_>, workspace: Uuid, new: &NewIntent, more: &mut FollowUps) -> Result<()> {
     intents::insert(tx, workspace, &new.head, new.reply_to.as_ref(), &new.row)?;
     if let Some(events) = &new.events {
         intents::insert_events(tx, workspace, new.head.intent.id, events)?;
@@ -170,7 +170,7 @@ fn step(
     mut head: Head,
     command: Command,
     actor: &str,
-    more: &mut More,
+    more: &mut FollowUps,
 ) -> Result<AdvanceOutcome> {
     let input = decide_input(tx, &head.intent, actor);
     let spec = match &head.intent.cursor {
@@ -224,7 +224,7 @@ fn carry_out(
     head: &Head,
     planned: Option<(&Plan, &IntentSpec)>,
     effects: &[Effect],
-    more: &mut More,
+    more: &mut FollowUps,
 ) -> Result<()> {
     let now = tx.now;
     let id = head.intent.id;

@@ -20,7 +20,7 @@ use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{address, read_before};
 use crate::views;
-use axme_store::inbox::{Entry, EntryKind, Member, Most};
+use axme_store::inbox::{Entry, EntryKind, EntryLimits, Member};
 use axme_store::intents::Head;
 use axme_store::{inbox as store, intents};
 
@@ -35,8 +35,8 @@ pub static BINDINGS: &[Binding] = &[
 const MOST_LISTED_CHARS: usize = 4_096;
 
 /// Maximum latest entries of a thread in a list, and when it is shown alone.
-const MOST_LISTED: Most = Most { entries: 20, bytes: 64 * 1024 };
-const MOST_SHOWN: Most = Most { entries: 1_000, bytes: 1024 * 1024 };
+const MOST_LISTED: EntryLimits = EntryLimits { entries: 20, bytes: 64 * 1024 };
+const MOST_SHOWN: EntryLimits = EntryLimits { entries: 1_000, bytes: 1024 * 1024 };
 
 /// Maximum replies of a thread that a deletion considers.
 const MOST_MESSAGES: i64 = 10_000;
@@ -181,17 +181,17 @@ pub(super) fn not_found(id: &str) -> ApiError {
     ApiError::not_found(format!("thread {id}"))
 }
 
-pub struct Since {
+pub struct ChangesQuery {
     owner: Address,
     number: i64,
     cursor: Option<String>,
     limit: i64,
 }
 
-pub(crate) fn prepare_changes(context: &PrepareContext<'_>, input: ListChanges) -> Result<Since> {
+pub(crate) fn prepare_changes(context: &PrepareContext<'_>, input: ListChanges) -> Result<ChangesQuery> {
     let owner = owner(context, input.owner_agent.as_deref())?;
     let cursor = input.cursor.filter(|cursor| !cursor.trim().is_empty());
-    let since = Since {
+    let since = ChangesQuery {
         owner: owner.ok_or_else(|| ApiError::invalid("owner_agent: required, because this key has no address"))?,
         number: cursor.as_deref().map(read_cursor).transpose()?.unwrap_or(0),
         cursor,
@@ -205,7 +205,7 @@ fn read_cursor(text: &str) -> Result<i64> {
     number.ok_or_else(|| ApiError::invalid("cursor: must be the next_cursor of an earlier answer").into())
 }
 
-pub fn changes(cx: &mut CallContext<'_, '_>, since: &Since) -> Result<ChangeList> {
+pub fn changes(cx: &mut CallContext<'_, '_>, since: &ChangesQuery) -> Result<ChangeList> {
     let workspace = cx.caller.workspace;
     let is_more_to_number = store::number_changes(cx.tx, workspace, &since.owner, cx.now)?;
     let mut numbered = store::list_changes(cx.tx, workspace, &since.owner, since.number, since.limit + 1)?;
@@ -251,7 +251,7 @@ pub(super) struct ThreadContents {
 }
 
 impl Source {
-    pub fn load(self, cx: &mut CallContext<'_, '_>, most: Most) -> Result<ThreadContents, StoreError> {
+    pub fn load(self, cx: &mut CallContext<'_, '_>, most: EntryLimits) -> Result<ThreadContents, StoreError> {
         let mut loaded = ThreadContents { source: self, entries: Vec::new(), is_end_deleted: false };
         let (id, owner) = (loaded.source.id, &loaded.source.owner);
         // Adding an entry makes the receiver a member, so a receiver without membership has no entries.

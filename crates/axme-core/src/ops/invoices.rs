@@ -36,7 +36,7 @@ pub fn period_end(start: Time, cycle: BillingCycle, made_at: Time) -> Time {
     start.day_in_months(cycle.months(), made_at.day_of_month())
 }
 
-/// Closes the period of a workspace's plan if it is over: writes the invoice and begins the next period.
+/// Closes the period of a workspace's plan if it has ended: writes the invoice and begins the next period.
 pub fn close(tx: &mut Tx<'_>, workspace: Uuid) -> Result<()> {
     let rng = tx.rng;
     let now = tx.now;
@@ -67,7 +67,7 @@ pub fn close(tx: &mut Tx<'_>, workspace: Uuid) -> Result<()> {
     Ok(store::insert(tx, &invoice)?)
 }
 
-/// Issues a draft whose day is over, after counting its usage again.
+/// Issues a draft a day after its period, with its usage counted again.
 pub fn issue(tx: &mut Tx<'_>, draft: &Invoice) -> Result<()> {
     let now = tx.now;
     let units = count(tx, draft.workspace, draft.period_start, draft.period_end)?;

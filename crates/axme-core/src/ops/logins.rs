@@ -166,7 +166,7 @@ pub fn verify(context: AsyncContext, input: VerifyCode) -> BoxFuture<SignInAnswe
         let (now, rules) = (context.now, SignInRules::of(&context.app));
         let code = input.code;
         // An unknown or ended sign-in must not occupy the writer.
-        context.app.store.read(move |tx| check_open(store::find(tx, id)?, "this sign-in", now)).await?;
+        context.app.store.read(move |tx| check_open(store::find(tx, id)?, "sign-in", now)).await?;
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             let email = use_code(tx, id, &code)?;
             let account = admit(tx, rules, &email)?;
@@ -180,7 +180,7 @@ pub fn verify(context: AsyncContext, input: VerifyCode) -> BoxFuture<SignInAnswe
 /// Consumes the code of a mail and returns the email address.
 pub fn use_code(tx: &mut Tx<'_>, id: Uuid, code: &str) -> Result<String> {
     let now = tx.now;
-    let intent = check_open(store::lock(tx, id)?, "this sign-in", now)?;
+    let intent = check_open(store::lock(tx, id)?, "sign-in", now)?;
     let (_, wrong_today) = store::count_since(tx, &intent.email, now.minus_millis(24 * HOUR_MILLIS))?;
     if wrong_today >= MOST_WRONG_CODES_A_DAY {
         let message = "too many wrong codes for this email address today; use the link in the mail instead";

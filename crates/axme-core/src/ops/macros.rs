@@ -24,7 +24,8 @@ pub fn list(_: &mut CallContext<'_, '_>, _: &EmptyInput) -> Result<MacroList> {
 }
 
 pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetMacro) -> Result<&'static Macro> {
-    let known = find(input.macro_id.trim()).ok_or_else(|| ApiError::not_found("macro"))?;
+    let known = find(input.macro_id.trim())
+        .ok_or_else(|| ApiError::not_found(format!("macro \"{}\"", input.macro_id.trim())))?;
     Ok(known)
 }
 

@@ -196,20 +196,20 @@ fn find(cx: &mut CallContext<'_, '_>, id: Uuid) -> Result<Upload> {
     Ok(found.ok_or_else(|| ApiError::not_found(format!("upload {id}")))?)
 }
 
-pub struct Look {
+pub struct GetUploadQuery {
     id: Uuid,
     token: String,
     base_url: String,
 }
 
-pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetUpload) -> Result<Look> {
+pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetUpload) -> Result<GetUploadQuery> {
     let token = format!("axd_{}", context.rng.hex::<32>());
     let id = read_id("upload", &input.upload_id)?;
-    Ok(Look { id, token, base_url: context.base_url.to_owned() })
+    Ok(GetUploadQuery { id, token, base_url: context.base_url.to_owned() })
 }
 
 /// Returns a file to any caller in the workspace who knows its id, because ids travel in payloads.
-pub fn get(cx: &mut CallContext<'_, '_>, look: &Look) -> Result<UploadAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, look: &GetUploadQuery) -> Result<UploadAnswer> {
     let upload = find(cx, look.id)?;
     let mut shown = view(&upload, cx.now);
     if upload.finalized_at.is_some() && upload.stored.is_some() {

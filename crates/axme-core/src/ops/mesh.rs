@@ -45,7 +45,7 @@ pub const DEGRADED_SECONDS: u64 = 300;
 const MOST_COUNTED: u64 = 1_000_000_000_000;
 const MOST_USD: f64 = 1_000_000_000.0;
 const MOST_LATENCY_MILLIS: f64 = 1_000_000_000.0;
-/// Maximum JSON of the fields in `metrics` that are not counters. They are stored as they are.
+/// Maximum JSON of the fields in `metrics` that are not counters. They are stored unchanged.
 const MAX_METADATA_BYTES: usize = 4_096;
 /// Events shown with an agent.
 const LATEST_EVENTS: i64 = 20;

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
-use crate::engine::{self, AdvanceOutcome};
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
+use crate::engine::{self, AdvanceOutcome};
 use crate::error::Result;
 use crate::input::parse_id;
 use crate::policy::guards::{answers, is_requester};

@@ -205,7 +205,7 @@ pub(super) fn read_target(alias: Option<String>, principal_id: Option<&str>) -> 
 }
 
 /// A target with its routes.
-pub(super) struct Resolved {
+pub(super) struct CandidateRoutes {
     pub alias: Option<Alias>,
     pub principal: Principal,
     pub best: Route,
@@ -219,7 +219,7 @@ pub(super) fn resolve_target(
     place: &Placement,
     target: &Target,
     most: i64,
-) -> Result<Resolved> {
+) -> Result<CandidateRoutes> {
     let (alias, principal) = match target {
         Target::Alias(name) => find_named(cx, place, name)?,
         Target::Principal(id) => (None, principals::find(cx, place, *id)?),
@@ -229,7 +229,7 @@ pub(super) fn resolve_target(
         let message = format!("principal {} has no active route; register one", principal.id);
         return Err(ApiError::new(ErrorCode::RouteNotFound, message).into());
     };
-    Ok(Resolved { alias, principal, best, others: routes.collect() })
+    Ok(CandidateRoutes { alias, principal, best, others: routes.collect() })
 }
 
 fn find_named(cx: &mut CallContext<'_, '_>, place: &Placement, name: &str) -> Result<(Option<Alias>, Principal)> {

@@ -144,8 +144,8 @@ pub(crate) fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount
 }
 
 pub(super) fn check_callback(context: &PrepareContext<'_>, url: &str) -> Result<String> {
-    check_chars("callback_url", Some(url), 8, 2_048)?;
     context.outbound.check(url).map_err(|why| ApiError::invalid(format!("callback_url: {why}")))?;
+    check_chars("callback_url", Some(url), 8, 2_048)?;
     Ok(url.to_owned())
 }
 
@@ -469,7 +469,11 @@ fn check_is_below(cx: &mut CallContext<'_, '_>, account: &ServiceAccount) -> Res
 const MOST_KEYS_LEFT: i64 = 100;
 
 /// Lists the valid keys that a leaving member made, newest first. They stay valid until they are revoked.
-pub(super) fn keys_left(cx: &mut CallContext<'_, '_>, maker: &str, place: (Uuid, Option<Uuid>)) -> Result<Vec<KeyLeft>> {
+pub(super) fn keys_left(
+    cx: &mut CallContext<'_, '_>,
+    maker: &str,
+    place: (Uuid, Option<Uuid>),
+) -> Result<Vec<KeyLeft>> {
     let found = store::list_keys_made_by(cx.tx, maker, place, MOST_KEYS_LEFT)?;
     let left = |made: store::MadeKey| KeyLeft {
         workspace_id: made.workspace_id.into(),

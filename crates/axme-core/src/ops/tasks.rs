@@ -18,6 +18,7 @@ use crate::input::{check_chars, parse_id};
 use crate::policy::guards::{is_asked, is_barred, refuse_requester};
 use axme_store::intents::Head;
 use axme_store::{Shard, intents};
+
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::tasks::LIST, prepare_list, list)),

@@ -142,7 +142,7 @@ proptest! {
 
     #[test]
     fn a_resume_means_something_whatever_it_says(body in json_object()) {
-        Resume::read(&body);
+        Resume::read(Some(&body));
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn verdict(task: &HumanTask, word: &str) -> Option<Verdict> {
 
 #[test]
 fn each_row_is_honored_wherever_types_matter() {
-    for row in &TASK_TYPES {
+    for row in TASK_TYPES {
         let name = row.name;
         let task = HumanTask { task_type: Some(name.to_owned()), ..HumanTask::untitled() };
         for outcome in row.outcomes {

@@ -22,8 +22,8 @@ const PER_HOST: usize = 16;
 const PER_WORKSPACE: usize = 64;
 /// Concurrent requests in total. Each holds a socket, and the callers of this server need some too.
 const IN_ALL: usize = 512;
-/// Gates kept in memory; beyond this, unused ones are dropped.
-const MOST_GATES: usize = 1_024;
+/// Limits kept in memory; beyond this, unused ones are dropped.
+const MAX_LIMITS: usize = 1_024;
 /// The longest wait of a request for its permits.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECT_SECONDS: u64 = 5;
@@ -37,27 +37,27 @@ pub struct Web {
     trusting: reqwest::Client,
     guard: Guard,
     mailer: Mailer,
-    workspaces: Gates<Uuid>,
+    workspaces: ConcurrencyLimits<Uuid>,
     /// By workspace, host and port.
-    hosts: Gates<(Uuid, String)>,
+    hosts: ConcurrencyLimits<(Uuid, String)>,
     all: Arc<Semaphore>,
     patience: Duration,
 }
 
 /// A semaphore with `places` permits for each key.
-struct Gates<K> {
+struct ConcurrencyLimits<K> {
     places: usize,
     known: Mutex<HashMap<K, Arc<Semaphore>>>,
 }
 
-impl<K: Eq + Hash> Gates<K> {
-    fn new(places: usize) -> Gates<K> {
-        Gates { places, known: Mutex::default() }
+impl<K: Eq + Hash> ConcurrencyLimits<K> {
+    fn new(places: usize) -> ConcurrencyLimits<K> {
+        ConcurrencyLimits { places, known: Mutex::default() }
     }
 
     fn of(&self, key: K) -> Arc<Semaphore> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST_GATES {
+        if known.len() >= MAX_LIMITS {
             known.retain(|_, gate| Arc::strong_count(gate) > 1);
         }
         known.entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.places))).clone()
@@ -83,8 +83,8 @@ impl Web {
             trusting,
             guard,
             mailer,
-            workspaces: Gates::new(PER_WORKSPACE),
-            hosts: Gates::new(PER_HOST),
+            workspaces: ConcurrencyLimits::new(PER_WORKSPACE),
+            hosts: ConcurrencyLimits::new(PER_HOST),
             all: Arc::new(Semaphore::new(IN_ALL)),
             patience,
         })

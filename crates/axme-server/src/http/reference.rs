@@ -58,7 +58,7 @@ fn kept(app: &AppState, name: &str) -> Result<Page> {
         names.map(|name| (name, OnceLock::new())).collect()
     });
     let Some(place) = RENDERED.get(name) else {
-        return page(404, &Missing { root: "../" });
+        return page(404, &NotFoundPage { root: "../" });
     };
     if let Some(html) = place.get() {
         return Ok(Page(200, html.clone()));
@@ -122,7 +122,7 @@ struct ErrorsPage {
 
 #[derive(Template)]
 #[template(path = "reference/missing.html")]
-struct Missing {
+struct NotFoundPage {
     root: &'static str,
 }
 

@@ -52,7 +52,7 @@ const FAREWELL_PATIENCE: Duration = Duration::from_secs(2);
 const SESSION_WAIT_SECONDS: u64 = 30;
 
 /// The sending side of an open stream.
-struct Out {
+struct FrameSender {
     app: Arc<AppState>,
     sender: mpsc::Sender<Bytes>,
     _permit: StreamPermit,
@@ -61,7 +61,7 @@ struct Out {
 /// The client has disconnected, or does not read.
 struct ClientGone;
 
-impl Out {
+impl FrameSender {
     async fn send(&self, frame: Bytes) -> Result<(), ClientGone> {
         let farewell = async {
             self.app.stopped().await;
@@ -170,7 +170,7 @@ fn is_python_sdk(headers: &HeaderMap) -> bool {
         || (begins("user-agent", "python-httpx/") && headers.contains_key("x-trace-id"))
 }
 
-async fn answer(app: &Arc<AppState>, caller: &Caller) -> Result<(Out, Response<Body>)> {
+async fn answer(app: &Arc<AppState>, caller: &Caller) -> Result<(FrameSender, Response<Body>)> {
     let permit = app.open_stream(caller).await?;
     let (sender, receiver) = mpsc::channel(1);
     let frames = futures_util::stream::unfold(receiver, async |mut receiver: mpsc::Receiver<Bytes>| {
@@ -181,7 +181,7 @@ async fn answer(app: &Arc<AppState>, caller: &Caller) -> Result<(Out, Response<B
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok((Out { app: app.clone(), sender, _permit: permit }, response))
+    Ok((FrameSender { app: app.clone(), sender, _permit: permit }, response))
 }
 
 /// A wait until a window ends.
@@ -192,7 +192,7 @@ struct Hold<'a> {
 
 impl Hold<'_> {
     /// Returns when the window ends, the server stops, or the client disconnects.
-    async fn over(&self, out: &Out) {
+    async fn over(&self, out: &FrameSender) {
         tokio::select! {
             () = self.app.system.clock.sleep_until(self.until) => {}
             () = self.app.stopped() => {}
@@ -214,11 +214,11 @@ struct EventStream {
     caller: Arc<Caller>,
     subject: Subject,
     window: Window,
-    out: Out,
+    out: FrameSender,
 }
 
 /// The result of one look at the store.
-struct Look {
+struct EventPage {
     frames: Vec<(u64, Bytes)>,
     /// Whether the subject has ended and `frames` completes its events.
     is_over: bool,
@@ -325,7 +325,7 @@ impl EventStream {
         }
     }
 
-    async fn look(&self, since: u64, most: usize) -> Result<Look> {
+    async fn look(&self, since: u64, most: usize) -> Result<EventPage> {
         recheck(&self.app, &self.window, &self.caller).await?;
         match self.subject {
             Subject::Intent(id) => self.look_at_intent(id, since, most).await,
@@ -333,7 +333,7 @@ impl EventStream {
         }
     }
 
-    async fn look_at_session(&self, id: Uuid, since: u64, most: usize) -> Result<Look> {
+    async fn look_at_session(&self, id: Uuid, since: u64, most: usize) -> Result<EventPage> {
         let (workspace, frame_bytes) = (self.caller.workspace, self.app.limits.frame_bytes);
         let after = i64::try_from(since).unwrap_or(i64::MAX);
         let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
@@ -355,12 +355,12 @@ impl EventStream {
                 Some(is_last) => is_last,
                 None => session_rows::find(tx, workspace, id)?.is_none_or(|session| session.completed_at.is_some()),
             };
-            Ok(Look { frames: page.frames, is_over })
+            Ok(EventPage { frames: page.frames, is_over })
         };
         self.app.read_for(&self.caller.service_account_id, job).await
     }
 
-    async fn look_at_intent(&self, id: IntentId, since: u64, most: usize) -> Result<Look> {
+    async fn look_at_intent(&self, id: IntentId, since: u64, most: usize) -> Result<EventPage> {
         let (workspace, frame_bytes) = (self.caller.workspace, self.app.limits.frame_bytes);
         let after = views::position_seen(since);
         let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
@@ -382,7 +382,7 @@ impl EventStream {
                 Some(is_terminal) => is_terminal,
                 None => intent_rows::find(tx, workspace, id)?.is_none_or(|head| head.intent.status().is_terminal()),
             };
-            Ok(Look { frames: page.frames, is_over })
+            Ok(EventPage { frames: page.frames, is_over })
         };
         self.app.read_for(&self.caller.service_account_id, job).await
     }
@@ -396,7 +396,7 @@ struct AgentStream {
     /// Set for the first window of the official command line's built-in agent, which discards what it reads there. That
     /// window gets only the deliveries due at this time and ends at once, so that it swallows no new one.
     backlog_of: Option<Time>,
-    out: Out,
+    out: FrameSender,
 }
 
 impl AgentStream {

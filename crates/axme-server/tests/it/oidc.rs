@@ -30,7 +30,7 @@ const SECRET: &str = "a secret: with signs";
 
 /// The next answer of the provider, and the last request to it.
 #[derive(Default)]
-struct Desk {
+struct ProviderState {
     url: String,
     claims: Value,
     /// Signs with the public key as a shared secret, as a forger would.
@@ -40,10 +40,10 @@ struct Desk {
     nonce: String,
 }
 
-type Shared = Arc<Mutex<Desk>>;
+type Shared = Arc<Mutex<ProviderState>>;
 
 pub struct Provider {
-    desk: Shared,
+    state: Shared,
     url: String,
 }
 
@@ -54,12 +54,12 @@ fn key() -> ([u8; 32], String) {
     (seed, BASE64_URL_SAFE_NO_PAD.encode(aws_lc_rs::signature::KeyPair::public_key(&pair).as_ref()))
 }
 
-fn sign(desk: &Desk) -> String {
+fn sign(state: &ProviderState) -> String {
     let (seed, public) = key();
     let mut claims =
-        json!({ "iss": desk.url, "aud": CLIENT, "sub": "1", "nonce": desk.nonce, "exp": 4_000_000_000_u64 });
-    claims.as_object_mut().unwrap().extend(desk.claims.as_object().unwrap().clone());
-    let (algorithm, key) = match desk.is_forged {
+        json!({ "iss": state.url, "aud": CLIENT, "sub": "1", "nonce": state.nonce, "exp": 4_000_000_000_u64 });
+    claims.as_object_mut().unwrap().extend(state.claims.as_object().unwrap().clone());
+    let (algorithm, key) = match state.is_forged {
         true => (Algorithm::HS256, EncodingKey::from_secret(public.as_bytes())),
         false => {
             let prefix = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
@@ -69,7 +69,7 @@ fn sign(desk: &Desk) -> String {
     jsonwebtoken::encode(&Header { kid: Some("k1".to_owned()), ..Header::new(algorithm) }, &claims, &key).unwrap()
 }
 
-async fn tokens(State(desk): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+async fn tokens(State(state): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
     let body = String::from_utf8(body.to_vec()).unwrap();
     let field = |name: &str| {
         let value = body.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}="))).unwrap_or_default();
@@ -78,23 +78,23 @@ async fn tokens(State(desk): State<Shared>, headers: HeaderMap, body: Bytes) -> 
     let encode =
         |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("{}:{}", encode(CLIENT), encode(SECRET))));
-    let desk = desk.lock().unwrap();
+    let state = state.lock().unwrap();
     let is_right = headers["authorization"] == basic.as_str()
-        && BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(field("code_verifier"))) == desk.challenge
+        && BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(field("code_verifier"))) == state.challenge
         && field("code") == "the code"
         && field("redirect_uri") == format!("{SITE}/app/login/provider-callback");
     match is_right {
-        true => (StatusCode::OK, json!({ "id_token": sign(&desk), "access_token": "x" }).to_string()),
+        true => (StatusCode::OK, json!({ "id_token": sign(&state), "access_token": "x" }).to_string()),
         false => (StatusCode::BAD_REQUEST, json!({ "error": "invalid_grant" }).to_string()),
     }
 }
 
 impl Provider {
     pub async fn start() -> Provider {
-        let desk = Shared::default();
+        let state = Shared::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        desk.lock().unwrap().url = url.clone();
+        state.lock().unwrap().url = url.clone();
         let discovery = json!({
             "issuer": url, "authorization_endpoint": format!("{url}/authorize?x=1"),
             "token_endpoint": format!("{url}/token"), "jwks_uri": format!("{url}/keys"),
@@ -104,13 +104,13 @@ impl Provider {
             .route("/.well-known/openid-configuration", get(async move || discovery.to_string()))
             .route("/keys", get(async move || keys.to_string()))
             .route("/token", post(tokens))
-            .with_state(desk.clone());
+            .with_state(state.clone());
         tokio::spawn(async { axum::serve(listener, router).await });
-        Provider { desk, url }
+        Provider { state, url }
     }
 
     fn says(&self, claims: Value) {
-        self.desk.lock().unwrap().claims = claims;
+        self.state.lock().unwrap().claims = claims;
     }
 }
 
@@ -143,8 +143,8 @@ async fn go(server: &Server, provider: &Provider) -> (Value, Answer) {
     };
     assert_eq!((field("client_id"), field("code_challenge_method")), (CLIENT.to_owned(), "S256".to_owned()));
     {
-        let mut desk = provider.desk.lock().unwrap();
-        (desk.challenge, desk.nonce) = (field("code_challenge"), field("nonce"));
+        let mut state = provider.state.lock().unwrap();
+        (state.challenge, state.nonce) = (field("code_challenge"), field("nonce"));
     }
     let back = format!("/app/login/provider-callback?state={}&code=the%20code", field("state"));
     let shown = server.page(&back).await;
@@ -219,9 +219,9 @@ async fn unverified_claims_sign_nobody_in(engine: Engine) {
         assert_eq!(poll(&server, &grant).await.ok()["state"], "pending");
     }
     provider.says(good.clone());
-    provider.desk.lock().unwrap().is_forged = true;
+    provider.state.lock().unwrap().is_forged = true;
     assert_eq!(go(&server, &provider).await.1.status, 502);
-    provider.desk.lock().unwrap().is_forged = false;
+    provider.state.lock().unwrap().is_forged = false;
     // A clock that is slightly off is accepted; a page that is left open too long is not.
     provider.says(with("exp", json!(now - 59)));
     let (_, shown) = go(&server, &provider).await;

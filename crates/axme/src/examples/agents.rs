@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::callback::CallbackServer;
-use super::catalogue::{Behaviour, Example};
+use super::catalog::{Behavior, Example};
 use super::rules::Rules;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -86,7 +86,7 @@ impl RunningAgents {
         let intents = match transport {
             Transport::Stream => client.listen(&address).map_ok(|delivery| delivery.intent_id.into()).boxed(),
             Transport::Poll => poll(client.clone(), address.clone()),
-            Transport::Http(server) if matches!(example_agent.behaviour, Behaviour::Failing) => {
+            Transport::Http(server) if matches!(example_agent.behavior, Behavior::Failing) => {
                 self.tasks.spawn(server.fail(stop));
                 return Ok(());
             }
@@ -96,9 +96,9 @@ impl RunningAgents {
                 stream::unfold(queue, async |mut queue| Some((Ok(queue.recv().await?), queue))).boxed()
             }
         };
-        let work = match example_agent.behaviour {
-            Behaviour::Slow(work) => work,
-            Behaviour::Normal | Behaviour::Failing => Duration::ZERO,
+        let work = match example_agent.behavior {
+            Behavior::Slow(work) => work,
+            Behavior::Normal | Behavior::Failing => Duration::ZERO,
         };
         self.tasks.spawn(Agent { client, address, rules: example_agent.rules, work }.run(intents, stop));
         Ok(())

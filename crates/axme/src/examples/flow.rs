@@ -8,7 +8,7 @@ use axme_client::{Id, Object, Status};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::catalogue::{Example, Flow, parse};
+use super::catalog::{Example, Flow, parse};
 use crate::failure::Failure;
 use crate::follow::{Answerer, follow};
 use crate::output::tagged;

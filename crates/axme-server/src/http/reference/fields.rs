@@ -31,12 +31,12 @@ pub(super) struct Field {
     /// The default and the bounds of an input; the bounds of a value in an answer.
     bounds: Line,
     about: Line,
-    folded: Vec<Folded>,
+    folded: Vec<NestedTable>,
 }
 
 /// A type in a field, which a reader unfolds.
 #[derive(Debug)]
-struct Folded {
+struct NestedTable {
     title: String,
     about: Line,
     table: Table,
@@ -111,7 +111,7 @@ fn description(schema: &'static Value) -> &'static str {
 }
 
 /// Returns the types in a field. `shown` is the description of the field, which is not repeated.
-fn folded(side: Side, kind: &Kind, shown: &str, open: &mut Vec<&'static str>) -> Vec<Folded> {
+fn folded(side: Side, kind: &Kind, shown: &str, open: &mut Vec<&'static str>) -> Vec<NestedTable> {
     let mut all = Vec::new();
     for object in &kind.objects {
         // A type inside itself is described further up.
@@ -127,7 +127,7 @@ fn folded(side: Side, kind: &Kind, shown: &str, open: &mut Vec<&'static str>) ->
             name => format!("Fields of {name}"),
         };
         let about = if about == shown { Line::default() } else { Line::new(&about) };
-        all.push(Folded { title, about, table });
+        all.push(NestedTable { title, about, table });
     }
     all
 }

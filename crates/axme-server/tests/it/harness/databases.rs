@@ -243,11 +243,11 @@ fn pool() -> MutexGuard<'static, Pool> {
 }
 
 /// The slot of a running test.
-pub struct Place {
+pub struct TestSlot {
     engine: Engine,
 }
 
-impl Drop for Place {
+impl Drop for TestSlot {
     fn drop(&mut self) {
         let mut pool = pool();
         pool.tests -= 1;
@@ -259,7 +259,7 @@ impl Drop for Place {
 }
 
 /// Takes a slot before a test; on PostgreSQL it waits for a free one.
-pub fn enter(engine: Engine) -> Place {
+pub fn enter(engine: Engine) -> TestSlot {
     if engine == Engine::Postgres {
         LazyLock::force(&ADMIN);
     }
@@ -270,11 +270,11 @@ pub fn enter(engine: Engine) -> Place {
         let free = POSTGRES_LEFT.wait_while(pool, |pool| pool.on_postgres >= MOST_ON_POSTGRES);
         free.unwrap_or_else(PoisonError::into_inner).on_postgres += 1;
     }
-    Place { engine }
+    TestSlot { engine }
 }
 
 /// Cleans up the databases of a test, after its tasks have ended.
-pub fn leave(place: Place, has_passed: bool) {
+pub fn leave(place: TestSlot, has_passed: bool) {
     let in_use = IN_USE.take();
     if !in_use.schemas.is_empty() {
         ADMIN.runtime.block_on(in_use.end(has_passed));

@@ -1,4 +1,4 @@
-//! The catalogue of the examples that come with the program: their files, agents, people and endings.
+//! The catalog of the examples that come with the program: their files, agents, people and endings.
 
 use std::time::Duration;
 
@@ -33,10 +33,10 @@ pub(crate) enum Flow {
 pub(crate) struct ExampleAgent {
     pub(crate) address: &'static str,
     pub(crate) rules: Rules,
-    pub(crate) behaviour: Behaviour,
+    pub(crate) behavior: Behavior,
 }
 
-pub(crate) enum Behaviour {
+pub(crate) enum Behavior {
     Normal,
     /// Works this long on each intent.
     Slow(Duration),
@@ -81,7 +81,7 @@ const fn example(
 }
 
 const fn agent(address: &'static str, rules: Rules) -> ExampleAgent {
-    ExampleAgent { address, rules, behaviour: Behaviour::Normal }
+    ExampleAgent { address, rules, behavior: Behavior::Normal }
 }
 
 const COMPLIANCE: ExampleAgent = agent("compliance-checker-agent", rules::compliance);
@@ -89,9 +89,9 @@ const ORDERS: ExampleAgent = agent("http-order-processor", rules::order);
 const RISK: ExampleAgent = agent("risk-assessment-agent", rules::risk);
 const WINDOW: ExampleAgent = agent("change-window-validator", rules::window);
 const BROKEN: ExampleAgent =
-    ExampleAgent { behaviour: Behaviour::Failing, ..agent("webhook-receiver-agent", rules::order) };
+    ExampleAgent { behavior: Behavior::Failing, ..agent("webhook-receiver-agent", rules::order) };
 const SLOW: ExampleAgent =
-    ExampleAgent { behaviour: Behaviour::Slow(Duration::from_secs(20)), ..agent("slow-batch-processor", rules::batch) };
+    ExampleAgent { behavior: Behavior::Slow(Duration::from_secs(20)), ..agent("slow-batch-processor", rules::batch) };
 
 macro_rules! file {
     ($path:literal) => {
