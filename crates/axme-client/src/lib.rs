@@ -149,8 +149,9 @@ impl Builder {
     /// header. [`ClientError::Transport`] if the HTTP client cannot be set up, for example without root certificates.
     pub fn build(self) -> Result<Client, ClientError> {
         let base_url = self.base_url.trim().trim_end_matches('/').to_owned();
-        let url =
-            Url::parse(&base_url).map_err(|e| ClientError::Input(format!("invalid base URL \"{base_url}\": {e}")))?;
+        let url = Url::parse(&base_url).map_err(|e| {
+            ClientError::Input(format!("invalid base URL \"{base_url}\" ({e}): use http(s)://host[:port]"))
+        })?;
         if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
             return Err(ClientError::Input(format!("invalid base URL \"{base_url}\": use http(s)://host[:port]")));
         }

@@ -77,7 +77,7 @@ pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_u
     // Write the file before the commit: a crash between the two must not lose the only key.
     folder.write_draft(&bootstrap)?;
     if app.store.write(Shard::CONTROL, job).await.map_err(failed)? {
-        tracing::info!(folder = %folder.path().display(), "first start: organization, workspace and key are in bootstrap.json");
+        tracing::info!(data = %folder.path().display(), "first start: organization, workspace and key are in bootstrap.json");
     }
     let org = app.store.read(|tx| organizations::find_by_slug(tx, OPERATORS_ORG_SLUG)).await.map_err(failed)?;
     Ok(folder.publish_draft(&org.map(|id| id.to_string()).unwrap_or_default())?)

@@ -7,6 +7,7 @@ mod code;
 mod crates;
 mod decisions;
 mod dependencies;
+mod documents;
 mod imports;
 mod prose;
 mod protocol;

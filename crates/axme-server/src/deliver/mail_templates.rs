@@ -127,7 +127,7 @@ pub(crate) fn of_trial(notice: &Notice, trial: &Trial, token: &str, base_url: &s
     let url = format!("{base_url}/app/login/trial?token={token}");
     let subject = "Verify your address for AXME";
     let body = format!(
-        "Somebody began a trial of AXME at {base_url} with this address. If it was you, open this link until {}; you can \
+        "A person began a trial of AXME at {base_url} with this address. If it was you, open this link until {}; you can \
          sign in with the address from then on. If it was not, do nothing.\n\n{url}",
         trial.expires_at.in_minutes()
     );

@@ -96,8 +96,8 @@ fn one_line(data: &impl Serialize) -> String {
     in_one_line(json!(data).to_string())
 }
 
-/// Escapes the line separators in JSON text. JSON escapes those below U+0020 itself; the other ones may be in it as they
-/// are, and Python's `splitlines` splits at them.
+/// Escapes the line separators in JSON text. JSON escapes those below U+0020 itself; the other ones may be in it
+/// unescaped, and Python's `splitlines` splits at them.
 fn in_one_line(text: String) -> String {
     if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
         return text;

@@ -112,7 +112,7 @@ impl Mount {
 }
 
 pub(crate) fn no_operation(request: &HttpRequest) -> Response<Body> {
-    let message = format!("no operation at {} {}", request.method(), request.uri().path());
+    let message = format!("no operation at {} {}; see /docs", request.method(), request.uri().path());
     refusal(&ApiError::new(ErrorCode::NotFound, message))
 }
 

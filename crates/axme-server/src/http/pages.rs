@@ -204,7 +204,7 @@ fn over(over: &LinkEnd) -> Result<Page> {
         LinkEnd::Used { .. } => (200, "You have answered already"),
         LinkEnd::Answered { .. } => (200, "This was answered already"),
         LinkEnd::Voted => (200, "You have answered already"),
-        LinkEnd::PassedOn => (200, "Somebody else has this task now"),
+        LinkEnd::PassedOn => (200, "Another person has this task now"),
         LinkEnd::Ended { .. } => (200, "No answer is needed any more"),
     };
     let more = match over {

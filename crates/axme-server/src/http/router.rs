@@ -128,9 +128,10 @@ async fn trace(State(app): State<Arc<AppState>>, mut request: HttpRequest, next:
     }
     let mut response = next.run(request).await;
     if let Some((method, route)) = line {
-        let millis = app.system.clock.now().since(began).as_millis();
+        let millis = u64::try_from(app.system.clock.now().since(began).as_millis()).unwrap_or(u64::MAX);
+        let request_id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
         let route = route.unwrap_or_default();
-        tracing::debug!(%method, route, status = response.status().as_u16(), millis, ?request_id, "call");
+        tracing::debug!(%method, route, status = response.status().as_u16(), millis, request_id, "call");
     }
     if let Some(id) = request_id {
         response.headers_mut().insert(REQUEST_ID, id);

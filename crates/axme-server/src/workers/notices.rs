@@ -266,7 +266,9 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
         Ok(Content::Delivery { delivery }) => {
             post(app, notice, &delivery).await.map_err(|why| MailError { why, is_final: false })
         }
-        Err(error) => Err(MailError { why: format!("the notice cannot be read: {:?} error", error.classify()), is_final: true }),
+        Err(error) => {
+            Err(MailError { why: format!("the notice cannot be read: {:?} error", error.classify()), is_final: true })
+        }
     })
 }
 

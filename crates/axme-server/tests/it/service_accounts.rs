@@ -445,6 +445,6 @@ async fn keys_name_their_maker_and_are_listed_when_the_maker_leaves(engine: Engi
     let left = removed["keys_left"].as_array().unwrap();
     assert_eq!(left.len(), 1, "without the key of the sign-in: {left:?}");
     assert_eq!((&left[0]["key_id"], &left[0]["service_account_id"]), (&made["key"]["key_id"], &json!(agent)));
-    // The key goes on working until somebody revokes it.
+    // The key goes on working until an admin revokes it.
     server.get(made["api_key"].as_str().unwrap(), "/v1/me").await;
 }
