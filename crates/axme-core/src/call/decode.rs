@@ -117,15 +117,17 @@ fn gather(input: Input, request: &Request) -> Result<Object> {
     Ok(fields)
 }
 
-/// Creates an error that names the wrong field. Serde's own text names a missing field.
+/// Creates an error that names the wrong field, or the missing one.
 fn named<I: DeserializeOwned>(fields: &Object, error: &serde_json::Error) -> Error {
     let text = plain(error);
     let read = |fields: Object| serde_json::from_value::<I>(Value::Object(fields)).err().map(|error| plain(&error));
-    match culprit(fields, &text, &read) {
-        Some(name) if !text.starts_with("missing field") => ApiError::invalid(format!("{name}: {text}")),
-        _ => ApiError::invalid(text),
-    }
-    .into()
+    let missing = text.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    let message = match (missing, culprit(fields, &text, &read)) {
+        (Some(name), _) => format!("{name}: required"),
+        (None, Some(name)) => format!("{name}: {text}"),
+        (None, None) => text,
+    };
+    ApiError::invalid(message).into()
 }
 
 /// Finds the wrong field: alone, it causes the same error. A field of a flattened part is not checked while others are

@@ -223,7 +223,7 @@ async fn a_field_of_a_wrong_type_is_refused(engine: Engine) {
     let refused = server.send(&server.admin, "POST", "/v1/aliases/x/revoke", Some(body)).await;
     assert_eq!(refused.refused(422, "validation_failed"), "workspace_id: invalid type: integer `5`, expected a string");
     let missing = server.send(&server.admin, "POST", "/v1/intents", Some(json!({ "to_agent": "worker" }))).await;
-    assert_eq!(missing.refused(422, "validation_failed"), "missing field `intent_type`");
+    assert_eq!(missing.refused(422, "validation_failed"), "intent_type: required");
     let refused = server.send(&server.admin, "POST", "/v1/service-accounts", Some(json!({ "name": 5 }))).await;
     refused.refused(422, "validation_failed");
     assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"], json!([]));
