@@ -2,7 +2,9 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use axme_store::FileIdentity;
 use serde::{Deserialize, Serialize};
 
 use crate::private_file;
@@ -30,6 +32,7 @@ const DRAFT: &str = "bootstrap.json.draft";
 pub struct Folder {
     path: PathBuf,
     _lock: File,
+    lock: Arc<FileIdentity>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +54,10 @@ impl Folder {
         let lock_path = path.join("axme.lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(io(&lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Folder { path: path.to_owned(), _lock: lock }),
+            Ok(()) => {
+                let identity = FileIdentity::of(&lock_path).map_err(io(&lock_path))?;
+                Ok(Folder { path: path.to_owned(), _lock: lock, lock: Arc::new(identity) })
+            }
             Err(TryLockError::WouldBlock) => Err(FolderError::Taken(path.to_owned())),
             Err(TryLockError::Error(why)) => Err(io(&lock_path)(why)),
         }
@@ -59,6 +65,11 @@ impl Folder {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The lock file. While it is the one that this server has locked, the folder is this server's.
+    pub(crate) fn lock(&self) -> Arc<FileIdentity> {
+        self.lock.clone()
     }
 
     /// Writes the draft of `bootstrap.json` durably. This happens before the commit, so that a crash loses no key.
@@ -80,6 +91,10 @@ impl Folder {
     }
 
     pub(crate) fn remove_run(&self) {
+        if self.lock.is_gone() {
+            // The file may belong to another server.
+            return;
+        }
         let path = self.path.join("run.json");
         if let Err(error) = fs::remove_file(&path) {
             tracing::debug!(%error, "could not remove run.json");

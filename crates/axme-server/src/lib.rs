@@ -57,6 +57,7 @@ pub struct Running {
     workers: Vec<JoinHandle<()>>,
     patience: Duration,
     mails: broadcast::Sender<Mail>,
+    failure: watch::Receiver<Option<String>>,
 }
 
 /// Opens the store, starts the workers and listens. The server accepts calls when this returns.
@@ -102,7 +103,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let app = AppState::new(store, system, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
     // Workers start before the first call, so that they miss no signal.
+    let (fails, failure) = watch::channel(None);
     let mut workers = vec![
+        spawn("folder_watch", workers::folder_watch::run(app.clone(), folder.lock(), fails)),
         spawn("timers", workers::timers::run(app.clone())),
         spawn("sweep", workers::sweep::run(app.clone(), files.clone())),
         spawn("billing", workers::billing::run(app.clone())),
@@ -135,7 +138,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tracing::info!(%addr, base_url, storage = app.store.engine.as_str(), data = %folder.path().display(), "axme is listening");
     let mails = app.mails.clone();
     let patience = Duration::from_secs(limits.shutdown_seconds);
-    Ok(Running { addr, base_url, folder, stop, server, workers, patience, mails })
+    Ok(Running { addr, base_url, folder, stop, server, workers, patience, mails, failure })
 }
 
 /// Starts a worker in a span that names it.
@@ -181,6 +184,16 @@ impl Running {
     /// Subscribes to the mails that are sent from now on.
     pub fn mails(&self) -> broadcast::Receiver<Mail> {
         self.mails.subscribe()
+    }
+
+    /// Waits until the server cannot go on, and returns why.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.failure.clone();
+        match failure.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            // The worker has ended with the server.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     pub fn addr(&self) -> SocketAddr {

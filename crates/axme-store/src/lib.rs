@@ -15,6 +15,7 @@ pub mod audit;
 pub mod billing;
 pub mod clock;
 pub mod error;
+mod identity;
 pub mod inbox;
 pub mod intents;
 pub mod invites;
@@ -56,14 +57,17 @@ pub mod webhooks;
 mod writer;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axme_intent::Time;
 use axme_types::storage::StorageEngine;
+use postgres::Role;
 use uuid::Uuid;
 
 pub use clock::Clock;
 pub use error::{JobError, StoreError};
+pub use identity::FileIdentity;
 pub use limits::{Limits, Tier};
 pub use postgres::ListenConnection;
 pub use rng::{Rng, hex};
@@ -98,7 +102,7 @@ pub struct StoreOptions {
 impl StoreOptions {
     fn environment(&self) -> Arc<Environment> {
         let StoreOptions { limits, rng, wakeups, .. } = self.clone();
-        Arc::new(Environment { rng, limits, wakeups, rules: Default::default() })
+        Arc::new(Environment { rng, limits, wakeups, rules: Default::default(), closed: OnceLock::new() })
     }
 }
 
@@ -117,19 +121,21 @@ impl Store {
         Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: StorageEngine::Sqlite })
     }
 
-    /// Connects to PostgreSQL and brings its schema up to date.
+    /// Connects to PostgreSQL and brings its schema up to date. Waits at most `start_seconds` for a database that is not
+    /// ready.
     pub async fn open_postgres(url: &str, options: &StoreOptions) -> Result<Store, StoreError> {
         let (environment, limits) = (options.environment(), &options.limits);
         let target = postgres::Target::parse(url, limits.durable)?;
-        postgres::migrate(&target).await?;
-        let connect = || {
+        postgres::startup::migrate(&target, Duration::from_secs(limits.start_seconds)).await?;
+        let connect = |role| {
             // Each connection counts usage in its own rows.
             let slot = u32::from_be_bytes(Rng::system().bytes());
-            Box::new(postgres::Postgres::new(target.clone(), slot, environment.clone()))
+            Box::new(postgres::Postgres::new(target.clone(), role, slot, environment.clone()))
         };
-        let writer = |n| Queue::spawn(&format!("write-{n}"), vec![connect()], 1, QUEUE_JOBS);
+        let writer = |n| Queue::spawn(&format!("write-{n}"), vec![connect(Role::Writer)], 1, QUEUE_JOBS);
         let writers = (0..limits.postgres_writers.max(1)).map(writer).collect();
-        let readers = (0..limits.read_threads.max(1)).map(|_| connect() as Box<dyn writer::Engine>).collect();
+        let readers =
+            (0..limits.read_threads.max(1)).map(|_| connect(Role::Reader) as Box<dyn writer::Engine>).collect();
         let readers = Queue::spawn("read", readers, 1, QUEUE_JOBS);
         Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: StorageEngine::Postgresql })
     }
@@ -152,6 +158,9 @@ impl Store {
         E: JobError,
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
+        if let Some(why) = self.closed() {
+            return Err(StoreError::Unavailable(why.to_owned()).into());
+        }
         let queue = &self.writers[shard.writer(self.writers.len())];
         answer::<T, E, F>(self.submit(queue, now, Some(shard), Box::new(TypedJob { job, answer: None })).await)
     }
@@ -166,6 +175,16 @@ impl Store {
         answer::<T, E, F>(
             self.submit(&self.readers, self.clock.now(), None, Box::new(TypedJob { job, answer: None })).await,
         )
+    }
+
+    /// Refuses all writes from now on, with this reason.
+    pub fn close(&self, why: &str) {
+        self.environment.closed.get_or_init(|| why.to_owned());
+    }
+
+    /// Returns why the store is closed; `None` if it is open. A store closes by itself when its file is gone.
+    pub fn closed(&self) -> Option<&str> {
+        self.environment.closed.get().map(String::as_str)
     }
 
     /// The waiters that commits wake.

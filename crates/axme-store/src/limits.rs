@@ -46,6 +46,8 @@ pub struct Limits {
     pub keep_alive_seconds: u64,
     /// Open streams per service account.
     pub streams_per_account: usize,
+    /// How long a start waits for PostgreSQL, or for another node that changes the schema.
+    pub start_seconds: u64,
     /// The longest duration of a shutdown.
     pub shutdown_seconds: u64,
     /// The delays until a failed push is tried again, one per attempt. The last one repeats.
@@ -92,6 +94,7 @@ impl Default for Limits {
             frame_bytes: 48 * 1024,
             keep_alive_seconds: 15,
             streams_per_account: 1_000,
+            start_seconds: 60,
             shutdown_seconds: 9,
             push_retry_seconds: vec![30, 120, 600],
             push_seconds: 10,

@@ -1,7 +1,10 @@
 //! PostgreSQL: each writer is a thread with its own connection and its own runtime.
 //!
 //! One job is one transaction. Statements without a result are queued and sent together with the next read or the
-//! commit, so that a job costs few round trips. A job that loses a deadlock or a serialization race runs again.
+//! commit, so that a job costs few round trips. A job that loses a deadlock or a serialization race runs again, and so
+//! does a job whose connection ends before its commit is sent. Readers see one snapshot.
+
+pub(crate) mod startup;
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -14,19 +17,20 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{AsyncMessage, Client, Config, Statement};
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::migrations;
 use crate::quotas;
 use crate::tx::{Connection, Environment, Tally, Tx};
 use crate::value::{Row, Value};
 use crate::writer::{Engine, Failure, QueuedJob};
 
-/// How often a job runs when each run ends in a conflict.
+/// How often a job runs when each run ends in a conflict or with its connection.
 const MAX_RUNS: u32 = 3;
+/// The longest that one address may take to connect, and that the sign-in may take after that.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(15);
 /// The longest that a round trip may take. It exceeds the database's own limits below.
@@ -34,8 +38,9 @@ const ROUND_TRIP: Duration = Duration::from_secs(40);
 /// A node that freezes inside a transaction loses its locks, and a wait for a lock is bounded.
 const SESSION_LIMITS: &str =
     "SET lock_timeout = '10s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '15s'";
-/// Held while migrations run, so that nodes that start together take turns.
-const MIGRATION_LOCK: i64 = 0x4158_4d45;
+/// How often the runtime looks at an idle connection before a job: at the socket, at the connection's task, and at the
+/// end that the task reports.
+const LOOKS: u32 = 3;
 
 /// The database to connect to.
 #[derive(Clone)]
@@ -72,18 +77,41 @@ impl Target {
         Ok(Target { config, tls: tokio_postgres_rustls::MakeRustlsConnect::new(tls), durable })
     }
 
+    /// Opens a connection. A port that accepts and stays silent is an error.
+    async fn open(&self) -> Result<(Client, TlsConnection), StoreError> {
+        let hosts = u32::try_from(self.config.get_hosts().len()).unwrap_or(u32::MAX);
+        let patience = CONNECT_TIMEOUT.saturating_mul(hosts.saturating_add(1));
+        within(patience, self.config.connect(self.tls.clone())).await
+    }
+
     /// Connects. The caller's runtime drives the connection.
     pub async fn connect(&self) -> Result<Client, StoreError> {
-        let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(fault)?;
+        let (client, connection) = self.open().await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::warn!(%error, "a database connection ended");
             }
         });
         if !self.durable {
-            client.batch_execute("SET synchronous_commit = off").await.map_err(fault)?;
+            within(ROUND_TRIP, client.batch_execute("SET synchronous_commit = off")).await?;
         }
         Ok(client)
+    }
+}
+
+type TlsConnection = tokio_postgres::Connection<
+    tokio_postgres::Socket,
+    <tokio_postgres_rustls::MakeRustlsConnect as MakeTlsConnect<tokio_postgres::Socket>>::Stream,
+>;
+
+/// Waits for an answer of the database, at most `patience`.
+async fn within<T>(
+    patience: Duration,
+    answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(patience, answer).await {
+        Ok(answer) => answer.map_err(fault),
+        Err(_) => Err(StoreError::Unavailable("the database did not answer in time".to_owned())),
     }
 }
 
@@ -105,7 +133,7 @@ pub struct ListenConnection {
 impl ListenConnection {
     pub async fn open(url: &str, channel: &'static str) -> Result<ListenConnection, StoreError> {
         let target = Target::parse(url, true)?;
-        let (client, mut connection) = target.config.connect(target.tls.clone()).await.map_err(fault)?;
+        let (client, mut connection) = target.open().await?;
         let (sender, messages) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
@@ -116,13 +144,14 @@ impl ListenConnection {
                 }
             }
         });
-        client.batch_execute(&format!("LISTEN {channel}")).await.map_err(fault)?;
+        within(ROUND_TRIP, client.batch_execute(&format!("LISTEN {channel}"))).await?;
         Ok(ListenConnection { client, messages, channel })
     }
 
     /// Sends a message to all nodes, this one included. At most 8,000 bytes.
     pub async fn notify(&self, message: &str) -> Result<(), StoreError> {
-        self.client.execute("SELECT pg_notify($1, $2)", &[&self.channel, &message]).await.map(|_| ()).map_err(fault)
+        let params: [&(dyn ToSql + Sync); 2] = [&self.channel, &message];
+        within(ROUND_TRIP, self.client.execute("SELECT pg_notify($1, $2)", &params)).await.map(|_| ())
     }
 
     /// The next message; `None` when the connection has ended.
@@ -131,23 +160,27 @@ impl ListenConnection {
     }
 }
 
-/// Brings the schema up to date, one node at a time.
-pub(crate) async fn migrate(target: &Target) -> Result<(), StoreError> {
-    let mut client = target.connect().await?;
-    client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await.map_err(fault)?;
-    let runner = migrations::runner(str::to_owned)?;
-    let history =
-        client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&migrations::HISTORY]).await.map_err(fault)?;
-    if history.get(0) {
-        let applied = runner.get_applied_migrations_async(&mut client).await.map_err(migrations::fault)?;
-        migrations::check_history(&runner, &applied)?;
+/// The kind of transaction that a connection runs.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Role {
+    /// Every statement sees the latest commits, because a job locks rows before it reads what they protect.
+    Writer,
+    /// All statements of a job see one snapshot.
+    Reader,
+}
+
+impl Role {
+    fn begin(self) -> &'static str {
+        match self {
+            Role::Writer => "BEGIN",
+            Role::Reader => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
     }
-    // The lock ends with the connection.
-    runner.run_async(&mut client).await.map(|_| ()).map_err(migrations::fault)
 }
 
 pub(crate) struct Postgres {
     target: Target,
+    role: Role,
     runtime: Option<Runtime>,
     session: Option<Session>,
     /// The slot in which it counts usage.
@@ -158,13 +191,22 @@ pub(crate) struct Postgres {
 struct Session {
     client: Client,
     statements: HashMap<&'static str, Statement>,
-    /// Set when the database did not answer in time. The connection is then not used again.
-    is_lost: bool,
+    link: Link,
+}
+
+/// Whether a connection can run another job.
+#[derive(Clone, Copy, PartialEq)]
+enum Link {
+    Usable,
+    /// The database has ended the connection.
+    Cut,
+    /// The database did not answer in time. Another connection would probably be as silent.
+    Silent,
 }
 
 impl Postgres {
-    pub fn new(target: Target, slot: u32, environment: Arc<Environment>) -> Postgres {
-        Postgres { target, runtime: None, session: None, slot, environment }
+    pub fn new(target: Target, role: Role, slot: u32, environment: Arc<Environment>) -> Postgres {
+        Postgres { target, role, runtime: None, session: None, slot, environment }
     }
 
     /// Runs one job in one transaction.
@@ -176,13 +218,22 @@ impl Postgres {
                 empty.insert(built.map_err(|e| StoreError::Unavailable(e.to_string()))?)
             }
         };
-        if self.session.as_ref().is_none_or(|s| s.is_lost || s.client.is_closed()) {
-            let client = runtime.block_on(async {
+        if self.session.is_some() {
+            // The runtime stands still between jobs, and so does the task that notices the end of the connection.
+            runtime.block_on(async {
+                for _ in 0..LOOKS {
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+        if self.session.as_ref().is_none_or(Session::has_ended) {
+            let connected = runtime.block_on(async {
                 let client = self.target.connect().await?;
-                client.batch_execute(SESSION_LIMITS).await.map_err(fault)?;
+                within(ROUND_TRIP, client.batch_execute(SESSION_LIMITS)).await?;
                 Ok::<_, StoreError>(client)
-            })?;
-            self.session = Some(Session { client, statements: HashMap::new(), is_lost: false });
+            });
+            let client = connected.inspect_err(|_| self.session = None)?;
+            self.session = Some(Session { client, statements: HashMap::new(), link: Link::Usable });
         }
         let session = self.session.as_mut().expect("connected above");
         let now = job.now();
@@ -190,6 +241,7 @@ impl Postgres {
         let mut live = Live {
             runtime,
             session,
+            role: self.role,
             begun: false,
             queued: Vec::new(),
             slot: self.slot,
@@ -207,6 +259,32 @@ impl Postgres {
     }
 }
 
+impl Postgres {
+    /// Returns true if the connection has ended, so that a fresh one may do better.
+    fn is_cut(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.has_ended() && session.link != Link::Silent)
+    }
+}
+
+impl Session {
+    fn has_ended(&self) -> bool {
+        self.link != Link::Usable || self.client.is_closed()
+    }
+
+    /// Notes an error after which the database closes the connection.
+    fn note(&mut self, error: &tokio_postgres::Error) {
+        let ends = [
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::DATABASE_DROPPED,
+            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        ];
+        if error.code().is_some_and(|code| ends.contains(code)) {
+            self.link = Link::Cut;
+        }
+    }
+}
+
 impl Engine for Postgres {
     fn work(&mut self, jobs: Vec<QueuedJob>) {
         for mut job in jobs {
@@ -215,6 +293,10 @@ impl Engine for Postgres {
                 runs += 1;
                 match self.attempt(&mut job) {
                     Err(Failure::Store(StoreError::Conflict(_))) if runs < MAX_RUNS => {}
+                    // Once the commit is sent, the error is `Unknown`. Before that, nothing has happened.
+                    Err(Failure::Store(StoreError::Unavailable(why))) if runs < MAX_RUNS && self.is_cut() => {
+                        tracing::debug!(why, "a connection ended during a job, which runs again on another");
+                    }
                     outcome => break outcome,
                 }
             };
@@ -227,6 +309,7 @@ impl Engine for Postgres {
 struct Live<'a> {
     runtime: &'a Runtime,
     session: &'a mut Session,
+    role: Role,
     begun: bool,
     queued: Vec<(Statement, Vec<Value<'static>>)>,
     slot: u32,
@@ -239,7 +322,12 @@ impl Live<'_> {
         if let Some(statement) = self.session.statements.get(sql) {
             return Ok(statement.clone());
         }
-        let statement = self.runtime.block_on(self.session.client.prepare(sql)).map_err(|e| explain(&e, sql))?;
+        let prepared =
+            self.runtime.block_on(async { tokio::time::timeout(ROUND_TRIP, self.session.client.prepare(sql)).await });
+        let statement = match prepared {
+            Ok(prepared) => prepared.inspect_err(|e| self.session.note(e)).map_err(|e| explain(&e, sql))?,
+            Err(_) => return Err(self.lose()),
+        };
         self.session.statements.insert(sql, statement.clone());
         Ok(statement)
     }
@@ -251,10 +339,10 @@ impl Live<'_> {
     ) -> Result<T, StoreError> {
         let queued = std::mem::take(&mut self.queued);
         let begin = !std::mem::replace(&mut self.begun, true);
-        let client = &self.session.client;
+        let (client, role) = (&self.session.client, self.role);
         let answered = self.runtime.block_on(async {
             let all = async {
-                let opening = async { if begin { client.batch_execute("BEGIN").await } else { Ok(()) } };
+                let opening = async { if begin { client.batch_execute(role.begin()).await } else { Ok(()) } };
                 let writes = join_all(queued.iter().map(|(statement, params)| async move {
                     let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
                     client.execute(statement, &params).await
@@ -269,12 +357,14 @@ impl Live<'_> {
             tokio::time::timeout(ROUND_TRIP, all).await
         });
         match answered {
-            Ok(outcome) => outcome.map_err(fault),
-            Err(_) => {
-                self.session.is_lost = true;
-                Err(StoreError::Unavailable("the database did not answer in time".to_owned()))
-            }
+            Ok(outcome) => outcome.inspect_err(|e| self.session.note(e)).map_err(fault),
+            Err(_) => Err(self.lose()),
         }
+    }
+
+    fn lose(&mut self) -> StoreError {
+        self.session.link = Link::Silent;
+        StoreError::Unavailable("the database did not answer in time".to_owned())
     }
 
     fn commit(mut self) -> Result<(), StoreError> {
@@ -284,21 +374,21 @@ impl Live<'_> {
         let committed = self.flush(async |client: &Client| client.batch_execute("COMMIT").await);
         match committed {
             // An error answer means that nothing was committed. Without an answer, the outcome is unknown.
-            Err(StoreError::Unavailable(why)) if self.session.is_lost || self.session.client.is_closed() => {
-                Err(StoreError::Unknown(why))
-            }
+            Err(StoreError::Unavailable(why)) if self.session.has_ended() => Err(StoreError::Unknown(why)),
             other => other,
         }
     }
 
     fn roll_back(mut self) {
         self.queued.clear();
-        if self.begun && !self.session.is_lost {
-            let rolled_back = self
-                .runtime
-                .block_on(async { tokio::time::timeout(SILENCE, self.session.client.batch_execute("ROLLBACK")).await });
+        if self.begun && !self.session.has_ended() {
+            let client = &self.session.client;
+            let rolled_back =
+                self.runtime.block_on(async { tokio::time::timeout(SILENCE, client.batch_execute("ROLLBACK")).await });
             // If the rollback failed, the next job opens another connection.
-            self.session.is_lost = !matches!(rolled_back, Ok(Ok(())));
+            if !matches!(rolled_back, Ok(Ok(()))) {
+                self.session.link = Link::Silent;
+            }
         }
     }
 }
@@ -338,6 +428,10 @@ impl Connection for Live<'_> {
     fn has_exact_rules(&self, _: Uuid) -> bool {
         // Other nodes write too.
         false
+    }
+
+    fn has_snapshot(&self) -> bool {
+        self.role == Role::Reader
     }
 
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 //! A group is one transaction. A job that fails before its first write does not disturb the others. If one fails after
 //! a write, the group is rolled back and runs again with each job under a savepoint. Then a failing job undoes only its
 //! own writes. Some failures (a full disk) end the whole transaction; its jobs also run again once, and no caller gets
-//! an answer before that.
+//! an answer before that. No caller gets a success either if the database file was deleted in the meantime.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use rusqlite::{ErrorCode, OpenFlags, ToSql};
 use uuid::Uuid;
 
 use crate::error::StoreError;
+use crate::identity::FileIdentity;
 use crate::migrations;
 use crate::quotas;
 use crate::tx::{Connection, Environment, Tally, Tx};
@@ -30,6 +31,8 @@ const CHECKPOINT_PAGES: u32 = 8_000;
 pub(crate) struct Sqlite {
     connection: rusqlite::Connection,
     role: Role,
+    /// The database and its log, as a sole writer has opened them.
+    files: Vec<FileIdentity>,
     environment: Arc<Environment>,
     /// The number of next commits that fail as on a full disk.
     #[cfg(feature = "simulation")]
@@ -67,7 +70,11 @@ impl Sqlite {
             migrations::check_history(&runner, &applied)?;
         }
         runner.run(&mut connection).map_err(migrations::fault)?;
-        Sqlite::tuned(connection, role, environment)
+        let mut writer = Sqlite::tuned(connection, role, environment)?;
+        if role == Role::SoleWriter {
+            writer.files = writer.open_files();
+        }
+        Ok(writer)
     }
 
     pub(crate) fn open_reader(file: &Path, environment: Arc<Environment>) -> Result<Sqlite, StoreError> {
@@ -87,6 +94,7 @@ impl Sqlite {
         Ok(Sqlite {
             connection,
             role,
+            files: Vec::new(),
             environment,
             #[cfg(feature = "simulation")]
             failing_commits: 0,
@@ -197,7 +205,7 @@ impl From<StoreError> for GroupFailure {
 
 impl Engine for Sqlite {
     fn work(&mut self, mut jobs: Vec<QueuedJob>) {
-        let settled = self.settle(&mut jobs);
+        let settled = self.settle(&mut jobs).and_then(|outcomes| self.check_files().map(|()| outcomes));
         answer(jobs, settled, &self.environment);
     }
 }
@@ -223,6 +231,20 @@ pub(crate) fn answer(
 }
 
 impl Sqlite {
+    /// Checks that what was committed is in the files that the next start finds. Closes the store if not.
+    fn check_files(&self) -> Result<(), StoreError> {
+        let Some(gone) = self.files.iter().find(|file| file.is_gone()) else { return Ok(()) };
+        let why = format!("{} was removed or replaced while the server was running", gone.path().display());
+        Err(StoreError::Unavailable(self.environment.closed.get_or_init(|| why).clone()))
+    }
+
+    /// Returns the files that this connection has open.
+    fn open_files(&self) -> Vec<FileIdentity> {
+        let Some(database) = self.connection.path() else { return Vec::new() };
+        let files = [database.to_owned(), format!("{database}-wal")];
+        files.iter().filter_map(|file| FileIdentity::of(Path::new(file)).ok()).collect()
+    }
+
     fn roll_back(&self) {
         if !self.connection.is_autocommit() && self.exec("ROLLBACK").is_err() {
             tracing::error!("could not roll back a failed transaction");
@@ -300,6 +322,10 @@ impl Connection for Live<'_> {
 
     fn has_exact_rules(&self, owner: Uuid) -> bool {
         self.is_sole_writer && !self.changed_rules.contains(&owner)
+    }
+
+    fn has_snapshot(&self) -> bool {
+        true
     }
 
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {

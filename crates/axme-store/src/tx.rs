@@ -2,7 +2,7 @@
 //! It also decides when a value from the cache of rules may be used.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axme_intent::Time;
 use uuid::Uuid;
@@ -79,6 +79,8 @@ pub(crate) struct Environment {
     pub limits: Arc<Limits>,
     pub wakeups: Arc<Wakeups>,
     pub rules: RulesCache,
+    /// Why the store accepts no more writes.
+    pub closed: OnceLock<String>,
 }
 
 /// The interface of an engine inside a transaction. Parameters are `$1`, `$2`, … and must first appear in ascending
@@ -94,6 +96,8 @@ pub(crate) trait Connection {
     /// Returns true if exact entries of the cache are current. Then no other connection writes the database, and the open
     /// transaction has not changed the owner's rules.
     fn has_exact_rules(&self, owner: Uuid) -> bool;
+    /// Returns true if all reads of the transaction see one snapshot.
+    fn has_snapshot(&self) -> bool;
     /// Adds `count` uses in a row that no other connection writes. The engine may delay this until the commit.
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError>;
 }
@@ -189,6 +193,10 @@ impl<'a> Tx<'a> {
         load: fn(&mut Tx<'_>, Uuid) -> Result<T, StoreError>,
     ) -> Result<CachedRules, StoreError> {
         let value: CachedRules = Arc::new(load(self, owner)?);
+        // Without a snapshot, the rules may have changed between the reads. The job runs again and reads them anew.
+        if !self.connection.has_snapshot() && self.rules_version(owner)? != version {
+            return Err(StoreError::Conflict("the rules changed while they were read".to_owned()));
+        }
         if !self.rules.changed.contains(&owner) {
             let entry = Entry { version, value: value.clone(), checked_at: self.now, is_exact };
             self.rules.loaded.push((owner, entry));

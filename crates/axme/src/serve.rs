@@ -51,11 +51,17 @@ const FEW_FILES: u64 = 4_096;
 impl Serve {
     pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let mut stop = ShutdownSignal::new()?;
-        let running = start(self.flags, flags, "info,refinery_core=warn", |_| {}).await?;
-        let signal = stop.recv().await;
-        info!(signal, "stopping");
+        let starting = start(self.flags, flags, "info,refinery_core=warn", |_| {});
+        let Some(running) = unless_stopped(starting, &mut stop).await? else { return Ok(()) };
+        let outcome = tokio::select! {
+            signal = stop.recv() => {
+                info!(signal, "stopping");
+                Ok(())
+            }
+            why = running.failed() => Err(Failure::new(why)),
+        };
         running.stop().await;
-        Ok(())
+        outcome
     }
 }
 
@@ -66,13 +72,15 @@ impl Dev {
             server.limits.outbound_allow.extend(LOOPBACK.map(str::to_owned));
             server.sign_up = true;
         };
-        let running = start(self.flags, flags, "warn", adjust).await?;
+        let starting = start(self.flags, flags, "warn", adjust);
+        let Some(running) = unless_stopped(starting, &mut stop).await? else { return Ok(()) };
         let outcome = match announce(&running, flags).await {
             Ok(()) => {
                 let mails = show_mails(running.mails(), line);
                 tokio::select! {
                     _ = stop.recv() => Ok(()),
                     failure = mails => Err(failure),
+                    why = running.failed() => Err(Failure::new(why)),
                 }
             }
             Err(failure) => Err(failure),
@@ -118,6 +126,20 @@ async fn start(
     logs::start(settings.log.as_deref().unwrap_or(level), settings.log_format)?;
     raise_file_limit();
     server::start(settings.server).await.map_err(Failure::new)
+}
+
+/// Waits for a start; returns `None` if a signal ends it. A start may wait for its database.
+async fn unless_stopped(
+    starting: impl Future<Output = Result<server::Running, Failure>>,
+    stop: &mut ShutdownSignal,
+) -> Result<Option<server::Running>, Failure> {
+    tokio::select! {
+        running = starting => running.map(Some),
+        signal = stop.recv() => {
+            info!(signal, "stopped before the start was complete");
+            Ok(None)
+        }
+    }
 }
 
 /// Raises the limit of open files: every stream and every call holds a connection.

@@ -3,6 +3,7 @@
 
 pub mod billing;
 pub mod fanout;
+pub mod folder_watch;
 pub mod key_uses;
 pub mod mesh;
 pub mod notices;

@@ -3,6 +3,7 @@
 mod databases;
 mod engines;
 mod log_lines;
+mod proxy;
 mod streams;
 
 use std::path::{Path, PathBuf};
@@ -35,10 +36,11 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-pub use databases::{dump_postgres, fresh_schema, migration};
+pub use databases::{dump_postgres, fresh_schema, lock_migrations, migration, with_database};
 pub use engines::{Engine, run};
 pub(crate) use engines::{each_engine, postgres_only};
 pub use log_lines::LogWatch;
+pub use proxy::{Mode, Proxy};
 pub use streams::{OpenStream, Window};
 
 /// The public URL of the servers under test; links in mails and pages begin with it.

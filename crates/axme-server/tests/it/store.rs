@@ -17,6 +17,8 @@ each_engine! {
     a_delayed_write_is_seen_by_the_next_read_of_the_same_job,
     a_change_of_rules_holds_for_every_later_job,
     a_reader_with_an_old_snapshot_does_not_bring_back_old_rules,
+    a_read_job_sees_one_snapshot,
+    rules_that_change_while_they_are_loaded_are_loaded_again,
     a_database_from_before_the_first_release_is_refused_with_what_to_do,
 }
 
@@ -162,6 +164,32 @@ async fn a_database_from_before_the_first_release_is_refused_with_what_to_do(eng
     }
 }
 
+/// Every job that reads twice relies on it: a stream that reads the events, then the head, would lose the last event.
+async fn a_read_job_sees_one_snapshot(engine: Engine) {
+    let server = Server::start(engine).await;
+    let store = &server.app.store;
+    let (began, begun) = tokio::sync::oneshot::channel();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let mut began = Some(began);
+    let reading = store.read(move |tx| {
+        let before = organizations::find_by_slug(tx, &slug(4_000))?;
+        if let Some(began) = began.take() {
+            let _ = began.send(());
+            let _ = wait.recv();
+        }
+        Ok::<_, Error>((before, organizations::find_by_slug(tx, &slug(4_000))?))
+    });
+    let writing = async {
+        begun.await.unwrap();
+        store.write(Shard::CONTROL, job(4_000, || Ok(()))).await.unwrap();
+        go.send(()).unwrap();
+    };
+    let (read, ()) = tokio::join!(reading, writing);
+    assert_eq!(read.unwrap(), (None, None), "the commit in between is not seen");
+    let after = store.read(|tx| organizations::find_by_slug(tx, &slug(4_000))).await.unwrap();
+    assert!(after.is_some(), "the next job sees it");
+}
+
 const OWNER: Uuid = Uuid::from_u128(7);
 
 /// The rules of a test: the number of organizations that [`change`] has added.
@@ -234,4 +262,58 @@ async fn a_reader_with_an_old_snapshot_does_not_bring_back_old_rules(engine: Eng
     assert_eq!(seen.unwrap() + 1, changed);
     assert_eq!(store.write(Shard::CONTROL, rules_of).await.unwrap(), changed);
     assert_eq!(store.write(Shard::CONTROL, rules_of).await.unwrap(), changed, "from the cache");
+}
+
+/// Reports that [`half_of_both`] has read its first row, then waits.
+type Halfway = (tokio::sync::oneshot::Sender<()>, std::sync::mpsc::Receiver<()>);
+
+thread_local! {
+    static HALFWAY: std::cell::RefCell<Option<Halfway>> = const { std::cell::RefCell::new(None) };
+}
+
+/// The rules of a test: two rows that one change adds together.
+fn half_of_both(tx: &mut Tx<'_>, _: Uuid) -> Result<(bool, bool), StoreError> {
+    let first = organizations::find_by_slug(tx, &slug(5_001))?.is_some();
+    if let Some((began, wait)) = HALFWAY.take() {
+        let _ = began.send(());
+        let _ = wait.recv();
+    }
+    Ok((first, organizations::find_by_slug(tx, &slug(5_002))?.is_some()))
+}
+
+async fn rules_that_change_while_they_are_loaded_are_loaded_again(engine: Engine) {
+    let server = Server::start(engine).await;
+    let store = &server.app.store;
+    let (began, begun) = tokio::sync::oneshot::channel();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let mut halfway = Some((began, wait));
+    let load = move |tx: &mut Tx<'_>| -> Result<(bool, bool)> {
+        if let Some(halfway) = halfway.take() {
+            HALFWAY.set(Some(halfway));
+        }
+        Ok(*tx.rules(OWNER, half_of_both)?)
+    };
+    let both = |tx: &mut Tx<'_>| -> Result<()> {
+        for number in [5_001, 5_002] {
+            organizations::insert(tx, &Organization::new(Uuid::from_u128(number), &slug(number), "test", NOW))?;
+        }
+        Ok(policy_versions::raise(tx, OWNER)?)
+    };
+    let changing = async {
+        begun.await.unwrap();
+        store.write(Shard::of_workspace(Uuid::from_u128(1)), both).await.unwrap();
+        go.send(()).unwrap();
+    };
+    // SQLite has one writer, so only a reader can load while another job changes the rules.
+    let loading = async {
+        match engine {
+            Engine::Sqlite => store.read(load).await,
+            Engine::Postgres => store.write(Shard::CONTROL, load).await,
+        }
+    };
+    let ((first, second), ()) = {
+        let (loaded, changed) = tokio::join!(loading, changing);
+        (loaded.unwrap(), changed)
+    };
+    assert_eq!(first, second, "not half of a change");
 }

@@ -6,6 +6,7 @@
 
 mod help;
 mod login;
+mod start;
 
 use std::fmt::Write as _;
 use std::fs;

@@ -18,6 +18,7 @@ use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
 use axme_store::{Limits, Rng, Shard, Store, StoreOptions};
 use futures_util::StreamExt;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
@@ -96,6 +97,26 @@ pub fn note_server(app: &Arc<AppState>) {
 /// Returns the URL of an empty schema, for servers that the test starts by URL. The schema is dropped after the test.
 pub async fn fresh_schema() -> String {
     use_schema(Schema::create().await)
+}
+
+/// Runs a test on a database of its own, because locks of migrations belong to a whole database.
+pub async fn with_database(test: impl AsyncFnOnce(String)) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("d{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    ADMIN.client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database");
+    let url = postgres_url().expect("checked before the test");
+    let (server, _) = url.rsplit_once('/').expect("a URL with a database");
+    test(format!("{server}/{name}")).await;
+    ADMIN.client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("the database is dropped");
+}
+
+/// Takes the lock of a node that migrates. It ends with the connection, which ends with the client.
+pub async fn lock_migrations(url: &str) -> (Client, JoinHandle<Result<(), tokio_postgres::Error>>) {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
+    let connection = tokio::spawn(connection);
+    // "AXME" as a number.
+    client.execute("SELECT pg_advisory_lock(1096305989)", &[]).await.expect("the lock is free");
+    (client, connection)
 }
 
 /// Registers a schema for this test; returns its URL.
