@@ -42,7 +42,7 @@ pub(crate) const WORKERS: [&str; 4] = ["ada", "bob", "cyd", receivers::PUSH_AGEN
 type Action = fn(&mut Simulation) -> CheckResult;
 
 /// Actions with their weights.
-const ACTIONS: [(u32, Action); 28] = [
+const ACTIONS: [(u32, Action); 29] = [
     (18, senders::submit),
     (16, senders::apply),
     (10, senders::repeat),
@@ -69,6 +69,7 @@ const ACTIONS: [(u32, Action); 28] = [
     (3, readers::reply),
     (14, faults::advance_clock),
     (10, faults::run_workers),
+    (4, faults::move_due_deadline),
     (2, faults::set_clock_back),
     (3, faults::crash),
 ];

@@ -21,7 +21,7 @@ use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
 use axme_store::{Shard, Store, StoreOptions, Tx};
 use axum::Router;
 use axum::body::Body;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all, ready};
 use http_body_util::BodyExt;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -172,13 +172,18 @@ impl Cluster {
     /// Sends requests at the same time, each to a random node, and waits for all responses. A request gets 503 if its
     /// node dies.
     pub(crate) fn send(&mut self, requests: &[Request]) -> Vec<Response> {
+        self.send_during(requests, ready(())).0
+    }
+
+    /// Sends requests at the same time as other work.
+    pub(crate) fn send_during<F: Future>(&mut self, requests: &[Request], other: F) -> (Vec<Response>, F::Output) {
         let mut responses = Vec::new();
         for request in requests {
             let node = self.below(self.nodes.len());
             let router = self.nodes[node].router.clone();
             responses.push(exchange(router, http_request(request)));
         }
-        self.drive(join_all(responses))
+        self.drive(join(join_all(responses), other))
     }
 
     /// Takes the fates of the commits since the last call.

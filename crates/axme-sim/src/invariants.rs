@@ -279,6 +279,12 @@ fn check_time(observed: &ObservedIntent, before: &Intent, event: &Event) -> Chec
                 let since = before.waiting().map_or(before.created_at, |waiting| waiting.since);
                 let after = reminders.remind_after_seconds.unwrap_or(0);
                 ensure!(event.at >= since.plus_seconds(after), "{id}: reminder {count} is early");
+                let is_reminder = |event: &&Event| matches!(event.body, EventBody::Reminder { .. });
+                let earlier = observed.events[..position as usize - 1].iter().rev().find(is_reminder);
+                if let Some(earlier) = earlier.filter(|_| *count > 1) {
+                    let interval = reminders.remind_interval_seconds.unwrap_or(after);
+                    ensure!(event.at >= earlier.at.plus_seconds(interval), "{id}: reminder {count} follows too soon");
+                }
             }
         }
         EventBody::Timeout { .. } => {

@@ -38,6 +38,8 @@ pub struct Options {
 pub enum Mutation {
     /// No timer fires.
     StoppedTimers,
+    /// Timers fire again, as if no node checked whether they are still set.
+    RepeatedTimers,
     /// Some commits are reported as done but lost.
     LyingCommits,
     /// The mail server accepts mail and drops it.

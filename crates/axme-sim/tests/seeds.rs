@@ -45,6 +45,7 @@ fn a_seed_makes_one_history() {
 fn mutations_are_detected() {
     let mutations = [
         (Mutation::StoppedTimers, 10),
+        (Mutation::RepeatedTimers, 60),
         (Mutation::LyingCommits, 10),
         (Mutation::LostMail, 10),
         // Few intents ask twice while a person still has a link to the first asking.

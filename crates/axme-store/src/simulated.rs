@@ -262,6 +262,20 @@ pub fn forget_askings(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Sets due timers of live intents again: a broken server, which the simulation must detect.
+pub fn put_timers_back(tx: &mut Tx<'_>, workspace: Uuid, timers: &[TimerRow]) -> Result<(), StoreError> {
+    let now = tx.now;
+    for timer in timers.iter().filter(|timer| timer.due_at <= now) {
+        tx.push(
+            "INSERT INTO timers (workspace_id, intent_id, kind, due_at) \
+             SELECT workspace_id, intent_id, $1, $2 FROM intents WHERE workspace_id = $3 AND intent_id = $4 AND live = 1 \
+             ON CONFLICT (workspace_id, intent_id, kind) DO UPDATE SET due_at = excluded.due_at",
+            &[timer.kind.clone().into(), timer.due_at.into(), workspace.into(), timer.intent_id.into()],
+        )?;
+    }
+    Ok(())
+}
+
 /// Reads the whole history of an intent.
 pub fn history(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Vec<Event>, StoreError> {
     intents::list_events(tx, workspace, id, 0, MOST_EVENTS)

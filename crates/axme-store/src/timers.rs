@@ -50,10 +50,26 @@ macro_rules! timers {
     };
 }
 
-/// Lists the earliest timers, due or not.
-pub fn list_next(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Timer>, StoreError> {
-    let rows = tx.rows(timers!("ORDER BY due_at, workspace_id, intent_id, kind LIMIT $1"), &[limit.into()])?;
+/// Lists the due timers of all workspaces, earliest first, after the given one.
+pub fn list_due_after(tx: &mut Tx<'_>, now: Time, after: Option<&Timer>, limit: i64) -> Result<Vec<Timer>, StoreError> {
+    let (due_at, workspace, id, kind) = match after {
+        Some(timer) => (timer.due_at, timer.workspace, timer.intent_id, word(&timer.kind)),
+        None => (Time::from_micros(i64::MIN), Uuid::nil(), IntentId(Uuid::nil()), String::new()),
+    };
+    let rows = tx.rows(
+        timers!(
+            "WHERE due_at <= $1 AND (due_at, workspace_id, intent_id, kind) > ($2, $3, $4, $5) \
+             ORDER BY due_at, workspace_id, intent_id, kind LIMIT $6"
+        ),
+        &[now.into(), due_at.into(), workspace.into(), id.into(), kind.into(), limit.into()],
+    )?;
     rows.iter().map(timer).collect()
+}
+
+/// Returns when the first timer after a time is due.
+pub fn next_due(tx: &mut Tx<'_>, after: Time) -> Result<Option<Time>, StoreError> {
+    let row = tx.row("SELECT due_at FROM timers WHERE due_at > $1 ORDER BY due_at LIMIT 1", &[after.into()])?;
+    row.map(|row| row.time(0)).transpose()
 }
 
 /// Lists the due timers of a workspace, earliest first.

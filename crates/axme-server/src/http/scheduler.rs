@@ -132,7 +132,7 @@ async fn fire(app: &Arc<AppState>, workspace: Uuid, limit: u64, is_dry: bool) ->
     if is_dry {
         return Ok(RoundCounts { due: due_count, done: 0, failed: 0 });
     }
-    let failed = timers::fire_all(app, &due).await? as u64;
+    let failed = timers::fire_all(app, due).await? as u64;
     Ok(RoundCounts { due: due_count, done: due_count - failed, failed })
 }
 

@@ -1,11 +1,14 @@
 //! Timers: waits for the next one, then sends its command to its intent.
 //!
 //! A timer fires at most once: its row is deleted in the transaction of its effects. After a restart, overdue timers
-//! fire at once. Memory holds only the next few timers.
+//! fire at once. When many are due, workspaces take turns, and several fire at a time, so that they share commits.
 
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use axme_intent::{Command, Time, TimerKind};
+use futures_util::StreamExt;
 use uuid::Uuid;
 
 use axme_core::engine;
@@ -16,7 +19,13 @@ use axme_store::timers::Timer;
 use axme_store::{Shard, Signal, timers as rows};
 
 /// Timers fired in one round.
-const ROUND: i64 = 100;
+const ROUND: usize = 128;
+/// Timers that fire at a time. Calls of users get their turn in between.
+const AT_ONCE: usize = 32;
+/// Due timers read in one query.
+const PAGE: i64 = 1_000;
+/// The most due timers in memory. Workspaces whose timers are all later get no turn before some of these have fired.
+const MOST_HELD: usize = 100_000;
 const LONGEST_WAIT_SECONDS: u64 = 30;
 /// The pause of a timer that failed because of its data, and would fail again.
 const FAILED_SECONDS: u64 = 60;
@@ -55,15 +64,73 @@ pub async fn run(app: Arc<AppState>) {
 /// Fires all due timers. Returns when the next timer is due, if there is one.
 pub async fn tick(app: &Arc<AppState>) -> Result<Option<Time>> {
     loop {
+        let mut backlog = Backlog::default();
+        while round(app, &mut backlog).await? > 0 {}
         let now = app.system.clock.now();
-        let next = app.store.read(|tx| rows::list_next(tx, ROUND)).await?;
-        let due = next.iter().take_while(|timer| timer.due_at <= now).count();
-        let failures = fire_all(app, &next[..due]).await?;
-        match next.get(due) {
-            Some(timer) => return Ok(Some(timer.due_at)),
-            None if next.len() < ROUND as usize || failures > 0 => return Ok(None),
-            None => {}
+        let has_failures = backlog.failures > 0;
+        // Timers that failed are still due, and so are timers that were set for a time already passed.
+        let after = if has_failures { now } else { Time::from_micros(i64::MIN) };
+        let next = app.store.read(move |tx| rows::next_due(tx, after)).await?;
+        if has_failures || next.is_none_or(|at| at > now) {
+            return Ok(next);
         }
+    }
+}
+
+/// Fires up to [`ROUND`] due timers, one of each workspace in turn. Returns how many it tried; 0 when none is left.
+pub async fn round(app: &Arc<AppState>, backlog: &mut Backlog) -> Result<usize> {
+    let now = app.system.clock.now();
+    while backlog.held < MOST_HELD {
+        let after = backlog.last_read.clone();
+        let page = app.store.read(move |tx| rows::list_due_after(tx, now, after.as_ref(), PAGE)).await?;
+        let is_last = page.len() < PAGE as usize;
+        backlog.add(page);
+        if is_last {
+            break;
+        }
+    }
+    let due = backlog.take(ROUND);
+    let count = due.len();
+    backlog.failures += fire_all(app, due).await?;
+    Ok(count)
+}
+
+/// Due timers that wait for their turn.
+#[derive(Default)]
+pub struct Backlog {
+    waiting: BTreeMap<Uuid, VecDeque<Timer>>,
+    held: usize,
+    /// The workspace that had the last turn.
+    last_turn: Option<Uuid>,
+    last_read: Option<Timer>,
+    failures: usize,
+}
+
+impl Backlog {
+    fn add(&mut self, timers: Vec<Timer>) {
+        self.held += timers.len();
+        self.last_read = timers.last().cloned().or(self.last_read.take());
+        for timer in timers {
+            self.waiting.entry(timer.workspace).or_default().push_back(timer);
+        }
+    }
+
+    /// Takes up to `most` timers, the earliest of each workspace in turn.
+    fn take(&mut self, most: usize) -> Vec<Timer> {
+        let mut taken = Vec::new();
+        while taken.len() < most {
+            let begin = self.last_turn.map_or(Bound::Unbounded, Bound::Excluded);
+            let next = self.waiting.range((begin, Bound::Unbounded)).next().or_else(|| self.waiting.iter().next());
+            let Some(workspace) = next.map(|(workspace, _)| *workspace) else { break };
+            self.last_turn = Some(workspace);
+            let timers = self.waiting.get_mut(&workspace);
+            taken.extend(timers.and_then(VecDeque::pop_front));
+            if self.waiting.get(&workspace).is_some_and(VecDeque::is_empty) {
+                self.waiting.remove(&workspace);
+            }
+        }
+        self.held -= taken.len();
+        taken
     }
 }
 
@@ -73,23 +140,31 @@ pub async fn list_due(app: &Arc<AppState>, workspace: Uuid, limit: i64) -> Resul
     Ok(app.store.read(move |tx| rows::list_due(tx, workspace, now, limit)).await?)
 }
 
-/// Fires timers. Returns how many failed.
-pub(crate) async fn fire_all(app: &Arc<AppState>, due: &[Timer]) -> Result<usize> {
-    let now = app.system.clock.now();
+/// Fires timers, several at a time. Returns how many failed.
+pub async fn fire_all(app: &Arc<AppState>, due: Vec<Timer>) -> Result<usize> {
+    let firing = due.into_iter().map(|timer| {
+        let app = app.clone();
+        async move { fire_or_postpone(&app, timer).await }
+    });
+    let mut outcomes = futures_util::stream::iter(firing).buffer_unordered(AT_ONCE);
     let mut failures = 0;
-    for timer in due {
-        if let Err(error) = fire(app, timer.clone()).await {
-            failures += 1;
-            tracing::error!(%error, intent = %timer.intent_id, "a timer failed and stays set");
-            // A timer that can never fire must not block the others.
-            if matches!(error, Error::Store(StoreError::Fault(_)) | Error::Api(_)) {
-                let (late, again_at) = (timer.clone(), now.plus_seconds(FAILED_SECONDS));
-                let moved = move |tx: &mut axme_store::Tx<'_>| rows::postpone(tx, &late, again_at);
-                app.store.write(Shard::of_intent(timer.intent_id), moved).await?;
-            }
-        }
+    while let Some(has_fired) = outcomes.next().await {
+        failures += usize::from(!has_fired?);
     }
     Ok(failures)
+}
+
+/// Fires a timer. Returns false if that failed.
+async fn fire_or_postpone(app: &Arc<AppState>, timer: Timer) -> Result<bool> {
+    let Err(error) = fire(app, timer.clone()).await else { return Ok(true) };
+    tracing::error!(%error, intent = %timer.intent_id, "a timer failed and stays set");
+    // A timer that can never fire must not block the others.
+    if matches!(error, Error::Store(StoreError::Fault(_)) | Error::Api(_)) {
+        let shard = Shard::of_intent(timer.intent_id);
+        let again_at = app.system.clock.now().plus_seconds(FAILED_SECONDS);
+        app.store.write(shard, move |tx: &mut axme_store::Tx<'_>| rows::postpone(tx, &timer, again_at)).await?;
+    }
+    Ok(false)
 }
 
 async fn fire(app: &Arc<AppState>, timer: Timer) -> Result<()> {
@@ -113,4 +188,35 @@ async fn fire(app: &Arc<AppState>, timer: Timer) -> Result<()> {
         }
     };
     app.store.write(shard, job).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axme_intent::IntentId;
+
+    use super::*;
+
+    fn timers(workspace: u128, numbers: std::ops::Range<u128>) -> Vec<Timer> {
+        let timer = |number| Timer {
+            workspace: Uuid::from_u128(workspace),
+            intent_id: IntentId(Uuid::from_u128(number)),
+            kind: TimerKind::Deadline,
+            due_at: Time::from_micros(0),
+        };
+        numbers.map(timer).collect()
+    }
+
+    #[test]
+    fn workspaces_take_turns_across_rounds() {
+        let mut backlog = Backlog::default();
+        backlog.add(timers(1, 0..5));
+        backlog.add(timers(2, 10..12));
+        backlog.add(timers(3, 20..21));
+        let mut take =
+            |most| -> Vec<u128> { backlog.take(most).iter().map(|timer| timer.intent_id.0.as_u128()).collect() };
+        assert_eq!(take(2), [0, 10]);
+        assert_eq!(take(4), [20, 1, 11, 2]);
+        assert_eq!(take(9), [3, 4]);
+        assert!(take(9).is_empty());
+    }
 }
