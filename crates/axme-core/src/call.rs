@@ -11,6 +11,7 @@
 mod decode;
 mod handler;
 mod idempotency;
+mod unstorable;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use handler::{
     Job, KeyField, PrepareContext, PreparedJob, handler,
 };
 use idempotency::Repeat;
+pub use unstorable::storable;
 
 use crate::auth::{Caller, Role, check_person};
 use crate::context::CallContext;
@@ -171,6 +173,7 @@ async fn transact(
     let info = handler.info();
     let caller = permit.caller.clone();
     check_owner(&request, &caller)?;
+    let request = unstorable::repair(request, handler.is_report());
     decode::check_text(&request)?;
     decode::check_path_fields(&request)?;
     let repeat = Repeat::of(app, handler, &request, &caller)?;
@@ -189,7 +192,7 @@ async fn transact(
     let secret = info.secret;
     let via = via(info, &request.meta.client);
     let mark = handler.key_field().map(|key| key.mark);
-    let for_job = caller.clone();
+    let (for_job, only_headers) = (caller.clone(), request.meta.only_headers);
     let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
         if let Some(repeat) = &repeat
             && !replies::take_key(tx, &repeat.key, &repeat.fingerprint, tx.now)?
@@ -219,7 +222,7 @@ async fn transact(
         Outcome::Stored(reply) => reply,
         Outcome::Fresh(encode) => EncodedReply { status: 200, body: encode()? },
     };
-    if let Some(after) = after {
+    if let Some(after) = after.filter(|_| !only_headers) {
         after(app.clone(), caller);
     }
     Ok(reply)

@@ -25,6 +25,8 @@ pub struct RequestMeta {
     /// `x-axme-client`: the calling program, such as `axme-cli/0.1.0`; empty without the header.
     pub client: String,
     pub source_ip: Option<IpAddr>,
+    /// The caller asks for the headers of the answer only (`HEAD`). Such a call acknowledges nothing.
+    pub only_headers: bool,
 }
 
 /// The `Idempotency-Key` header.

@@ -156,7 +156,7 @@ pub fn postpone(
     tx.push(
         "UPDATE queue_items SET due_at = $1, last_error = $2 \
          WHERE workspace_id = $3 AND address = $4 AND item_id = $5 AND dead_at IS NULL",
-        &[due_at.into(), error.into(), workspace.into(), to.into(), item.into()],
+        &[due_at.into(), storable(error).into(), workspace.into(), to.into(), item.into()],
     )
 }
 
@@ -187,8 +187,13 @@ pub fn revive(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem, n
 pub fn note(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem, error: &str) -> Result<(), StoreError> {
     tx.push(
         "UPDATE queue_items SET last_error = $1 WHERE workspace_id = $2 AND address = $3 AND item_id = $4",
-        &[error.into(), workspace.into(), to.into(), item.into()],
+        &[storable(error).into(), workspace.into(), to.into(), item.into()],
     )
+}
+
+/// Replaces the null character, which PostgreSQL cannot store. Errors may quote the text of other servers.
+fn storable(error: &str) -> String {
+    error.replace('\0', "\u{FFFD}")
 }
 
 /// A dead letter: an item whose delivery was given up.

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::decode::{decode, decode_directly};
 use super::encode;
+use super::unstorable::IsReport;
 use crate::auth::Caller;
 use crate::context::CallContext;
 use crate::error::Result;
@@ -59,6 +60,7 @@ pub struct Handler<I: 'static, O: 'static, P> {
     shard: fn(&P) -> Shard,
     key_field: Option<KeyField>,
     read_directly: Option<ReadBody<I>>,
+    is_report: Option<IsReport>,
     after: Option<fn(&P) -> AfterCall>,
 }
 
@@ -80,7 +82,7 @@ pub const fn handler<I, O, P>(
 ) -> Handler<I, O, P> {
     assert!(!op.info.is_async, "the table says that the operation spans several transactions");
     let shard = |_: &P| Shard::CONTROL;
-    Handler { op, prepare, run, shard, key_field: None, read_directly: None, after: None }
+    Handler { op, prepare, run, shard, key_field: None, read_directly: None, is_report: None, after: None }
 }
 
 impl<I: DeserializeOwned, O, P> Handler<I, O, P> {
@@ -102,6 +104,12 @@ impl<I: DeserializeOwned, O, P> Handler<I, O, P> {
         self
     }
 
+    /// Marks an operation that accepts reports, such as of a failure. Their text is made storable.
+    pub(crate) const fn reports(mut self, is_report: IsReport) -> Handler<I, O, P> {
+        self.is_report = Some(is_report);
+        self
+    }
+
     pub const fn after(mut self, after: fn(&P) -> AfterCall) -> Handler<I, O, P> {
         self.after = Some(after);
         self
@@ -112,6 +120,8 @@ impl<I: DeserializeOwned, O, P> Handler<I, O, P> {
 pub trait ErasedHandler: Sync {
     fn info(&self) -> &'static OpInfo;
     fn key_field(&self) -> Option<KeyField>;
+    /// Recognizes the reports among the bodies of the operation, if it accepts any.
+    fn is_report(&self) -> Option<IsReport>;
     /// Decodes the input and prepares the job.
     fn begin(&self, context: &PrepareContext<'_>, request: &Request) -> Result<PreparedJob>;
 }
@@ -141,6 +151,10 @@ where
 
     fn key_field(&self) -> Option<KeyField> {
         self.key_field
+    }
+
+    fn is_report(&self) -> Option<IsReport> {
+        self.is_report
     }
 
     fn begin(&self, context: &PrepareContext<'_>, request: &Request) -> Result<PreparedJob> {
@@ -224,6 +238,14 @@ impl Binding {
         match self {
             Binding::Transaction(handler) => handler.info(),
             Binding::Async(handler) => handler.info(),
+        }
+    }
+
+    /// Returns true if the body is a report, whose text is made storable.
+    pub fn is_report(&self, body: &Object) -> bool {
+        match self {
+            Binding::Transaction(handler) => handler.is_report().is_some_and(|is_report| is_report(body)),
+            Binding::Async(_) => false,
         }
     }
 }

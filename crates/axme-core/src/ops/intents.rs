@@ -38,7 +38,8 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::intents::EVENTS, prepare_events, events)),
     Binding::Transaction(
         &handler(&axme_api::intents::RESOLVE, prepare_resolve, resolve)
-            .on(|resolution| Shard::of_intent(resolution.id)),
+            .on(|resolution| Shard::of_intent(resolution.id))
+            .reports(is_failure),
     ),
     Binding::Transaction(&handler(&axme_api::intents::GET, prepare_get, get).after(|id| acknowledge(*id))),
 ];
@@ -315,6 +316,11 @@ pub fn events(cx: &mut CallContext<'_, '_>, (id, after, limit): &(IntentId, i64,
     find_visible(cx.tx, cx.caller, *id)?;
     let events = store::list_events(cx.tx, cx.caller.workspace, *id, *after, *limit)?;
     Ok(EventList { ok: true, events: events.iter().map(|event| views::event(*id, event)).collect() })
+}
+
+fn is_failure(body: &Object) -> bool {
+    let status = body.get("status").and_then(Value::as_str);
+    status.is_some_and(|status| matches!(parse_status(status), Ok(Status::Failed)))
 }
 
 pub struct Resolution {

@@ -23,7 +23,9 @@ use axme_store::{Shard, intents as store, queue};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(
-    &handler(&axme_api::intents::RESUME, prepare_resume, resume).on(|resumption| Shard::of_intent(resumption.id)),
+    &handler(&axme_api::intents::RESUME, prepare_resume, resume)
+        .on(|resumption| Shard::of_intent(resumption.id))
+        .reports(|body| matches!(Resume::read(Some(body)), Resume::Agent(Answer::Fail(_)))),
 )];
 
 pub struct Resumption {

@@ -25,7 +25,10 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::sessions::LIST, prepare_list, list)),
     Binding::Transaction(&handler(&axme_api::sessions::GET, prepare_get, get)),
     Binding::Transaction(
-        &handler(&axme_api::sessions::POST_MESSAGE, prepare_message, post_message).on(|new| shard(new.session)),
+        &handler(&axme_api::sessions::POST_MESSAGE, prepare_message, post_message)
+            .on(|new| shard(new.session))
+            // Agents write their logs here, with whatever text they meet.
+            .reports(|_| true),
     ),
     Binding::Transaction(&handler(&axme_api::sessions::MESSAGES, prepare_messages, messages)),
     Binding::Transaction(&handler(&axme_api::sessions::FEED, prepare_messages, feed)),

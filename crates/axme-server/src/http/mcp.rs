@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axme_api::mcp::{self, Tool};
 use axme_api::{Access, ApiError, ErrorCode, ErrorKind, Input, Object, OpInfo};
-use axme_core::call::{self, CallPermit, check_body};
+use axme_core::call::{self, CallPermit, check_body, storable};
 use axme_core::error::Result;
 use axme_core::request::{KeyHeader, Request, RequestMeta};
 use axme_core::state::AppState;
@@ -99,9 +99,26 @@ async fn handle(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Bo
 }
 
 fn read(body: &Bytes) -> Result<Value, RpcError> {
+    // A report of a failure may have text that cannot be stored. It is replaced, as on the routes.
+    if let Some(Ok(requests)) = storable(body).map(|body| serde_json::from_slice(&body))
+        && are_reports(&requests)
+    {
+        return Ok(requests);
+    }
     check_body(body).map_err(|error| RpcError::new(INVALID_REQUEST, error.into_api().message))?;
     serde_json::from_slice(body)
         .map_err(|error| RpcError::new(INVALID_REQUEST, format!("the body is not valid JSON: {error}")))
+}
+
+/// Returns true if every request calls a tool with a report as its arguments.
+fn are_reports(requests: &Value) -> bool {
+    let requests = requests.as_array().map_or(std::slice::from_ref(requests), Vec::as_slice);
+    requests.iter().all(|request| {
+        let params = &request["params"];
+        let name = params["name"].as_str().unwrap_or_default();
+        let binding = axme_core::ops::find(name.strip_prefix(mcp::PREFIX).unwrap_or(name));
+        binding.zip(params["arguments"].as_object()).is_some_and(|(binding, arguments)| binding.is_report(arguments))
+    })
 }
 
 fn enclose(id: Value, outcome: Result<Value, RpcError>) -> Value {
