@@ -38,8 +38,8 @@ const ROUND_TRIP: Duration = Duration::from_secs(40);
 /// A node that freezes inside a transaction loses its locks, and a wait for a lock is bounded.
 const SESSION_LIMITS: &str =
     "SET lock_timeout = '10s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '15s'";
-/// How often the runtime looks at an idle connection before a job: at the socket, at the connection's task, and at the
-/// end that the task reports.
+/// How often the runtime runs the task of an idle connection before a job. One look reads the socket, the next ones let
+/// the task report its end.
 const LOOKS: u32 = 3;
 
 /// The database to connect to.
@@ -191,12 +191,12 @@ pub(crate) struct Postgres {
 struct Session {
     client: Client,
     statements: HashMap<&'static str, Statement>,
-    link: Link,
+    state: SessionState,
 }
 
 /// Whether a connection can run another job.
 #[derive(Clone, Copy, PartialEq)]
-enum Link {
+enum SessionState {
     Usable,
     /// The database has ended the connection.
     Cut,
@@ -233,7 +233,7 @@ impl Postgres {
                 Ok::<_, StoreError>(client)
             });
             let client = connected.inspect_err(|_| self.session = None)?;
-            self.session = Some(Session { client, statements: HashMap::new(), link: Link::Usable });
+            self.session = Some(Session { client, statements: HashMap::new(), state: SessionState::Usable });
         }
         let session = self.session.as_mut().expect("connected above");
         let now = job.now();
@@ -262,13 +262,13 @@ impl Postgres {
 impl Postgres {
     /// Returns true if the connection has ended, so that a fresh one may do better.
     fn is_cut(&self) -> bool {
-        self.session.as_ref().is_some_and(|session| session.has_ended() && session.link != Link::Silent)
+        self.session.as_ref().is_some_and(|session| session.has_ended() && session.state != SessionState::Silent)
     }
 }
 
 impl Session {
     fn has_ended(&self) -> bool {
-        self.link != Link::Usable || self.client.is_closed()
+        self.state != SessionState::Usable || self.client.is_closed()
     }
 
     /// Notes an error after which the database closes the connection.
@@ -280,7 +280,7 @@ impl Session {
             SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
         ];
         if error.code().is_some_and(|code| ends.contains(code)) {
-            self.link = Link::Cut;
+            self.state = SessionState::Cut;
         }
     }
 }
@@ -363,7 +363,7 @@ impl Live<'_> {
     }
 
     fn lose(&mut self) -> StoreError {
-        self.session.link = Link::Silent;
+        self.session.state = SessionState::Silent;
         StoreError::Unavailable("the database did not answer in time".to_owned())
     }
 
@@ -387,7 +387,7 @@ impl Live<'_> {
                 self.runtime.block_on(async { tokio::time::timeout(SILENCE, client.batch_execute("ROLLBACK")).await });
             // If the rollback failed, the next job opens another connection.
             if !matches!(rolled_back, Ok(Ok(()))) {
-                self.session.link = Link::Silent;
+                self.session.state = SessionState::Silent;
             }
         }
     }

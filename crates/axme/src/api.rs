@@ -1,5 +1,7 @@
 //! `axme api`: calls any operation of the table by its id.
 
+use std::path::Path;
+
 use axme_client::Object;
 use axme_client::api::openapi::input_fields;
 use axme_client::api::{Effect, OpInfo, table};
@@ -10,6 +12,7 @@ use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::output::print_table;
 use crate::session::Session;
+use crate::text_file;
 
 /// Call any operation by its id
 ///
@@ -85,11 +88,9 @@ fn check_fields(info: &OpInfo, input: &Object) -> Result<(), Failure> {
 
 fn read(input: &str) -> Result<Object, Failure> {
     let text = match input.strip_prefix('@') {
-        None => Ok(input.to_owned()),
-        Some("-") => std::io::read_to_string(std::io::stdin()),
-        Some(file) => std::fs::read_to_string(file),
+        None => input.to_owned(),
+        Some(file) => text_file::read(Path::new(file))?,
     };
-    let text = text.map_err(|e| Failure::new(format!("cannot read {}: {e}", &input[1..])))?;
     serde_json::from_str(&text).map_err(|e| Failure::usage(format!("--input takes a JSON object: {e}")))
 }
 

@@ -184,6 +184,6 @@ fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Failure> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
         Err(error) => return Err(Failure::new(format!("cannot read {}: {error}", path.display()))),
     };
-    serde_json::from_slice(&bytes)
+    serde_json::from_slice(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes))
         .map_err(|e| Failure::new(format!("cannot parse {}; correct or delete the file: {e}", path.display())))
 }

@@ -29,6 +29,7 @@ mod settings;
 mod stdin;
 mod tasks;
 mod templates;
+mod text_file;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,6 +1,5 @@
 //! `axme scenarios`: checks, submits and follows a bundle; `templates` writes one (`spec/protocol.md` §3.9, §6).
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use axme_client::api::scenarios::ApplyAnswer;
@@ -15,6 +14,7 @@ use crate::lifecycle::summary;
 use crate::output::{OutputFormat, divider, line, tagged};
 use crate::session::Session;
 use crate::templates::{self, Create};
+use crate::text_file;
 
 /// Write, check and submit scenario bundles
 #[derive(Debug, Subcommand)]
@@ -139,8 +139,6 @@ impl Validate {
 }
 
 fn read(file: &Path) -> Result<Object, Failure> {
-    let text =
-        if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { fs::read_to_string(file) };
-    let text = text.map_err(|e| Failure::new(format!("cannot read {}: {e}", file.display())))?;
-    serde_json::from_str(&text).map_err(|e| Failure::new(format!("{} is not a JSON object: {e}", file.display())))
+    serde_json::from_str(&text_file::read(file)?)
+        .map_err(|e| Failure::new(format!("{} is not a JSON object: {e}", file.display())))
 }

@@ -13,7 +13,7 @@ use axme_core::state::AppState;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderValue, Response};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Response};
 use http_body_util::BodyExt;
 use ipnet::IpNet;
 
@@ -68,6 +68,7 @@ pub(crate) fn meta(app: &AppState, parts: &Parts) -> RequestMeta {
         owner: text("x-owner-agent").map(str::to_owned),
         idempotency_key,
         client: text("x-axme-client").unwrap_or_default().to_owned(),
+        only_headers: parts.method == Method::HEAD,
         source_ip: source_ip(&app.site.trusted_proxies, &parts.extensions, &parts.headers),
     }
 }
@@ -83,12 +84,19 @@ fn source_ip(trusted: &[IpNet], extensions: &Extensions, headers: &HeaderMap) ->
     let mut hops = forwarded.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
     while is_trusted(&client) {
         // An entry that is not an address ends the chain; then the source is the last trusted proxy.
-        match hops.next().and_then(|hop| hop.trim().trim_matches(['[', ']']).parse().ok()) {
+        match hops.next().and_then(address_of_hop) {
             Some(hop) => client = hop,
             None => break,
         }
     }
     Some(client)
+}
+
+/// Reads an entry of `X-Forwarded-For`. Some proxies add the client's port, and IPv6 addresses may be in brackets.
+fn address_of_hop(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let with_port = hop.parse::<SocketAddr>().map(|address| address.ip());
+    with_port.or_else(|_| hop.trim_matches(['[', ']']).parse()).ok()
 }
 
 /// Reads a body within the limits of size and time. A body that is too long is read and discarded for a while, so that
@@ -118,11 +126,22 @@ pub(crate) async fn read_body(app: &AppState, mut body: Body) -> Result<Bytes> {
     };
     let seconds = app.limits.body_seconds;
     match tokio::time::timeout(Duration::from_secs(seconds), read).await {
-        Ok(outcome) => Ok(outcome?),
+        Ok(outcome) => Ok(without_mark(outcome?)?),
         Err(_) => {
             let message = format!("the body did not arrive within {seconds} s");
             Err(ApiError::new(ErrorCode::RequestTimeout, message).into())
         }
+    }
+}
+
+/// Removes the byte order mark that some editors and clients write. Refuses UTF-16 by name.
+fn without_mark(body: Bytes) -> Result<Bytes, ApiError> {
+    match &body[..] {
+        [0xEF, 0xBB, 0xBF, ..] => Ok(body.slice(3..)),
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, _, ..] | [_, 0, ..] => {
+            Err(ApiError::new(ErrorCode::InvalidJson, "the body is UTF-16; send it as UTF-8"))
+        }
+        _ => Ok(body),
     }
 }
 
@@ -169,6 +188,9 @@ mod tests {
             ("10.0.0.1", vec!["192.0.2.1, nonsense"], "10.0.0.1"),
             ("10.0.0.1", vec!["10.0.0.2, 10.0.0.3"], "10.0.0.2"),
             ("10.0.0.1", vec!["[2001:db8::1]"], "2001:db8::1"),
+            ("10.0.0.1", vec!["203.0.113.9:61234"], "203.0.113.9"),
+            ("10.0.0.1", vec!["[2001:db8::1]:443, 10.0.0.2:80"], "2001:db8::1"),
+            ("10.0.0.1", vec!["203.0.113.9:none"], "10.0.0.1"),
         ] {
             assert_eq!(client(peer, &forwarded), expected, "{peer} {forwarded:?}");
         }

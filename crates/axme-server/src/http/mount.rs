@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axme_api::{ApiError, ErrorCode, Method, Route};
+use axme_api::{ApiError, Effect, ErrorCode, Method, Route};
 use axme_core::call::{self, Binding};
 use axme_core::error::Result;
 use axme_core::request::Request;
@@ -195,8 +195,12 @@ async fn answer_in_span(
     path_fields: Fields,
     request: HttpRequest,
 ) -> Response<Body> {
-    let (parts, body) = request.into_parts();
     let info = binding.info();
+    // HEAD must change nothing, and these operations may.
+    if request.method() == axum::http::Method::HEAD && info.effect == Effect::Write {
+        return method_not_allowed(&request);
+    }
+    let (parts, body) = request.into_parts();
     let meta = meta(app, &parts);
     // Admit the caller before reading the body.
     let permit = match call::admit(app, info, &meta).await {

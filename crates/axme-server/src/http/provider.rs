@@ -16,6 +16,7 @@ use axum::routing::get;
 use super::Gateway;
 use super::extract::{field, query};
 use super::login::{done, read_form, refused, user_code, waiting};
+use super::mount::method_not_allowed;
 use super::pages::{Page, message, page, sent};
 use axme_core::auth::oidc::{Binding, OidcSettings};
 use axme_core::auth::sign_in::SignInRules;
@@ -33,8 +34,13 @@ type State = axum::extract::State<Arc<AppState>>;
 
 pub fn routes() -> Router<Gateway> {
     Router::new()
-        .route(api::PROVIDER.path, get(to_provider))
-        .route(api::PROVIDER_ANSWER.path, get(from_provider).post(confirm))
+        .route(api::PROVIDER.path, get(to_provider).head(no_head))
+        .route(api::PROVIDER_ANSWER.path, get(from_provider).head(no_head).post(confirm))
+}
+
+/// These pages begin or use up a sign-in, which HEAD must not.
+async fn no_head(request: HttpRequest) -> Response<Body> {
+    method_not_allowed(&request)
 }
 
 async fn to_provider(app: State, request: HttpRequest) -> Response<Body> {

@@ -11,17 +11,38 @@ use axme_core::state::AppState;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request as HttpRequest, State};
-use axum::http::{HeaderName, HeaderValue, Response};
+use axum::http::{HeaderName, HeaderValue, Response, Uri};
 use axum::middleware::{self, Next};
 use axum::routing::{get, post};
 use tracing::Instrument;
 
+use super::drain::finish_body;
 use super::extract::{PathFields, RequestId, meta};
 use super::mount::{Mount, method_not_allowed, no_operation};
 use super::{Gateway, login, mcp, media, pages, provider, reference, refusal, respond, scheduler, stream};
 
 /// Returns the service that answers every request.
 pub fn router(gateway: Gateway) -> Router {
+    // Outside of the routes, because they are chosen by the path.
+    let routes = tower::util::MapRequest::new(routes(gateway), without_slash);
+    Router::new().fallback_service(routes).layer(middleware::from_fn(finish_body))
+}
+
+/// Removes one slash from the end of the path.
+fn without_slash(mut request: HttpRequest) -> HttpRequest {
+    let uri = request.uri();
+    if let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty() && !path.ends_with('/')) {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = format!("{path}{query}").parse().ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+fn routes(gateway: Gateway) -> Router {
     let mut mount = Mount::default();
     for binding in axme_core::ops::bindings() {
         mount.operation(binding);
@@ -87,6 +108,9 @@ async fn health(State(app): State<Arc<AppState>>) -> Response<Body> {
 async fn ready(State(app): State<Arc<AppState>>) -> Response<Body> {
     if *app.stopping.borrow() {
         return refusal(&ApiError::unavailable("the server is stopping"));
+    }
+    if app.store.closed().is_some() {
+        return refusal(&ApiError::unavailable("the data folder is gone: the server is stopping"));
     }
     match app.store.read(axme_store::person_accounts::count).await {
         Ok(_) => super::json(200, serde_json::json!({ "ok": true }).to_string().into_bytes()),

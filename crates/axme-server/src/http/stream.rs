@@ -34,6 +34,8 @@ struct Window {
     since: u64,
     wait_seconds: u64,
     follow: bool,
+    /// The client asks for the headers only (`HEAD`): nothing is claimed or sent.
+    only_headers: bool,
     /// Keeps windows of events open until their time is up, since the official Python client
     /// sleeps a second after each.
     stays_open: bool,
@@ -41,6 +43,20 @@ struct Window {
     /// The presented credentials. Each look at the store checks them again: the stream ends if they are revoked,
     /// expire, or give other rights.
     credentials: Credentials,
+}
+
+impl Window {
+    /// Returns the end of the window, or the time of the next keep-alive if that is earlier: proxies cut connections that
+    /// are quiet.
+    fn next_stop(&self, app: &AppState, until: Time) -> Time {
+        let keep_alive = app.system.clock.now().plus_seconds(app.limits.keep_alive_seconds);
+        if self.follow { keep_alive } else { until.min(keep_alive) }
+    }
+
+    /// Returns true if the window is not over at a stop.
+    fn goes_on(&self, app: &AppState, until: Time) -> bool {
+        (self.follow || app.system.clock.now() < until) && !*app.stopping.borrow()
+    }
 }
 
 /// The time limit for a client to accept a frame. After that, its unsent deliveries are released.
@@ -84,6 +100,9 @@ pub async fn intent(app: Arc<AppState>, id: String, request: Parts) -> Result<Re
     app.store.read(move |tx| intent_access::find_visible(tx, &for_read, id).map(|_| ())).await?;
     let (out, response) = answer(&app, &caller).await?;
     let subject = Subject::Intent(id);
+    if window.only_headers {
+        return Ok(response);
+    }
     tokio::spawn(async move { EventStream { app, caller, subject, window, out }.run().await });
     Ok(response)
 }
@@ -99,6 +118,9 @@ pub async fn session(app: Arc<AppState>, id: String, request: Parts) -> Result<R
     app.store.read(move |tx| ops::sessions::find_visible(tx, &for_read, id).map(|_| ())).await?;
     let (out, response) = answer(&app, &caller).await?;
     let subject = Subject::Session(id);
+    if window.only_headers {
+        return Ok(response);
+    }
     tokio::spawn(async move { EventStream { app, caller, subject, window, out }.run().await });
     Ok(response)
 }
@@ -115,6 +137,9 @@ pub async fn agent(app: Arc<AppState>, address: String, request: Parts) -> Resul
         return Err(ApiError::forbidden(format!("this key does not belong to {address}")).into());
     }
     let (out, response) = answer(&app, &caller).await?;
+    if window.only_headers {
+        return Ok(response);
+    }
     let is_discarded = window.since == 0 && window.wait_seconds == 1 && !window.follow;
     let backlog_of = is_discarded.then(|| app.system.clock.now());
     tokio::spawn(async move { AgentStream { app, caller, address, window, backlog_of, out }.run().await });
@@ -140,14 +165,22 @@ async fn open(app: &AppState, request: &Parts) -> Result<(Arc<Caller>, Window)> 
         Some(list) => Some(list.split(',').map(parse_status).collect::<Result<Vec<_>>>()?),
     };
     let window = Window {
-        since: number("since", 0)?,
+        // A client that reconnects by itself repeats its address and adds the last number it saw.
+        since: number("since", 0)?.max(last_event_id(&request.headers)),
         wait_seconds: number("wait_seconds", 15)?.clamp(1, 60),
+        only_headers: meta.only_headers,
         follow: matches!(field("follow"), Some("1" | "true")),
         stays_open: is_python_sdk(&request.headers),
         status,
         credentials: meta.credentials,
     };
     Ok((caller, window))
+}
+
+/// Returns the number in `Last-Event-ID`; 0 without one.
+fn last_event_id(headers: &HeaderMap) -> u64 {
+    let text = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Checks that the credentials still give the rights with which the stream was opened.
@@ -272,7 +305,7 @@ impl EventStream {
         let mut until = self.app.system.clock.now().plus_seconds(self.window.wait_seconds);
         let mut is_first_look = true;
         loop {
-            let hold = Hold { app: &self.app, until: self.next_stop(until) };
+            let hold = Hold { app: &self.app, until: self.window.next_stop(&self.app, until) };
             let found = loop {
                 let listener = subscription.listen();
                 match self.look(*cursor, left).await {
@@ -287,7 +320,7 @@ impl EventStream {
             };
             let seen = match found {
                 Some(seen) => seen,
-                None if self.window.follow && !*self.app.stopping.borrow() => {
+                None if self.window.goes_on(&self.app, until) => {
                     self.out.send(frames::keep_alive()).await?;
                     continue;
                 }
@@ -313,15 +346,6 @@ impl EventStream {
                 _ if self.window.stays_open => {}
                 _ => until = until.min(now.plus_millis(limits.linger_millis)),
             }
-        }
-    }
-
-    /// Returns the end of the window, or the time of the next keep-alive of a followed stream.
-    fn next_stop(&self, until: Time) -> Time {
-        if self.window.follow {
-            self.app.system.clock.now().plus_seconds(self.app.limits.keep_alive_seconds)
-        } else {
-            until
         }
     }
 
@@ -419,11 +443,7 @@ impl AgentStream {
             }
         }
         loop {
-            let stop = if self.window.follow {
-                self.app.system.clock.now().plus_seconds(limits.keep_alive_seconds)
-            } else {
-                until
-            };
+            let stop = self.window.next_stop(&self.app, until);
             let found = loop {
                 let listener = subscription.listen();
                 let (offers, next_due) = match self.look(subscription, left).await {
@@ -443,7 +463,7 @@ impl AgentStream {
             };
             let offers = match found {
                 Some(offers) => offers,
-                None if self.window.follow && !*self.app.stopping.borrow() => {
+                None if self.window.goes_on(&self.app, until) => {
                     self.out.send(frames::keep_alive()).await?;
                     continue;
                 }

@@ -21,7 +21,8 @@ async fn submit(server: &Running, key: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn a_server_whose_data_is_gone_acknowledges_nothing_and_stops() {
-    let faults: [(&str, fn(&Path)); 4] = [
+    type Fault = fn(&Path);
+    let faults: [(&str, Fault); 4] = [
         ("removed", |data| std::fs::remove_dir_all(data).unwrap()),
         ("moved", |data| std::fs::rename(data, data.with_extension("old")).unwrap()),
         ("file replaced", |data| {
