@@ -44,8 +44,8 @@ pub fn intent(head: &Head, spec: &IntentSpec) -> IntentView {
         intent_id: intent.id.into(),
         intent_type: head.intent_type.clone(),
         correlation_id: spec.correlation_id.into(),
-        from_agent: head.from.to_string(),
-        to_agent: head.to.to_string(),
+        from_agent: head.from.spelled().to_owned(),
+        to_agent: head.to.spelled().to_owned(),
         reply_to: spec.reply_to.clone(),
         parent_intent_id: intent.parent.map(Id::from),
         status,
@@ -96,13 +96,13 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
     match &event.body {
         EventBody::Created(spec) => {
             view.details.insert("intent_type".to_owned(), spec.intent_type.clone().into());
-            view.details.insert("to_agent".to_owned(), spec.to.as_str().into());
+            view.details.insert("to_agent".to_owned(), spec.to.spelled().into());
             if let Some(plan) = &spec.plan {
                 view.details.insert("scenario_id".to_owned(), plan.scenario_id.clone().into());
             }
         }
         EventBody::Submitted | EventBody::Acknowledged => {}
-        EventBody::Delivered { to } => view.handler = Some(to.as_str().to_owned()),
+        EventBody::Delivered { to } => view.handler = Some(to.spelled().to_owned()),
         EventBody::InProgress { result, details, .. } => {
             view.details = details.clone();
             if let Some(result) = result {

@@ -1,12 +1,17 @@
 //! Addresses of agents and people (`spec/protocol.md` §1.13).
 //!
 //! The canonical form of an agent's address is `agent://org/workspace/name`. Clients write many short forms. A form
-//! that names an agent of the caller's workspace resolves to the canonical form. Other text is kept unchanged, because
-//! an unknown address is a legal target.
+//! that names an agent of the caller's workspace resolves to the canonical form. A person has one canonical form too:
+//! `user://` and the email address, role or name in lower case. Other text is kept unchanged, because an unknown
+//! address is a legal target.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::human::{is_email, person_key};
 
 /// The longest address accepted, in characters.
 pub const MAX_ADDRESS_CHARS: usize = 383;
@@ -21,10 +26,14 @@ pub struct Home<'a> {
     pub workspace: &'a str,
 }
 
-/// An address in its canonical form.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Address(String);
+/// An address in its canonical form, by which addresses compare. It remembers how the caller spelled a person, for
+/// answers.
+#[derive(Debug, Clone)]
+pub struct Address {
+    canonical: String,
+    /// The caller's spelling, if it is another one. It plays no part in comparisons.
+    written: Option<String>,
+}
 
 impl Address {
     /// Resolves a client's text to the canonical form. Never fails: text that does not resolve is kept.
@@ -32,42 +41,57 @@ impl Address {
         let text = text.trim();
         let path = match text.split_once("://") {
             Some(("agent", path)) => path,
-            Some(_) => return Address(text.to_owned()),
+            Some(_) => return Address::read(text),
+            None if is_email(text) => return Address::read(text),
             None => text.strip_prefix("agent:/").unwrap_or(text),
         };
         let path = path.trim_matches('/');
         let segments: Vec<&str> = path.split('/').collect();
         match segments.as_slice() {
-            [""] => Address(text.to_owned()),
-            ["agent_core"] => Address("agent://agent_core".to_owned()),
+            [""] => Address::kept(text.to_owned()),
+            ["agent_core"] => Address::kept("agent://agent_core".to_owned()),
             [name] if is_plain_name(name) && !is_reserved(name) => Address::agent(home, &name.to_ascii_lowercase()),
-            [name] => Address((*name).to_owned()),
+            [name] => Address::kept((*name).to_owned()),
             // Names are lower case, as `agent_name` returns them.
             [org, workspace, name] if *org == home.org && *workspace == home.workspace && is_plain_name(name) => {
                 Address::agent(home, &name.to_ascii_lowercase())
             }
-            _ => Address(format!("agent://{path}")),
+            _ => Address::kept(format!("agent://{path}")),
         }
     }
 
-    /// Returns the address of a person given as an email address, a role or a name. Email addresses and addresses with
-    /// a scheme stay unchanged; other text becomes `user://text`.
+    /// Returns the address of a person given as an email address, a role or a name: `user://` and the text in lower
+    /// case. Addresses with another scheme stay unchanged.
     pub fn of_person(text: &str) -> Address {
         let text = text.trim();
-        if text.contains('@') || text.contains("://") {
-            return Address(text.to_owned());
+        if text.contains("://") || is_email(text) {
+            return Address::read(text);
         }
-        Address(format!("user://{text}"))
+        Address::kept(format!("user://{}", person_key(text)))
+    }
+
+    /// Reads an address that is canonical unless it names a person, and remembers the spelling of a person.
+    pub fn read(text: &str) -> Address {
+        if !text.starts_with("user://") && !is_email(text) {
+            return Address::kept(text.to_owned());
+        }
+        let canonical = format!("user://{}", person_key(text));
+        let written = Some(text.to_owned()).filter(|written| *written != canonical);
+        Address { canonical, written }
+    }
+
+    const fn kept(canonical: String) -> Address {
+        Address { canonical, written: None }
     }
 
     /// Returns the address of the agent `name` in `home`.
     pub fn agent(home: Home<'_>, name: &str) -> Address {
-        Address(format!("agent://{}/{}/{name}", home.org, home.workspace))
+        Address::kept(format!("agent://{}/{}/{name}", home.org, home.workspace))
     }
 
     /// Returns the name if this is the canonical address of an agent in `home`.
     pub fn name_in(&self, home: Home<'_>) -> Option<&str> {
-        let mut segments = self.0.strip_prefix("agent://")?.split('/');
+        let mut segments = self.canonical.strip_prefix("agent://")?.split('/');
         match (segments.next(), segments.next(), segments.next(), segments.next()) {
             (Some(org), Some(ws), Some(name), None) if org == home.org && ws == home.workspace => Some(name),
             _ => None,
@@ -77,14 +101,14 @@ impl Address {
     /// True for an agent in another workspace: an address of three segments, outside `home`, that is not the
     /// platform's.
     pub fn is_elsewhere(&self, home: Home<'_>) -> bool {
-        let Some(path) = self.0.strip_prefix("agent://") else { return false };
+        let Some(path) = self.canonical.strip_prefix("agent://") else { return false };
         path.split('/').count() == 3 && self.name_in(home).is_none() && !self.is_platform()
     }
 
     /// True for the platform itself (`agent_core` in any form) and for `human`: intents sent there wait for a person.
     pub fn is_platform(&self) -> bool {
-        self.0 == "human"
-            || self.0.strip_prefix("agent://").is_some_and(|path| path.rsplit('/').next() == Some("agent_core"))
+        self.canonical == "human"
+            || self.canonical.strip_prefix("agent://").is_some_and(|path| path.rsplit('/').next() == Some("agent_core"))
     }
 
     /// True if the address has no name, such as `agent://`.
@@ -94,26 +118,80 @@ impl Address {
 
     /// Returns the last segment, as a short name for people.
     pub fn short(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or(&self.0)
+        self.canonical.rsplit('/').next().unwrap_or(&self.canonical)
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.canonical
+    }
+
+    /// Returns the address as the caller spelled it, for answers.
+    pub fn spelled(&self) -> &str {
+        self.written.as_deref().unwrap_or(&self.canonical)
+    }
+
+    /// Returns the caller's spelling, if it is not the canonical one.
+    pub fn other_spelling(&self) -> Option<&str> {
+        self.written.as_deref()
     }
 
     /// Wraps text that is already canonical, such as a stored address.
-    pub fn from_canonical(text: String) -> Address {
-        Address(text)
+    pub const fn from_canonical(text: String) -> Address {
+        Address::kept(text)
+    }
+
+    /// Wraps a stored address with its stored spelling.
+    pub fn from_stored(canonical: String, written: Option<String>) -> Address {
+        Address { canonical, written }
     }
 
     pub fn into_string(self) -> String {
-        self.0
+        self.canonical
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Address) -> bool {
+        self.canonical == other.canonical
+    }
+}
+
+impl Eq for Address {}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Address) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Address {
+    fn cmp(&self, other: &Address) -> Ordering {
+        self.canonical.cmp(&other.canonical)
+    }
+}
+
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.canonical.hash(state);
+    }
+}
+
+/// The history keeps the caller's spelling, from which the canonical form follows.
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.spelled())
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
+        Ok(Address::read(&String::deserialize(deserializer)?))
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.canonical)
     }
 }
 
@@ -176,9 +254,7 @@ mod tests {
 
     #[test]
     fn other_forms_are_kept() {
-        for form in
-            ["human", "user://ops-lead", "initiator://x", "a@example.com", "@nick", "agent://conformance/receiver"]
-        {
+        for form in ["human", "user://ops-lead", "initiator://x", "@nick", "agent://conformance/receiver"] {
             assert_eq!(Address::resolve(form, HOME).as_str(), form);
         }
         assert_eq!(Address::resolve("conformance/receiver", HOME).as_str(), "agent://conformance/receiver");
@@ -187,6 +263,20 @@ mod tests {
         }
         assert!(Address::resolve("agent://other/ws/x", HOME).is_elsewhere(HOME));
         assert!(!Address::resolve("x", HOME).is_elsewhere(HOME));
+    }
+
+    #[test]
+    fn a_person_has_one_canonical_address_and_keeps_their_spelling() {
+        for form in ["user://ann+pay@example.com", "Ann+Pay@Example.com", " user://ANN+pay@example.com "] {
+            let address = Address::resolve(form, HOME);
+            assert_eq!((address.as_str(), address.spelled()), ("user://ann+pay@example.com", form.trim()));
+            let read: Address = serde_json::from_value(serde_json::json!(address)).unwrap();
+            assert_eq!((read.as_str(), read.spelled()), (address.as_str(), form.trim()));
+            assert_eq!(Address::of_person(form), address);
+        }
+        assert_ne!(Address::resolve("ann@example.com", HOME), Address::resolve("ann+pay@example.com", HOME));
+        assert_eq!(Address::of_person("Ops-Lead").as_str(), "user://ops-lead");
+        assert_eq!(Address::of_person("agent://X/y").as_str(), "agent://X/y");
     }
 
     #[test]

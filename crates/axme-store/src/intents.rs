@@ -35,12 +35,13 @@ pub struct Filter {
 }
 
 pub(super) fn head(row: &Row) -> Result<Head, StoreError> {
+    let to = Address::from_stored(row.string(5)?, row.opt_string(15)?);
     Ok(Head {
         intent: Intent {
             id: IntentId(row.uuid(0)?),
             root: IntentId(row.uuid(1)?),
             parent: row.opt_uuid(2)?.map(IntentId),
-            to: Address::from_canonical(row.string(5)?),
+            to: to.clone(),
             state: row.json::<State>(6)?,
             cursor: row.opt_text(7)?.map(|_| row.json::<Cursor>(7)).transpose()?,
             position: row.count(8)?,
@@ -51,8 +52,8 @@ pub(super) fn head(row: &Row) -> Result<Head, StoreError> {
             policy: row.opt_text(13)?.map(|_| row.json::<Policy>(13)).transpose()?.unwrap_or_default(),
         },
         intent_type: row.string(3)?,
-        from: Address::from_canonical(row.string(4)?),
-        to: Address::from_canonical(row.string(5)?),
+        from: Address::from_stored(row.string(4)?, row.opt_string(14)?),
+        to,
     })
 }
 
@@ -61,7 +62,7 @@ macro_rules! heads {
     ($rest:literal) => {
         concat!(
             "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, \
-             policy_generation, created_at, updated_at, tally, policy FROM intents ",
+             policy_generation, created_at, updated_at, tally, policy, from_written, to_written FROM intents ",
             $rest
         )
     };
@@ -127,8 +128,8 @@ pub fn insert(
     let intent = &head.intent;
     tx.push(
         "INSERT INTO intents (workspace_id, intent_id, root_id, parent_id, intent_type, from_agent, to_agent, status, live, \
-         task_since, state, steps, position, policy_generation, created_at, updated_at, tally, policy, reply_to) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+         task_since, state, steps, position, policy_generation, created_at, updated_at, tally, policy, reply_to, from_written, \
+         to_written) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
         &[
             workspace.into(),
             intent.id.into(),
@@ -149,6 +150,8 @@ pub fn insert(
             row.tally.as_ref().into(),
             row.policy.as_ref().into(),
             reply_to.into(),
+            head.from.other_spelling().into(),
+            head.to.other_spelling().into(),
         ],
     )
 }

@@ -8,8 +8,9 @@ use refinery::{Migration, Runner};
 use crate::error::StoreError;
 
 /// All migrations in order. Refinery parses the names: version, two underscores, name.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("V1__schema", include_str!("migrations/0001_schema.sql")),
+    ("V2__people", include_str!("migrations/0002_people.sql")),
     ("V4__keys_and_origins", include_str!("migrations/0004_keys_and_origins.sql")),
 ];
 
@@ -54,8 +55,9 @@ mod tests {
     use super::*;
 
     /// The SHA-256 of each released migration. A new migration adds a line; existing lines never change.
-    const RELEASED: [&str; 2] = [
+    const RELEASED: [&str; 3] = [
         "8671e28a968d482dceecf1fba53933a4d20aa1e5a9e9bce61e9b3dde13c6176a",
+        "4a7b5deee2a9b0c97174bc29d23393472284631dd4a6ceb3088b8c05aa72b0d8",
         "0cdfb1f0f6c3fe7566f36c8feea49d3fafe4249cd8a8245ad0a8e97eaa343231",
     ];
 

@@ -22,7 +22,8 @@ pub fn address(text: &str) -> String {
 
 /// Normalizes the actor of a membership: an email address like that of a sign-in, another name unchanged.
 pub fn name_of(actor: &str) -> String {
-    if is_email(actor.trim()) { address(actor) } else { actor.trim().to_owned() }
+    let key = person_key(actor);
+    if is_email(&key) { key } else { actor.trim().to_owned() }
 }
 
 /// Lists the roles that reach a workspace.

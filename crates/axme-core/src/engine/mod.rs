@@ -287,8 +287,8 @@ fn carry_out(
 
 /// Returns the addresses whose queues may hold an intent: its receiver, and the agent that it was escalated to.
 fn receivers(head: &Head) -> Vec<Address> {
-    let escalated_to = head.intent.tally.escalated_to.as_ref().map(|holder| holder.reference.clone());
-    let escalated_to = escalated_to.map(Address::from_canonical).filter(|address| *address != head.to);
+    let escalated_to = head.intent.tally.escalated_to.as_ref().map(|holder| Address::read(&holder.reference));
+    let escalated_to = escalated_to.filter(|address| *address != head.to);
     std::iter::once(head.to.clone()).chain(escalated_to).collect()
 }
 

@@ -117,7 +117,7 @@ fn name_in_full(controls: &mut Object, head: &store::Head, caller: &Caller) {
         return;
     }
     if let Some(Value::String(to)) = controls.get_mut("escalate_to").filter(|to| to.as_str() != Some("")) {
-        *to = Address::resolve(to, caller.home()).to_string();
+        *to = Address::resolve(to, caller.home()).spelled().to_owned();
     }
 }
 

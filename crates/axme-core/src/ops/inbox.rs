@@ -10,6 +10,7 @@ use axme_api::inbox::{
     ThreadStatus, TimelineEntry, TimelineType,
 };
 use axme_api::{ApiError, Object, Timestamp};
+use axme_intent::human::is_same_person;
 use axme_intent::{Address, IntentId, Status, Time};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -306,9 +307,9 @@ impl ThreadContents {
                 thread_id: (*id).into(),
                 intent_id: (*id).into(),
                 status,
-                owner_agent: owner.to_string(),
+                owner_agent: owner.spelled().to_owned(),
                 from_agent: author,
-                to_agent: owner.to_string(),
+                to_agent: owner.spelled().to_owned(),
                 intent_type: None,
                 subject: "conversation".to_owned(),
                 created_at: began_at.into(),
@@ -330,9 +331,9 @@ impl ThreadContents {
             thread_id: (*id).into(),
             intent_id: (*id).into(),
             status,
-            owner_agent: owner.to_string(),
-            from_agent: if *is_reply { head.to.to_string() } else { head.from.to_string() },
-            to_agent: if *is_reply { owner.to_string() } else { head.to.to_string() },
+            owner_agent: owner.spelled().to_owned(),
+            from_agent: if *is_reply { &head.to } else { &head.from }.spelled().to_owned(),
+            to_agent: if *is_reply { owner } else { &head.to }.spelled().to_owned(),
             intent_type: Some(head.intent_type.clone()),
             subject: title.unwrap_or_else(|| head.intent_type.clone()),
             created_at: head.intent.created_at.into(),
@@ -346,7 +347,7 @@ impl ThreadContents {
     /// Returns a reply as a message; `None` for other entries.
     fn said(&self, entry: &Entry, most_chars: usize) -> Option<Message> {
         let text = entry.details.get("message").and_then(Value::as_str).filter(|_| entry.kind == EntryKind::Reply)?;
-        let is_receiver = self.source.head.as_ref().is_some_and(|head| head.to.as_str() == entry.actor);
+        let is_receiver = self.source.head.as_ref().is_some_and(|head| is_same_person(head.to.as_str(), &entry.actor));
         let role = if is_receiver { MessageRole::Agent } else { MessageRole::User };
         Some(message(entry.id, role, &entry.actor, text, entry.at, most_chars))
     }

@@ -209,7 +209,7 @@ fn read_reminder_plan(caller: &Caller, input: &CreateIntent, asks_person: bool) 
         Some(to) if asks_person => Some(Holder::named(HolderKind::Human, to)),
         Some(to) => {
             let to = address(to, "escalate_to", caller.home())?;
-            Some(Holder { kind: HolderKind::Agent, reference: to.as_str().to_owned(), name: to.short().to_owned() })
+            Some(Holder { kind: HolderKind::Agent, reference: to.spelled().to_owned(), name: to.short().to_owned() })
         }
         None => None,
     };
@@ -256,8 +256,8 @@ pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList>
             intent_type: head.intent_type.clone(),
             status,
             lifecycle_status: status,
-            from_agent: head.from.to_string(),
-            to_agent: head.to.to_string(),
+            from_agent: head.from.spelled().to_owned(),
+            to_agent: head.to.spelled().to_owned(),
             created_at: head.intent.created_at.into(),
             updated_at: head.intent.updated_at.into(),
         }

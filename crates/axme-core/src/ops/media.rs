@@ -81,7 +81,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateUpload) 
     let answer = CreateUploadAnswer {
         ok: true,
         upload_id: upload.id.into(),
-        owner_agent: upload.owner.to_string(),
+        owner_agent: upload.owner.spelled().to_owned(),
         bucket: BUCKET.to_owned(),
         object_path: object_path(&upload),
         upload_url: format!("{}/v1/media/upload/{}?token={token}", context.base_url, upload.id),
@@ -172,7 +172,7 @@ pub fn finalize(cx: &mut CallContext<'_, '_>, asked: &Finish) -> Result<Finalize
     Ok(FinalizeUploadAnswer {
         ok: true,
         upload_id: upload.id.into(),
-        owner_agent: upload.owner.to_string(),
+        owner_agent: upload.owner.spelled().to_owned(),
         bucket: BUCKET.to_owned(),
         object_path: object_path(&upload),
         mime_type: upload.mime_type,
@@ -229,7 +229,7 @@ fn view(upload: &Upload, now: axme_intent::Time) -> UploadView {
     };
     UploadView {
         upload_id: upload.id.into(),
-        owner_agent: upload.owner.to_string(),
+        owner_agent: upload.owner.spelled().to_owned(),
         bucket: BUCKET.to_owned(),
         object_path: object_path(upload),
         mime_type: upload.mime_type.clone(),

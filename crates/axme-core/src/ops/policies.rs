@@ -230,8 +230,10 @@ pub fn add(cx: &mut CallContext<'_, '_>, (named, pattern): &(PolicyTarget, Strin
         let message = format!("a policy may have at most {MOST_ENTRIES} entries; remove one first");
         return Err(ApiError::invalid(message).into());
     }
-    let sender_pattern = if pattern.ends_with('*') {
-        pattern.clone()
+    let sender_pattern = if let Some(start) = pattern.strip_suffix('*') {
+        // The start of a person's address, such as `ann@*`.
+        let is_person = start.contains('@') && !start.contains("://");
+        if is_person { format!("user://{}*", start.to_lowercase()) } else { pattern.clone() }
     } else {
         Address::resolve(pattern, cx.caller.home()).into_string()
     };

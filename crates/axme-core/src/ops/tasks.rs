@@ -61,7 +61,7 @@ pub(super) fn view(head: &Head) -> Option<Task> {
         intent_id: head.intent.id.into(),
         intent_type: head.intent_type.clone(),
         status: head.intent.status(),
-        from_agent: head.from.to_string(),
+        from_agent: head.from.spelled().to_owned(),
         assigned_at: waiting.since.into(),
         due_at: waiting.due_at.map(Timestamp),
         human_task: json!(waiting.task.as_ref()?),

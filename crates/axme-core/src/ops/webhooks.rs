@@ -167,7 +167,7 @@ fn memberships(cx: &mut CallContext<'_, '_>, org: Uuid, person: &str) -> Result<
 fn may_have(memberships: &[Membership], org: Uuid, person: &str, subscription: &Subscription) -> bool {
     match membership::role_in(memberships, org, subscription.workspace) {
         Some(Role::WorkspaceAdmin) => true,
-        Some(Role::Member) => !subscription.for_all && subscription.owner.as_str() == format!("user://{person}"),
+        Some(Role::Member) => !subscription.for_all && subscription.owner == Address::of_person(person),
         Some(Role::Agent | Role::Visitor) | None => false,
     }
 }
@@ -207,7 +207,7 @@ fn view(subscription: &Subscription) -> SubscriptionView {
     let hint: String = subscription.secret.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
     SubscriptionView {
         subscription_id: subscription.id.into(),
-        owner_agent: subscription.owner.to_string(),
+        owner_agent: subscription.owner.spelled().to_owned(),
         callback_url: subscription.callback_url.clone(),
         event_types: subscription.event_types.clone(),
         active: subscription.active && subscription.revoked_at.is_none(),

@@ -238,7 +238,7 @@ fn of_receiver<'a>(
     } else {
         let of_all = Snapshot::of(cx.tx, org)?;
         Some(OutsideRules {
-            is_own_address: from.name_in(home).is_some() || from.as_str() == format!("user://{}", cx.caller.owner),
+            is_own_address: from.name_in(home).is_some() || *from == Address::of_person(&cx.caller.owner),
             of_agent: theirs.sender_policy(cx.tx, workspace, PolicyKind::Override, to.as_str())?,
             of_organization: of_all.sender_policy(cx.tx, org, PolicyKind::Receive, "")?,
         })

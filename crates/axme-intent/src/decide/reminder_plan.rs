@@ -66,7 +66,7 @@ impl DecisionBuilder<'_> {
             let new: Vec<String> = self.emails().into_iter().filter(|email| !known.contains(email)).collect();
             return self.mail(Occasion::Escalated, &new);
         }
-        let to = Address::from_canonical(holder.reference);
+        let to = Address::read(&holder.reference);
         self.effect(if to == self.intent.to { Effect::OfferAgain } else { Effect::Deliver { to } });
     }
 

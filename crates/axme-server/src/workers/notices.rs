@@ -295,7 +295,7 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
             task: task.clone(),
             intent_id: intent.to_string(),
             intent_type: head.intent_type.clone(),
-            from: head.from.to_string(),
+            from: head.from.spelled().to_owned(),
             url: links::url(&base_url, &link),
             expires_at: links::ends_at(&link.link, &head, &spec),
             due_at: head.intent.due_at(spec.deadline_at),

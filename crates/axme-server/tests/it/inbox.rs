@@ -13,6 +13,7 @@ each_engine! {
     pages_join_without_gap_or_repetition_and_long_results_are_cut_in_lists,
     an_inbox_is_opened_by_its_owner_only,
     acting_for_another_owner_is_refused_with_a_fitting_message,
+    a_person_finds_their_threads_however_they_were_named,
 }
 
 const OWNER: &str = "agent://conformance/owner";
@@ -185,5 +186,60 @@ async fn acting_for_another_owner_is_refused_with_a_fitting_message(engine: Engi
         let text = server.send(&worker, method, path, body).await.refused(403, "forbidden");
         let expected = "owner_agent: this key can act only for its own address, agent://local/default/worker";
         assert_eq!(text, expected, "{path}");
+    }
+}
+
+async fn a_person_finds_their_threads_however_they_were_named(engine: Engine) {
+    let server = Server::start(engine).await;
+    for email in ["kim@example.com", "bob@example.com"] {
+        server.give(email, "member", None).await;
+    }
+    let (kim, bob) = (server.sign_in("kim@example.com").await, server.sign_in("bob@example.com").await);
+    let worker = server.agent("worker").await;
+    let asked = async |to: &str, fields: Value| {
+        server.clock.advance(Duration::from_millis(1));
+        let mut body = json!({ "intent_type": "x", "to_agent": to });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        id_of(&server.post(&server.admin, "/v1/intents", body).await)
+    };
+    let task = |person: &str| json!({ "human_task": { "title": "Pay?", "assignees": [person] } });
+    let (by_mail, by_address) =
+        (asked("worker", task("Kim@Example.com")).await, asked("x", task("user://KIM@example.com")).await);
+    let tagged = asked("x", task("kim+pay@example.com")).await;
+    let direct = asked("Kim@Example.com", json!({})).await;
+    let replied = asked("worker", json!({ "reply_to": "KIM@example.com" })).await;
+    server.post(&worker, &format!("/v1/intents/{replied}/resume"), json!({ "result": "r" })).await;
+    let ids = |threads: &Value| -> Vec<String> {
+        threads["threads"].as_array().unwrap().iter().map(|t| t["thread_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let hers = [&replied, &direct, &by_address, &by_mail].map(String::clone);
+    let own = server.as_person(&kim, "GET", "/v1/inbox", None).await.ok();
+    assert_eq!(ids(&own), hers);
+    assert_eq!(own["threads"][3]["owner_agent"], "user://kim@example.com");
+    assert_eq!(ids(&server.get(&kim.key, "/v1/inbox").await), hers, "by the key of her sign-in too");
+    let changes = server.as_person(&kim, "GET", "/v1/inbox/changes", None).await.ok();
+    assert_eq!(changes["changes"].as_array().unwrap().len(), hers.len());
+    // An answer repeats the spelling of the call; a plus tag makes another address.
+    for name in ["kim@example.com", "user://Kim@example.com", "KIM@Example.com"] {
+        let threads = server.get(&server.admin, &format!("/v1/inbox?owner_agent={name}")).await;
+        assert_eq!((ids(&threads), &threads["threads"][0]["owner_agent"]), (hers.to_vec(), &json!(name)));
+    }
+    let threads = server.get(&server.admin, "/v1/inbox?owner_agent=kim%2Bpay@example.com").await;
+    assert_eq!(ids(&threads), [tagged]);
+    let stream = server.stream(&server.admin, "/v1/agents/kim@example.com/intents/stream?since=0&wait_seconds=1").await;
+    assert_eq!(stream.intent_ids(), [direct.as_str()]);
+    let seen = server.as_person(&kim, "GET", &format!("/v1/intents/{direct}"), None).await.ok();
+    assert_eq!(seen["intent"]["to_agent"], "Kim@Example.com");
+    let listed = server.get(&server.admin, "/v1/intents?to_agent=kim@example.com").await;
+    assert_eq!(listed["intents"][0]["to_agent"], "Kim@Example.com");
+
+    let delegate = json!({ "delegate_to": "Bob@Example.com" });
+    let path = format!("/v1/inbox/{direct}/delegate");
+    server.as_person(&kim, "POST", &path, Some(delegate)).await.ok();
+    assert_eq!(ids(&server.as_person(&bob, "GET", "/v1/inbox", None).await.ok()), [direct.as_str()]);
+    server.as_person(&bob, "POST", &format!("/v1/inbox/{direct}/approve"), Some(json!({}))).await.ok();
+    server.as_person(&kim, "POST", &format!("/v1/inbox/{by_mail}/approve"), Some(json!({}))).await.ok();
+    for id in [direct, by_mail] {
+        assert_eq!(server.intent(&id).await["status"], "COMPLETED");
     }
 }
