@@ -15,14 +15,17 @@ pub static DECIDE: Op<DecideApproval, DecisionAnswer> =
     Op::post("approvals.decide", "/v1/approvals/{approval_id}/decision")
         .errors(&[
             ErrorCode::AlreadyAnswered,
+            ErrorCode::AnotherPersonRequired,
             ErrorCode::CommentRequired,
             ErrorCode::DeadlinePassed,
             ErrorCode::EvidenceRequired,
             ErrorCode::FormInvalid,
             ErrorCode::IntentAlreadyTerminal,
+            ErrorCode::MayNotBeAsked,
             ErrorCode::NotAsked,
             ErrorCode::NotWaitingForHuman,
             ErrorCode::OutcomeNotAllowed,
+            ErrorCode::PersonRequired,
             ErrorCode::RequesterMayNotAnswer,
         ])
         .about("Approve or reject by id. The id of an intent answers its task; another id is only recorded.");

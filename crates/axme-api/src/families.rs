@@ -87,6 +87,7 @@ pub const FAMILIES: &[Family] = &[
         "List the tasks that wait for a person, reassign them, and create links to answer them.",
     )
     .routes(tasks::ROUTES),
+    Family::new("groups", "Groups", "Keep groups of people, and the rule on who may be asked to decide guarded tasks."),
     Family::new("approvals", "Approvals", "Approve or reject a request by its id."),
     Family::new("inbox", "Inbox", "Read intents as threads, follow their changes, and reply to them."),
     Family::new("inbox-decisions", "Inbox: decisions", "Approve, reject or delegate a thread.").ids(&[

@@ -17,15 +17,18 @@ const ENTRY_ERRORS: &[ErrorCode] = &[ErrorCode::InvalidAgentAddress, ErrorCode::
 /// The error codes of operations that decide.
 const DECISION_ERRORS: &[ErrorCode] = &[
     ErrorCode::AlreadyAnswered,
+    ErrorCode::AnotherPersonRequired,
     ErrorCode::CommentRequired,
     ErrorCode::DeadlinePassed,
     ErrorCode::EvidenceRequired,
     ErrorCode::FormInvalid,
     ErrorCode::IntentAlreadyTerminal,
     ErrorCode::InvalidAgentAddress,
+    ErrorCode::MayNotBeAsked,
     ErrorCode::NotAsked,
     ErrorCode::NotAwaitingDecision,
     ErrorCode::OutcomeNotAllowed,
+    ErrorCode::PersonRequired,
     ErrorCode::QuotaExceeded,
     ErrorCode::RequesterMayNotAnswer,
 ];
@@ -48,7 +51,7 @@ pub static REPLY: Op<Reply, ThreadAnswer> = Op::post("inbox.reply", "/v1/inbox/{
     .about("Write a message into a thread. An unused UUID starts a new thread.");
 /// Delegates a thread.
 pub static DELEGATE: Op<Delegate, ThreadAnswer> = Op::post("inbox.delegate", "/v1/inbox/{thread_id}/delegate")
-    .errors(ENTRY_ERRORS)
+    .errors(&[ErrorCode::InvalidAgentAddress, ErrorCode::QuotaExceeded, ErrorCode::RequesterMayNotAnswer])
     .about("Share a thread with another address, which may decide if the owner may. The owner keeps the thread.");
 /// Says yes.
 pub static APPROVE: Op<Decide, ThreadAnswer> = Op::post("inbox.approve", "/v1/inbox/{thread_id}/approve")

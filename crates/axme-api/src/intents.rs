@@ -25,8 +25,10 @@ pub const OPERATIONS: &[&dyn AnyOp] =
 pub const ROUTES: &[Route] = &[STREAM];
 
 /// Submits an intent.
-pub static CREATE: Op<CreateIntent, CreateIntentAnswer> =
-    Op::post("intents.create", "/v1/intents").submits().about("Submit an intent. It is durable before the answer.");
+pub static CREATE: Op<CreateIntent, CreateIntentAnswer> = Op::post("intents.create", "/v1/intents")
+    .submits()
+    .errors(&[ErrorCode::MayNotBeAsked])
+    .about("Submit an intent. It is durable before the answer.");
 /// Lists intents.
 pub static LIST: Op<ListIntents, IntentList> = Op::get("intents.list", "/v1/intents")
     .errors(&[ErrorCode::InvalidAgentAddress])
@@ -51,17 +53,20 @@ pub static RESUME: Op<ResumeIntent, ResumeAnswer> = Op::post("intents.resume", "
     .raw_body()
     .errors(&[
         ErrorCode::AlreadyAnswered,
+        ErrorCode::AnotherPersonRequired,
         ErrorCode::CommentRequired,
         ErrorCode::Contradiction,
         ErrorCode::DeadlinePassed,
         ErrorCode::EvidenceRequired,
         ErrorCode::FormInvalid,
         ErrorCode::IntentAlreadyTerminal,
+        ErrorCode::MayNotBeAsked,
         ErrorCode::NotAsked,
         ErrorCode::NotWaitingForHuman,
         ErrorCode::OutcomeNotAllowed,
         ErrorCode::OutcomeRequired,
         ErrorCode::PayloadTooLarge,
+        ErrorCode::PersonRequired,
         ErrorCode::RequesterMayNotAnswer,
         ErrorCode::TaskResultRequired,
         ErrorCode::WaitingForAgent,
@@ -75,8 +80,11 @@ pub static CONTROLS: Op<UpdateControls, ChangePolicyAnswer> =
         .errors(&[
             ErrorCode::IntentAlreadyTerminal,
             ErrorCode::InvalidControl,
+            ErrorCode::MayNotBeAsked,
             ErrorCode::PayloadTooLarge,
+            ErrorCode::PersonRequired,
             ErrorCode::PolicyTooLarge,
+            ErrorCode::RequesterMayNotAnswer,
         ])
         .about("Change the time-out, reminders, escalation and delivery attempts of a live intent.");
 /// Changes the policy of an intent.
@@ -85,8 +93,11 @@ pub static POLICY: Op<UpdatePolicy, ChangePolicyAnswer> = Op::post("intents.poli
         ErrorCode::IntentAlreadyTerminal,
         ErrorCode::InvalidControl,
         ErrorCode::InvalidGrant,
+        ErrorCode::MayNotBeAsked,
         ErrorCode::PayloadTooLarge,
+        ErrorCode::PersonRequired,
         ErrorCode::PolicyTooLarge,
+        ErrorCode::RequesterMayNotAnswer,
     ])
     .about("Change the grants of a live intent, which say who else may act on it, and its bounds.");
 /// Cancels old intents.

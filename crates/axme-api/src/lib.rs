@@ -24,6 +24,7 @@ pub mod examples;
 pub mod families;
 #[cfg(feature = "schema")]
 pub mod generate;
+pub mod groups;
 pub mod health;
 pub mod inbox;
 pub mod intents;
@@ -80,6 +81,7 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         scenarios::OPERATIONS,
         macros::OPERATIONS,
         tasks::OPERATIONS,
+        groups::OPERATIONS,
         approvals::OPERATIONS,
         inbox::OPERATIONS,
         webhooks::OPERATIONS,

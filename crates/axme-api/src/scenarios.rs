@@ -14,7 +14,7 @@ pub static APPLY: Op<Bundle, ApplyAnswer> = Op::post("scenarios.apply", "/v1/sce
     .aliases(&["/v1/scenarios/bundle"])
     .raw_body()
     .submits()
-    .errors(&[ErrorCode::ScenarioInvalid])
+    .errors(&[ErrorCode::MayNotBeAsked, ErrorCode::ScenarioInvalid])
     .about("Provision the bundle's agents, compile its workflow and submit its intent, all or nothing.");
 /// Checks a bundle.
 pub static VALIDATE: Op<Bundle, Validation> = Op::ask("scenarios.validate", "/v1/scenarios/validate")

@@ -27,7 +27,9 @@ pub static REASSIGN: Op<ReassignTask, ReassignAnswer> = Op::post("tasks.reassign
         ErrorCode::FromRequired,
         ErrorCode::IntentAlreadyTerminal,
         ErrorCode::InvalidAssignee,
+        ErrorCode::MayNotBeAsked,
         ErrorCode::NotWaitingForHuman,
+        ErrorCode::PersonRequired,
         ErrorCode::RequesterMayNotAnswer,
     ])
     .about("Give a task, or one person's part of it, to another person. Mails the person at an email address.");
@@ -37,9 +39,11 @@ pub static LINK: Op<LinkTask, TaskLink> = Op::post("tasks.link", "/v1/tasks/{int
     .access(Access::Admin)
     .secret()
     .errors(&[
+        ErrorCode::MayNotBeAsked,
         ErrorCode::NoLongerAMember,
         ErrorCode::NotAsked,
         ErrorCode::NotWaitingForHuman,
+        ErrorCode::PersonRequired,
         ErrorCode::RequesterMayNotAnswer,
     ])
     .about("Create a link with which one person answers a task without a key, on a page or through /v1/tasks/action.");

@@ -1,9 +1,9 @@
 //! Folds events into an intent. Its state has no other source.
 
-use crate::WaitingReason;
 use crate::human::is_same_person;
 use crate::lifecycle::{Event, EventBody, Intent, State};
 use crate::workflow::Cursor;
+use crate::{Object, WaitingReason};
 
 /// Folds one event into the intent. Never fails and decides nothing.
 pub fn apply(intent: &mut Intent, event: &Event) {
@@ -20,8 +20,13 @@ pub fn apply(intent: &mut Intent, event: &Event) {
         EventBody::Submitted => intent.state = State::Submitted,
         EventBody::Delivered { .. } => intent.state = State::Delivered,
         EventBody::Acknowledged => intent.state = State::Acknowledged,
-        EventBody::InProgress { step, result, .. } => {
+        EventBody::InProgress { step, result, details } => {
+            let votes = intent.waiting().map(|waiting| waiting.votes.iter().map(|vote| vote.by.clone()));
+            let deciders: Vec<String> = votes.into_iter().flatten().chain(answered_by(details)).collect();
             if let (Some(cursor), Some(step)) = (&mut intent.cursor, step) {
+                if !deciders.is_empty() {
+                    cursor.deciders.insert(step.clone(), deciders);
+                }
                 cursor.runs += 1;
                 cursor.tries = if result.is_some() { 0 } else { cursor.tries + 1 };
                 cursor.results.extend(result.clone().map(|result| (step.clone(), result)));
@@ -93,4 +98,9 @@ pub fn apply(intent: &mut Intent, event: &Event) {
         EventBody::Canceled { reason } => intent.state = State::Canceled { reason: reason.clone() },
         EventBody::TimedOut => intent.state = State::TimedOut,
     }
+}
+
+/// Returns the person who answered a task, from the details of the event.
+fn answered_by(details: &Object) -> Option<String> {
+    Some(details.get("answered_by")?.as_str()?.to_owned())
 }

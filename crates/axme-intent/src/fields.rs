@@ -7,7 +7,7 @@ use crate::Object;
 use crate::task_types::TASK_TYPES;
 
 /// The fields of a `human_task`. Its `metadata` is free-form.
-pub const HUMAN_TASK: [&str; 12] = [
+pub const HUMAN_TASK: [&str; 13] = [
     "title",
     "description",
     "task_type",
@@ -18,6 +18,7 @@ pub const HUMAN_TASK: [&str; 12] = [
     "notify_email",
     "quorum",
     "exclude_requester",
+    "person_required",
     "form_schema",
     "metadata",
 ];

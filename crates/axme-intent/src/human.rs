@@ -5,7 +5,7 @@ mod answer;
 
 use std::collections::BTreeSet;
 
-pub use answer::{Response, TaskResult, Verdict, Via, Vote};
+pub use answer::{Response, Standing, TaskResult, Verdict, Via, Vote};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -45,6 +45,12 @@ pub struct HumanTask {
     /// The person who started the intent may not answer. An extension of the protocol.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exclude_requester: bool,
+    /// A person must answer: the key of a service account does not suffice. An extension of the protocol.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub person_required: bool,
+    /// Steps whose answers must come from other people than the answer to this task. An extension of the protocol.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub distinct_from: Vec<String>,
     /// The JSON Schema that the fields of an answer must meet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form_schema: Option<Box<Value>>,
@@ -66,6 +72,8 @@ impl HumanTask {
             notify_email: None,
             quorum: None,
             exclude_requester: false,
+            person_required: false,
+            distinct_from: Vec::new(),
             form_schema: None,
             rest: Object::new(),
         }
@@ -101,12 +109,18 @@ impl HumanTask {
                     Ok(text) => task.task_type = Some(text),
                     Err(why) => complaints.push(format!("task_type: {why}")),
                 },
-                "required_comment" | "evidence_required" | "exclude_requester" => match value.as_bool() {
-                    Some(flag) if key == "required_comment" => task.required_comment = flag,
-                    Some(flag) if key == "evidence_required" => task.evidence_required = flag,
-                    Some(flag) => task.exclude_requester = flag,
-                    None => complaints.push(format!("{key}: must be true or false, not {}", shown(value))),
-                },
+                "required_comment" | "evidence_required" | "exclude_requester" | "person_required" => {
+                    match (value.as_bool(), key.as_str()) {
+                        (Some(flag), "required_comment") => task.required_comment = flag,
+                        (Some(flag), "evidence_required") => task.evidence_required = flag,
+                        (Some(flag), "exclude_requester") => task.exclude_requester = flag,
+                        (Some(flag), _) => task.person_required = flag,
+                        (None, _) => complaints.push(format!("{key}: must be true or false, not {}", shown(value))),
+                    }
+                }
+                "distinct_from" => {
+                    complaints.push("distinct_from: belongs to a step of a workflow, beside its human_task".to_owned());
+                }
                 "notify_email" => match value.as_str().map(str::trim) {
                     Some("") => {}
                     Some(email) if is_email(email) => task.notify_email = Some(email.to_owned()),
@@ -135,7 +149,9 @@ impl HumanTask {
             }
         }
         let people: BTreeSet<String> = task.assignees.iter().flatten().map(|person| person_key(person)).collect();
-        if task.needed() > people.len().max(1) {
+        // A group may have any number of members.
+        let has_group = task.assignees.iter().flatten().any(|person| group_name(person).is_some());
+        if task.needed() > people.len().max(1) && !has_group {
             let (needed, people) = (task.needed(), people.len());
             complaints.push(format!(
                 "quorum: {needed} is more than the {people} different assignees: add assignees or lower it"
@@ -146,15 +162,19 @@ impl HumanTask {
 
     /// True if it matters who answers. Then no one may answer in another person's place.
     pub fn is_guarded(&self) -> bool {
-        self.needed() > 1 || self.exclude_requester
+        self.needed() > 1 || self.exclude_requester || self.person_required || !self.distinct_from.is_empty()
     }
 
     /// Returns an error if the task can never get enough answers because the requester may not give one. `holders` are
     /// asked in addition to the people that the task names.
     pub fn out_of_reach(&self, holders: &[&str], is_requester: impl Fn(&str) -> bool) -> Option<String> {
         let asked = holders.iter().copied().chain(self.assignees.iter().flatten().map(String::as_str));
-        let asked = asked.chain(self.notify_email.as_deref()).filter(|person| !is_requester(person));
-        let left = asked.map(person_key).collect::<BTreeSet<_>>().len();
+        let asked: Vec<&str> =
+            asked.chain(self.notify_email.as_deref()).filter(|person| !is_requester(person)).collect();
+        if asked.iter().any(|person| group_name(person).is_some()) {
+            return None;
+        }
+        let left = asked.into_iter().map(person_key).collect::<BTreeSet<_>>().len();
         (self.exclude_requester && left < self.needed()).then(|| {
             let needed = self.needed();
             format!(
@@ -191,6 +211,22 @@ pub fn person_key(text: &str) -> String {
 /// True when both name the same person.
 pub fn is_same_person(one: &str, other: &str) -> bool {
     person_key(one) == person_key(other)
+}
+
+/// Returns the name of a group that is named as an assignee: `group://<name>`.
+pub fn group_name(text: &str) -> Option<String> {
+    text.trim().strip_prefix("group://").map(str::to_lowercase)
+}
+
+/// Returns a group as an assignee.
+pub fn group_address(name: &str) -> String {
+    format!("group://{name}")
+}
+
+/// True for a name that stands for whoever administers the workspace: `human`, and the platform itself.
+pub fn is_platform_name(text: &str) -> bool {
+    let text = text.trim();
+    text == "human" || text.trim_start_matches("agent://").rsplit('/').next() == Some("agent_core")
 }
 
 /// True for text in the form of an email address. It may still be undeliverable.

@@ -47,6 +47,9 @@ pub struct IntentSpec {
     /// The owner of the key that created the intent, unless `from` already names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
+    /// The owner of that key, if the token of another person was beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_with: Option<String>,
     /// For a child: the step of its parent that it carries out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
@@ -215,6 +218,12 @@ impl Intent {
             }
         }
         asked
+    }
+
+    /// Returns true if the open task asks for a person: by name, or by one of their groups.
+    pub fn asks(&self, person: &str, groups: &[String]) -> bool {
+        let is_theirs = |asked: &str| groups.iter().any(|group| is_same_person(group, asked));
+        self.asked().into_iter().any(|asked| is_same_person(asked, person) || is_theirs(asked))
     }
 
     /// Returns the task that a person is asked to answer now.

@@ -3,6 +3,7 @@
 //! [`check`] reads a bundle leniently and reports every error with its place. It lowers a bundle without errors: roles
 //! are resolved, the order is explicit, and shorthand is expanded.
 
+mod distinct;
 mod internal;
 mod known;
 pub mod macros;
@@ -270,6 +271,7 @@ impl Reader<'_> {
 /// True for an address that can only be a person's.
 fn is_person(text: &str) -> bool {
     text.starts_with("user://")
+        || text.starts_with("group://")
         || text == "human"
         || (text.contains('@') && !text.contains("://") && !text.contains('/'))
 }

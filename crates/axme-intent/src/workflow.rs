@@ -1,6 +1,8 @@
 //! The steps of a scenario: the plan, and which step follows which outcome. Pure data and one lookup; `decide` carries
 //! out the steps.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -158,6 +160,9 @@ pub struct Cursor {
     /// How often the current step failed and was scheduled for a retry.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u32,
+    /// The people who answered or voted in the last run of each step.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deciders: BTreeMap<String, Vec<String>>,
 }
 
 /// How a step ended, as far as it decides the next step.

@@ -56,6 +56,8 @@ pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_u
             status: MemberStatus::Active,
             created_at: now,
             updated_at: now,
+            given_by: None,
+            given_at: None,
         };
         members::insert(tx, &owner)?;
         if !service_accounts::insert_service_account(tx, &admin)? {

@@ -14,8 +14,9 @@ mod senders;
 use std::collections::BTreeMap;
 
 use axme_intent::IntentId;
+use axme_store::members;
 use axme_store::organizations::{self, Organization, Workspace};
-use axme_store::service_accounts;
+use axme_store::service_accounts::{self, AccountRole};
 use axme_store::simulated::Fate;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -117,7 +118,8 @@ pub(crate) fn register_all(sim: &mut Simulation) -> CheckResult {
     }
     let me = call_as_admin(sim, "GET", "/v1/me", Value::Null)?;
     let id = |field: &str| text(&me.body, field)?.parse().map_err(|error: uuid::Error| error.to_string());
-    sim.actors.second_admin = make_admin(sim, "chief", id("org_id")?, id("workspace_id")?);
+    sim.actors.second_admin = make_admin(sim, "chief", id("org_id")?, id("workspace_id")?, AccountRole::Login);
+    make_person(sim, "chief", id("org_id")?);
     sim.actors.other_workspace = make_other_workspace(sim);
     receivers::register(sim)
 }
@@ -129,11 +131,17 @@ fn make_other_workspace(sim: &mut Simulation) -> String {
         organizations::insert_workspace(tx, &Workspace::new(workspace, org, "default", "Default", now))?;
         Ok(())
     });
-    make_admin(sim, "elsewhere", org, workspace)
+    make_admin(sim, "elsewhere", org, workspace, AccountRole::WorkspaceAdmin)
 }
 
 /// Creates an admin of a workspace, with its own owner. Returns the key.
-fn make_admin(sim: &mut Simulation, name: &'static str, org: uuid::Uuid, workspace: uuid::Uuid) -> String {
+fn make_admin(
+    sim: &mut Simulation,
+    name: &'static str,
+    org: uuid::Uuid,
+    workspace: uuid::Uuid,
+    role: AccountRole,
+) -> String {
     use sha2::{Digest, Sha256};
     let token = format!("axme_sa_{name}_secret");
     let (hash, now) = (Sha256::digest(&token), sim.cluster.now());
@@ -144,6 +152,7 @@ fn make_admin(sim: &mut Simulation, name: &'static str, org: uuid::Uuid, workspa
             service_account_id: account.clone(),
             name: name.to_owned(),
             display_name: None,
+            role,
             ..service_accounts::ServiceAccount::of_owner(uuid::Uuid::nil(), org, workspace, &owner, now)
         };
         service_accounts::insert_service_account(tx, &admin)?;
@@ -160,6 +169,27 @@ fn make_admin(sim: &mut Simulation, name: &'static str, org: uuid::Uuid, workspa
         Ok(service_accounts::insert_key(tx, &key)?)
     });
     token
+}
+
+/// Turns an admin into a person who has signed in: only a person decides a guarded task or names its deciders.
+fn make_person(sim: &mut Simulation, name: &'static str, org: uuid::Uuid) {
+    let now = sim.cluster.now();
+    sim.cluster.write_directly(move |tx| {
+        let member = members::Member {
+            org_id: org,
+            member_id: uuid::Uuid::from_u128(3),
+            workspace_id: uuid::Uuid::nil(),
+            actor_id: format!("owner@{name}"),
+            role: members::OrgRole::OrgAdmin,
+            status: members::MemberStatus::Active,
+            created_at: now,
+            updated_at: now,
+            given_by: None,
+            given_at: None,
+        };
+        members::insert(tx, &member)?;
+        Ok(())
+    });
 }
 
 fn text(body: &Value, field: &str) -> Result<String, String> {

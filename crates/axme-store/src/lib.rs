@@ -15,6 +15,7 @@ pub mod audit;
 pub mod billing;
 pub mod clock;
 pub mod error;
+pub mod groups;
 mod identity;
 pub mod inbox;
 pub mod intents;

@@ -19,11 +19,14 @@ pub struct Member {
     pub status: MemberStatus,
     pub created_at: Time,
     pub updated_at: Time,
+    /// The actor that gave the role, or restored it; `None` for the platform.
+    pub given_by: Option<String>,
+    pub given_at: Option<Time>,
 }
 
 macro_rules! columns {
     () => {
-        "org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at"
+        "org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at, given_by, given_at"
     };
 }
 
@@ -44,6 +47,8 @@ fn member(row: &Row) -> Result<Member, StoreError> {
         status: row.word(5, MemberStatus::parse)?,
         created_at: row.time(6)?,
         updated_at: row.time(7)?,
+        given_by: row.opt_string(8)?,
+        given_at: row.opt_time(9)?,
     })
 }
 
@@ -54,6 +59,28 @@ pub fn roles_of(tx: &mut Tx<'_>, org: Uuid, actor: &str) -> Result<Vec<(OrgRole,
         &[org.into(), actor.into()],
     )?;
     rows.iter().map(|row| Ok((row.word(0, OrgRole::parse)?, row.uuid(1)?))).collect()
+}
+
+/// The giver of a role, and the time. A role that the platform gave, or one from before this was recorded, is as old as time.
+#[derive(Debug, Clone)]
+pub struct GivenRole {
+    pub given_by: Option<String>,
+    pub given_at: Time,
+}
+
+/// Lists the roles with which an actor administers a workspace.
+pub fn given_roles(tx: &mut Tx<'_>, workspace: Uuid, actor: &str) -> Result<Vec<GivenRole>, StoreError> {
+    let rows = tx.rows(
+        "SELECT m.given_by, m.given_at FROM workspaces w JOIN members m ON m.org_id = w.org_id \
+         WHERE w.workspace_id = $1 AND m.actor_id = $2 AND m.status = 'active' AND (m.role IN ('org_owner', 'org_admin') \
+         OR (m.role = 'workspace_admin' AND (m.workspace_id = w.workspace_id OR m.workspace_id = $3)))",
+        &[workspace.into(), actor.into(), Uuid::nil().into()],
+    )?;
+    let role = |row: &Row| {
+        let given_at = row.opt_time(1)?.unwrap_or(Time::from_micros(0));
+        Ok(GivenRole { given_by: row.opt_string(0)?, given_at })
+    };
+    rows.iter().map(role).collect()
 }
 
 /// Lists every membership of a person, under any of three names, in the organization of a workspace. Each has a role, a
@@ -77,9 +104,9 @@ pub fn insert(tx: &mut Tx<'_>, m: &Member) -> Result<Option<Member>, StoreError>
         concat!(
             "INSERT INTO members (",
             columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (org_id, actor_id, workspace_id) DO UPDATE \
-             SET role = excluded.role, status = excluded.status, updated_at = excluded.updated_at \
-             WHERE members.status = 'removed' RETURNING ",
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (org_id, actor_id, workspace_id) DO UPDATE \
+             SET role = excluded.role, status = excluded.status, updated_at = excluded.updated_at, \
+             given_by = excluded.given_by, given_at = excluded.given_at WHERE members.status = 'removed' RETURNING ",
             columns!()
         ),
         &[
@@ -91,6 +118,8 @@ pub fn insert(tx: &mut Tx<'_>, m: &Member) -> Result<Option<Member>, StoreError>
             m.status.as_str().into(),
             m.created_at.into(),
             m.updated_at.into(),
+            m.given_by.as_ref().into(),
+            m.given_at.into(),
         ],
     )?;
     row.as_ref().map(member).transpose()
@@ -136,8 +165,17 @@ pub fn list(
 
 pub fn update(tx: &mut Tx<'_>, m: &Member) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE members SET role = $1, status = $2, updated_at = $3 WHERE org_id = $4 AND member_id = $5",
-        &[m.role.as_str().into(), m.status.as_str().into(), m.updated_at.into(), m.org_id.into(), m.member_id.into()],
+        "UPDATE members SET role = $1, status = $2, updated_at = $3, given_by = $4, given_at = $5 \
+         WHERE org_id = $6 AND member_id = $7",
+        &[
+            m.role.as_str().into(),
+            m.status.as_str().into(),
+            m.updated_at.into(),
+            m.given_by.as_ref().into(),
+            m.given_at.into(),
+            m.org_id.into(),
+            m.member_id.into(),
+        ],
     )
 }
 

@@ -106,6 +106,8 @@ error_codes! {
         "Another principal already has this alias." "Choose another alias, or revoke the existing one.";
     AlreadyAnswered = "already_answered" Conflict
         "The task already has an answer." "Read the intent to see the answer.";
+    AnotherPersonRequired = "another_person_required" Forbidden
+        "The caller answered a step, and this task needs the answer of another person." "Another person has to answer.";
     BillingPlanNotFound = "billing_plan_not_found" NotFound
         "The workspace has no billing plan." "Set a plan first.";
     BodyTooLarge = "body_too_large" TooLarge
@@ -184,6 +186,8 @@ error_codes! {
         "The agent has reached its limit on the intents of a day." "Wait until `details.resets_at`.";
     MaxIntentsPerHourExceeded = "max_intents_per_hour_exceeded" RateLimited
         "The agent has reached its limit on the intents of an hour." "Wait until `details.resets_at`.";
+    MayNotBeAsked = "may_not_be_asked" Forbidden
+        "The rule of the workspace does not allow this person to decide a guarded task." "Name a person whom the rule allows, or ask an owner of the organization to change the rule.";
     MediaMismatch = "media_mismatch" Conflict
         "The uploaded bytes differ from the announced size or checksum." "Upload the file again.";
     MediaTooLarge = "media_too_large" TooLarge
@@ -234,6 +238,8 @@ error_codes! {
         "The path and the body name different things." "Send the same value, or leave it out of the body.";
     PayloadTooLarge = "payload_too_large" TooLarge
         "A value has more bytes of JSON than accepted." "Shorten the value that the message names.";
+    PersonRequired = "person_required" Forbidden
+        "A person has to do this, and no credential of the call identifies one with the needed role here." "Sign in as a member with that role, or answer by a personal link.";
     PolicyDenied = "policy_denied" Forbidden
         "The agent does not accept intents from this sender." "Ask the owner of the agent to change its policy.";
     PolicyTooLarge = "policy_too_large" Invalid

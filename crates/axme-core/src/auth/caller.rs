@@ -47,6 +47,15 @@ pub struct Caller {
     /// The account's owner, or the person if a token identifies one. Events name a caller without an address by it.
     pub owner: String,
     pub bearer: Bearer,
+    /// The role that the token's person has in this workspace; `None` without a token or a role. A key beside the token
+    /// adds nothing to it.
+    pub person_role: Option<Role>,
+    /// The owner of the key, if a token beside it identifies another person.
+    pub key_owner: Option<String>,
+    /// The groups of the person, as assignees: `group://<name>`.
+    pub groups: Vec<String>,
+    /// True for the holder of a link to a task.
+    pub is_link: bool,
     /// True for a sign-in key, which is valid in its own organization only.
     pub is_login: bool,
 }
@@ -58,19 +67,38 @@ impl Caller {
 
     /// The name of the caller in events and audit events.
     pub fn actor(&self) -> String {
-        if let Some(person) = self.person().filter(|_| self.role == Role::Agent) {
-            return person.email.clone();
-        }
-        self.address.as_ref().map_or_else(|| self.owner.clone(), |address| address.as_str().to_owned())
+        let is_own = |own: &Address| self.person().is_none_or(|person| *own == Address::of_person(&person.email));
+        self.address
+            .as_ref()
+            .filter(|own| is_own(own))
+            .map_or_else(|| self.owner.clone(), |address| address.as_str().to_owned())
     }
 
     pub fn is_admin(&self) -> bool {
         self.role == Role::WorkspaceAdmin
     }
 
-    /// The owner of the key that starts an intent, unless the sender's address already names the owner.
+    /// The person or the owner of the key that starts an intent, unless the sender's address already names them.
     pub fn requested_by(&self, from: &Address) -> Option<String> {
         Some(self.owner.clone()).filter(|owner| !is_same_person(owner, from.as_str()))
+    }
+
+    /// The name by whose right the caller acts as an admin: the person, if their own role suffices, else the owner of
+    /// the key.
+    pub fn responsible(&self) -> &str {
+        let is_own = self.person_role == Some(Role::WorkspaceAdmin);
+        self.key_owner.as_deref().filter(|_| !is_own).unwrap_or(&self.owner)
+    }
+
+    /// Returns true if a token, a sign-in key or a link identifies a person. The key of a service account does not.
+    pub fn is_person(&self) -> bool {
+        self.person().is_some() || self.is_login || self.is_link
+    }
+
+    /// Returns true if the caller decides and names deciders as an admin. A token's person needs the role themselves.
+    pub fn decides_as_admin(&self) -> bool {
+        let role = if self.person().is_some() { self.person_role } else { Some(self.role) };
+        role == Some(Role::WorkspaceAdmin)
     }
 
     /// The person that the token identifies.
@@ -94,6 +122,10 @@ impl Caller {
             address: None,
             owner: "nobody".to_owned(),
             bearer: Bearer::None,
+            person_role: None,
+            key_owner: None,
+            groups: Vec::new(),
+            is_link: false,
             is_login: false,
         }
     }

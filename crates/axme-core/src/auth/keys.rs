@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axme_api::{ApiError, ErrorCode};
+use axme_intent::human::is_same_person;
 use axme_intent::{Address, Time};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -21,7 +22,7 @@ use crate::request::Credentials;
 use axme_store::organizations::{OrganizationStatus, WorkspaceStatus};
 use axme_store::person_accounts::{Account, Membership};
 use axme_store::service_accounts::{AccountRole, AccountStatus};
-use axme_store::{Rng, Store, Tx, person_accounts as records, service_accounts};
+use axme_store::{Rng, Store, Tx, groups, person_accounts as records, service_accounts};
 
 /// How long a look-up is cached.
 const TRUST_MILLIS: u64 = 1_000;
@@ -102,6 +103,20 @@ impl Keys {
         (key, token): (Option<&str>, Option<&str>),
         now: Time,
     ) -> Result<(Caller, Time)> {
+        let (mut caller, until) = self.find_caller(store, (key, token), now).await?;
+        if caller.is_person() && !caller.workspace.is_nil() {
+            let (workspace, person) = (caller.workspace, caller.owner.clone());
+            caller.groups = store.read(move |tx| groups::addresses_of(tx, workspace, &person)).await?;
+        }
+        Ok((caller, until))
+    }
+
+    async fn find_caller(
+        &self,
+        store: &Store,
+        (key, token): (Option<&str>, Option<&str>),
+        now: Time,
+    ) -> Result<(Caller, Time)> {
         let Some(key) = key else {
             return match self.signed_in(store, token.unwrap_or_default(), now).await? {
                 Ok(signed_in) => of_person(store, signed_in).await,
@@ -116,7 +131,9 @@ impl Keys {
                 Err(fault) => caller.bearer = Bearer::Bad(fault),
                 Ok(signed_in) => {
                     let theirs = membership::role_in(&signed_in.memberships, caller.org, caller.workspace);
-                    caller.owner.clone_from(&signed_in.person.email);
+                    caller.person_role = theirs;
+                    let of_key = std::mem::replace(&mut caller.owner, signed_in.person.email.clone());
+                    caller.key_owner = Some(of_key).filter(|owner| !is_same_person(owner, &caller.owner));
                     caller.bearer = Bearer::Person(signed_in.person);
                     // The wider of the two roles.
                     match (theirs, caller.role) {
@@ -207,6 +224,10 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
         address: holder.address,
         owner: holder.created_by,
         bearer: Bearer::None,
+        person_role: None,
+        key_owner: None,
+        groups: Vec::new(),
+        is_link: false,
         is_login: holder.role == AccountRole::Login,
     };
     name_member(&mut caller);
@@ -227,6 +248,7 @@ async fn of_person(store: &Store, signed_in: PersonSession) -> Result<(Caller, T
     let mut caller = Caller {
         service_account_id: format!("acct_{}", person.account_id.simple()),
         role: role.unwrap_or(Role::Visitor),
+        person_role: role,
         owner: person.email.clone(),
         bearer: Bearer::Person(person),
         ..Caller::anonymous()

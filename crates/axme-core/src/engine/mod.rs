@@ -115,6 +115,10 @@ impl NewIntent {
         &self.head.to
     }
 
+    pub(crate) fn spec(&self) -> &IntentSpec {
+        &self.spec
+    }
+
     pub fn payload(&self) -> &Value {
         &self.spec.payload
     }
@@ -196,7 +200,8 @@ fn step(
 /// Puts a task into the inboxes of its assignees.
 fn give_threads(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
     let now = tx.now;
-    for person in head.intent.asked().into_iter().take(MOST_ASKED) {
+    let asked: Vec<String> = head.intent.asked().into_iter().map(str::to_owned).collect();
+    for person in notices::with_members(tx, workspace, &asked)?.iter().take(MOST_ASKED) {
         let owner = Address::of_person(person);
         inbox::join(tx, workspace, &owner, head.intent.id, false, now)?;
     }
@@ -342,6 +347,7 @@ fn child_spec(head: &Head, plan: &Plan, parent: &IntentSpec, step: &str) -> Resu
         task: None,
         plan: None,
         requested_by: parent.requested_by.clone(),
+        requested_with: parent.requested_with.clone(),
         step: Some(step.id.clone()),
     })
 }

@@ -1,7 +1,7 @@
 //! Notices that decisions cause: messages to people and chats, which a worker sends after the commit. Messages to an
 //! inbox are written at once.
 
-use axme_intent::human::is_same_person;
+use axme_intent::human::{group_name, is_email, is_same_person};
 use axme_intent::lifecycle::{IntentSpec, Occasion};
 use axme_intent::workflow::{Notice as Told, Target};
 use axme_intent::{Address, IntentId, Plan, template};
@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use axme_store::inbox::{self, Entry, EntryKind};
 use axme_store::intents::Head;
 use axme_store::notices::{self, Notice};
-use axme_store::{Signal, Tx};
+use axme_store::{Signal, Tx, groups};
 
 /// The queue of mail about intents. All mail goes through one mail server.
 pub(crate) const MAIL_QUEUE: &str = "mail";
@@ -27,10 +27,28 @@ const MOST_NOTICES: i64 = 500;
 pub fn mail(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, about: Occasion, to: &[String]) -> Result<(), StoreError> {
     let Some(waiting) = head.intent.waiting() else { return Ok(()) };
     let content = json!({ "about": about, "asking": waiting.asking });
-    for person in to {
+    let has_voted = |person: &String| waiting.votes.iter().any(|vote| is_same_person(&vote.by, person));
+    for person in with_members(tx, workspace, to)?.iter().filter(|person| is_email(person) && !has_voted(person)) {
         insert(tx, workspace, head.intent.id, &Target::Email(person.clone()), content.clone())?;
     }
     Ok(())
+}
+
+/// Replaces each group by its members. Each person is listed once.
+pub(super) fn with_members(tx: &mut Tx<'_>, workspace: Uuid, asked: &[String]) -> Result<Vec<String>, StoreError> {
+    let mut people: Vec<String> = Vec::new();
+    for name in asked {
+        let named = match group_name(name) {
+            Some(group) => groups::members(tx, workspace, &group)?,
+            None => vec![name.clone()],
+        };
+        for person in named {
+            if !people.iter().any(|known| is_same_person(known, &person)) {
+                people.push(person);
+            }
+        }
+    }
+    Ok(people)
 }
 
 /// Records the notices of a step, one per target.

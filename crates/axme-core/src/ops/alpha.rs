@@ -183,6 +183,8 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
             status: MemberStatus::Active,
             created_at: now,
             updated_at: now,
+            given_by: None,
+            given_at: None,
         };
         members::insert(tx, &member)?;
         let line = json!({ "org_id": trial.org_id });

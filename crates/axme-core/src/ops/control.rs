@@ -13,6 +13,7 @@ use crate::context::CallContext;
 use crate::engine::intent_access::{check_granted, lock_visible, stale};
 use crate::error::Result;
 use crate::input::{check_chars, check_size, parse_id, parse_status};
+use crate::policy::guards::{Naming, check_names_decider};
 use crate::{engine, views};
 use axme_store::intents::Filter;
 use axme_store::{Shard, intents as store};
@@ -71,6 +72,11 @@ pub fn change(cx: &mut CallContext<'_, '_>, change: &PolicyChange) -> Result<Cha
     let head = lock_visible(cx, change.id)?;
     check_may_change(cx.caller, &head, change.action)?;
     let spec = store::spec(cx.tx, cx.caller.workspace, change.id)?;
+    if names_deciders(&change.patch) {
+        let way = if change.patch.grants.is_empty() { Naming::Escalation } else { Naming::Grant };
+        let named = change.patch.controls.get("escalate_to").and_then(Value::as_str);
+        check_names_decider(cx, &head, &spec, way, named.as_slice())?;
+    }
     let (applied, reason, head, warnings) = match stale(&head, change.why.expected_policy_generation.map(Number::get)) {
         Some(stale) => (false, Some(stale), head, Vec::new()),
         None => {
@@ -98,6 +104,12 @@ pub fn change(cx: &mut CallContext<'_, '_>, change: &PolicyChange) -> Result<Cha
         intent: views::intent(&head, &spec),
         warnings,
     })
+}
+
+/// Returns true if a change decides who is asked, or when another person is asked.
+fn names_deciders(patch: &Patch) -> bool {
+    let keys = ["remind_after_seconds", "remind_interval_seconds", "max_reminders", "escalate_to"];
+    !patch.grants.is_empty() || keys.iter().any(|key| patch.controls.contains_key(*key))
 }
 
 /// Refuses the receiver: an intent's settings belong to its sender's side.

@@ -22,6 +22,8 @@ use crate::engine::intent_access::{check_granted, check_step_is_own, find_visibl
 use crate::error::Result;
 use crate::input::{address, check_ahead, check_chars, check_size, parse_id, parse_status, read_before};
 use crate::policy::admission;
+use crate::policy::asking;
+use crate::policy::guards::awaits_guarded_task;
 use crate::policy::quota;
 use crate::{engine, views};
 use axme_store::intents::{Filter, Head};
@@ -125,6 +127,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
         intent_type: input.intent_type,
         correlation_id,
         requested_by: context.caller.requested_by(&from),
+        requested_with: context.caller.key_owner.clone(),
         from,
         to,
         reply_to: input.reply_to,
@@ -163,6 +166,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateI
     };
     let mut answer = plan.answer.clone();
     answer.warnings.extend(admission::take_in(cx, &candidate, plan.tenant)?);
+    asking::check_new(cx.tx, cx.caller.workspace, new.spec())?;
     engine::create(cx.tx, cx.caller.workspace, new)?;
     Ok(answer)
 }
@@ -387,9 +391,8 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<
         )
         .into());
     }
-    if engine::is_completion(&resolution.ending) && head.intent.open_task().is_some_and(HumanTask::is_guarded) {
-        let message =
-            "this task restricts who may answer it; cancel it, or have an admin who did not start it reassign it";
+    if engine::is_completion(&resolution.ending) && awaits_guarded_task(&head, &spec) {
+        let message = "a task of this intent restricts who may answer it; cancel it, or have an admin who did not start it reassign it";
         return Err(ApiError::new(ErrorCode::TaskIsGuarded, message).into());
     }
     check_step_is_own(cx.caller, &head, Action::Resolve)?;

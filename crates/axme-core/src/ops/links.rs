@@ -10,14 +10,14 @@ use axme_intent::{HumanTask, Object, Status, TaskResult, Time};
 use serde_json::json;
 
 use super::resume::answer_as_person;
-use crate::auth::{Bearer, Caller, Role, membership};
+use crate::auth::{Caller, Role, membership};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::policy::guards::is_asked;
+use crate::policy::asking::asks;
 use crate::{auth, engine};
 use axme_store::intents::Head;
 use axme_store::links::{Link, LinkHome};
-use axme_store::{Tx, intents, links as store};
+use axme_store::{Tx, groups, intents, links as store};
 
 /// Maximum validity of a link (`spec/protocol.md` §5.7).
 pub(crate) const DAYS: u64 = 7;
@@ -194,7 +194,8 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
         return Ok(LinkState::Ended(LinkEnd::Voted));
     }
     // The link was mailed to a person whose part was reassigned since.
-    if link.via == Via::Email && !is_asked(&head, &link.person) {
+    let must_be_asked = link.via == Via::Email || head.intent.open_task().is_some_and(HumanTask::is_guarded);
+    if must_be_asked && !asks(tx, link.workspace, &head, &link.person)? {
         return Ok(LinkState::Ended(LinkEnd::PassedOn));
     }
     let spec = intents::spec(tx, link.workspace, link.intent)?;
@@ -235,7 +236,8 @@ pub fn answer(tx: &mut Tx<'_>, token: &str, answer: &TaskResult) -> Result<Answe
     let now = tx.now;
     let unknown = || ApiError::not_found("link");
     let (link, place) = store::find(tx, &auth::hash(token))?.ok_or_else(unknown)?;
-    let caller = person(&link, place);
+    let mut caller = person(&link, place);
+    caller.groups = groups::addresses_of(tx, link.workspace, &link.person)?;
     let mut cx = CallContext::new(tx, &caller, link.via);
     let head = engine::lock(cx.tx, cx.caller.workspace, link.intent)?;
     // Read the link again under the lock: another answer may have used it meanwhile.
@@ -270,13 +272,10 @@ fn person(link: &Link, place: LinkHome) -> Caller {
         workspace_slug: place.workspace_slug,
         org: place.org,
         org_slug: place.org_slug,
-        service_account_id: String::new(),
-        key_id: None,
         role: Role::Agent,
-        address: None,
         owner: link.person.clone(),
-        bearer: Bearer::None,
-        is_login: false,
+        is_link: true,
+        ..Caller::anonymous()
     }
 }
 

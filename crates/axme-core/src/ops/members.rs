@@ -137,6 +137,8 @@ pub fn put(
         status: MemberStatus::Active,
         created_at: cx.now,
         updated_at: cx.now,
+        given_by: Some(cx.caller.responsible().to_owned()),
+        given_at: Some(cx.now),
     };
     let added = store::insert(cx.tx, &member)?;
     if let Some(added) = &added {
@@ -198,9 +200,16 @@ pub fn raise(
             return Err(ApiError::new(ErrorCode::MemberExists, message).into());
         }
         (known.role, known.status, known.updated_at) = (role, MemberStatus::Active, cx.now);
+        note_giver(cx, &mut known);
         change_to(cx, &known, "organizations.members.update")?;
     }
     Ok(())
+}
+
+/// Records who gave the role of a membership.
+fn note_giver(cx: &CallContext<'_, '_>, member: &mut Member) {
+    member.given_by = Some(cx.caller.responsible().to_owned());
+    member.given_at = Some(cx.now);
 }
 
 /// Stores a change of a membership, and ends subscriptions that the remaining roles do not allow.
@@ -238,6 +247,7 @@ pub fn update(cx: &mut CallContext<'_, '_>, change: &UpdateMember) -> Result<Mem
     member.role = change.role.unwrap_or(member.role);
     member.status = change.status.unwrap_or(member.status);
     member.updated_at = cx.now;
+    note_giver(cx, &mut member);
     if was_owner && !is_owner(&member) {
         check_owner_left(cx, &member)?;
     }

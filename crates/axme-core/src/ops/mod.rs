@@ -12,6 +12,7 @@ pub mod billing;
 pub mod capabilities;
 pub mod control;
 pub mod deliveries;
+pub mod groups;
 pub mod inbox;
 pub mod intents;
 pub mod invites;
@@ -57,6 +58,7 @@ static FAMILIES: &[&[Binding]] = &[
     capabilities::BINDINGS,
     control::BINDINGS,
     deliveries::BINDINGS,
+    groups::BINDINGS,
     inbox::BINDINGS,
     intents::BINDINGS,
     invites::BINDINGS,

@@ -81,6 +81,8 @@ pub fn found(cx: &mut CallContext<'_, '_>, input: &CreateOrganization, owner: &s
         status: MemberStatus::Active,
         created_at: cx.now,
         updated_at: cx.now,
+        given_by: None,
+        given_at: None,
     };
     members::insert(cx.tx, &member)?;
     let line = json!({ "name": made.name, "owner": owner, "requested_by": input.requested_by_actor_id });

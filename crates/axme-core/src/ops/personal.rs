@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::input::{check_chars, read_id};
 use crate::policy::guards;
 use axme_store::person_accounts::{Account, Membership};
-use axme_store::{access_requests, intents, organizations, person_accounts as store};
+use axme_store::{access_requests, groups, intents, organizations, person_accounts as store};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -178,7 +178,8 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &GetPersonalOverview) -> Re
     };
     let heads = intents::list_tasks(cx.tx, workspace.workspace_id, intents::MOST_TASKS_SEEN)?;
     let mut open = Vec::new();
-    for head in heads.iter().filter(|head| guards::is_asked(head, &account.email)) {
+    let groups = groups::addresses_of(cx.tx, workspace.workspace_id, &account.email)?;
+    for head in heads.iter().filter(|head| guards::is_asked(head, &account.email, &groups)) {
         if open.len() == MOST_TASKS {
             break;
         }

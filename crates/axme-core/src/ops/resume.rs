@@ -16,7 +16,7 @@ use crate::engine::intent_access::{check_granted, check_step_is_own, find_visibl
 use crate::engine::{self, AdvanceOutcome};
 use crate::error::Result;
 use crate::input::parse_id;
-use crate::policy::guards::{answers, is_requester};
+use crate::policy::guards::{check_answers, check_decider, standing};
 use crate::views;
 use axme_store::intents::Head;
 use axme_store::{Shard, intents as store, queue};
@@ -72,8 +72,8 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     if let Some(stale) = stale(&head, resumption.expected_generation) {
         return Ok(nothing(stale, &head));
     }
-    if head.intent.open_task().is_some() && !answers(cx.caller, &head) {
-        return Err(ApiError::forbidden("only an assignee or a workspace-admin key can answer this task").into());
+    if head.intent.open_task().is_some() {
+        check_answers(cx.caller, &head)?;
     }
     check_step_is_own(cx.caller, &head, Action::Resume)?;
     let Some(command) = command(cx, &head, &spec, resumption) else {
@@ -84,12 +84,18 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     let open_ended = why_not_ended(&command);
     let advanced = match forwarded(cx, &head, &command)? {
         Some(parent) => {
-            let deadline_at = store::spec(cx.tx, cx.caller.workspace, parent.intent.id)?.deadline_at;
-            send(cx, parent, deadline_at, command)?;
+            let of_parent = store::spec(cx.tx, cx.caller.workspace, parent.intent.id)?;
+            check_decider(cx, &parent, &of_parent)?;
+            send(cx, parent, of_parent.deadline_at, command)?;
             let head = find_visible(cx.tx, cx.caller, resumption.id)?;
             AdvanceOutcome { head, events: Vec::new() }
         }
-        None => send(cx, head, spec.deadline_at, command)?,
+        None => {
+            if matches!(command, Command::Decide(_)) {
+                check_decider(cx, &head, &spec)?;
+            }
+            send(cx, head, spec.deadline_at, command)?
+        }
     };
     if receives && is_proceed {
         let again_at = cx.now.plus_seconds(cx.limits.acknowledged_seconds);
@@ -127,9 +133,7 @@ fn why_not_ended(command: &Command) -> Option<&'static str> {
 
 /// Records the caller's answer to a task, for operations other than resume.
 pub(crate) fn answer_task(cx: &mut CallContext<'_, '_>, head: Head, answer: TaskResult) -> Result<AdvanceOutcome> {
-    if !answers(cx.caller, &head) {
-        return Err(ApiError::forbidden("only an assignee or a workspace-admin key can answer this task").into());
-    }
+    check_answers(cx.caller, &head)?;
     let spec = store::spec(cx.tx, cx.caller.workspace, head.intent.id)?;
     answer_as_person(cx, head, &spec, answer)
 }
@@ -142,13 +146,13 @@ pub(crate) fn answer_as_person(
     answer: TaskResult,
 ) -> Result<AdvanceOutcome> {
     let command = decision(cx, spec, answer);
+    check_decider(cx, &head, spec)?;
     send(cx, head, spec.deadline_at, command)
 }
 
-/// Returns the command for a person's answer, with its channel and whether the requester gives it.
+/// Returns the command for a person's answer, with its channel and what is known of its author.
 fn decision(cx: &CallContext<'_, '_>, spec: &IntentSpec, answer: TaskResult) -> Command {
-    let is_requester = is_requester(cx.caller, spec);
-    Command::Decide(Response { answer, via: cx.via, is_requester })
+    Command::Decide(Response { answer, via: cx.via, standing: standing(cx.caller, spec) })
 }
 
 /// Returns the command that the body means, given what the intent waits for; `None` for a declined go-ahead.
@@ -186,8 +190,8 @@ fn forwarded(cx: &mut CallContext<'_, '_>, head: &Head, command: &Command) -> Re
         return Ok(None);
     };
     let parent = store::find(cx.tx, cx.caller.workspace, parent)?.filter(|p| p.intent.open_task().is_some());
-    if parent.as_ref().is_some_and(|parent| !answers(cx.caller, parent)) {
-        return Err(ApiError::forbidden("only an assignee or a workspace-admin key can answer this task").into());
+    if let Some(parent) = &parent {
+        check_answers(cx.caller, parent)?;
     }
     Ok(parent)
 }

@@ -22,6 +22,7 @@ use crate::engine::NewIntent;
 use crate::error::Result;
 use crate::input::{check_ahead, check_size};
 use crate::policy::admission;
+use crate::policy::asking;
 use axme_store::service_accounts::AccountStatus;
 use axme_store::{Shard, hex, service_accounts as store};
 
@@ -128,6 +129,7 @@ pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Resu
         task: scenario.task.clone(),
         plan: scenario.plan.clone(),
         requested_by,
+        requested_with: caller.key_owner.clone(),
         step: None,
     };
     let callbacks =
@@ -198,6 +200,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
             created,
         });
     }
+    asking::check_new(cx.tx, cx.caller.workspace, new.spec())?;
     engine::create(cx.tx, cx.caller.workspace, new)?;
     let intent = new.intent();
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());

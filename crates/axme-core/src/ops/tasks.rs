@@ -2,7 +2,7 @@
 
 use axme_api::tasks::{LinkTask, ListTasks, ReassignAnswer, ReassignTask, Task, TaskLink, TaskList};
 use axme_api::{ApiError, ErrorCode, Timestamp};
-use axme_intent::human::{Via, is_email};
+use axme_intent::human::{Via, group_name, is_email};
 use axme_intent::lifecycle::Command;
 use axme_intent::{Holder, HolderKind, HumanTask, IntentId};
 use serde_json::json;
@@ -15,7 +15,8 @@ use crate::context::CallContext;
 use crate::engine::intent_access::{lock_visible, send};
 use crate::error::Result;
 use crate::input::{check_chars, parse_id};
-use crate::policy::guards::{is_asked, is_barred, refuse_requester};
+use crate::policy::asking::asks;
+use crate::policy::guards::{Naming, check_names_decider, is_asked, is_barred};
 use axme_store::intents::Head;
 use axme_store::{Shard, intents};
 
@@ -39,7 +40,7 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListTasks) -> Result<i
 /// Lists the tasks that the caller may answer: all tasks of the workspace for an admin, those that ask them for a
 /// person. An agent may not answer any. Tasks that would refuse every answer of the caller are left out.
 pub fn list(cx: &mut CallContext<'_, '_>, limit: &i64) -> Result<TaskList> {
-    let (is_admin, person) = (cx.caller.is_admin(), cx.caller.owner.clone());
+    let (is_admin, person) = (cx.caller.decides_as_admin(), cx.caller.owner.clone());
     let mut tasks = Vec::new();
     if cx.caller.role == Role::Agent && cx.caller.person().is_none() {
         return Ok(TaskList { ok: true, tasks });
@@ -48,7 +49,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, limit: &i64) -> Result<TaskList> {
         if tasks.len() as i64 == *limit {
             break;
         }
-        if (is_admin || is_asked(&head, &person)) && !is_barred(cx, cx.caller.workspace, &head)? {
+        if (is_admin || is_asked(&head, &person, &cx.caller.groups)) && !is_barred(cx, cx.caller.workspace, &head)? {
             tasks.extend(view(&head));
         }
     }
@@ -69,7 +70,7 @@ pub(super) fn view(head: &Head) -> Option<Task> {
 }
 
 /// Reads a person: an email address, a role or a name, as the history names them.
-fn person(text: &str, field: &str) -> Result<String> {
+pub(super) fn person(text: &str, field: &str) -> Result<String> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > MAX_PERSON_CHARS || text.chars().any(char::is_control) {
         let message =
@@ -100,9 +101,7 @@ pub(crate) fn prepare_reassign(_: &PrepareContext<'_>, input: ReassignTask) -> R
 pub fn reassign(cx: &mut CallContext<'_, '_>, new: &Reassignment) -> Result<ReassignAnswer> {
     let head = lock_visible(cx, new.id)?;
     let spec = intents::spec(cx.tx, cx.caller.workspace, new.id)?;
-    if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
-        refuse_requester(cx.caller, &spec, "reassign it")?;
-    }
+    check_names_decider(cx, &head, &spec, Naming::Reassign, &[&new.to])?;
     let deadline_at = spec.deadline_at;
     let holder = Holder::named(HolderKind::Human, &new.to);
     let advanced =
@@ -120,6 +119,9 @@ pub struct LinkQuery {
 pub(crate) fn prepare_link(context: &PrepareContext<'_>, input: LinkTask) -> Result<LinkQuery> {
     let id = parse_id(&input.intent_id)?;
     let who = match &input.person {
+        Some(text) if group_name(text).is_some() => {
+            return Err(ApiError::invalid("person: a link is for one person; name a member of the group").into());
+        }
         Some(text) => person(text, "person")?,
         None => context.caller.owner.clone(),
     };
@@ -132,13 +134,13 @@ pub fn link(cx: &mut CallContext<'_, '_>, new: &LinkQuery) -> Result<TaskLink> {
     let spec = intents::spec(cx.tx, workspace, new.id)?;
     if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
         // It matters who answers a guarded task, so only people who are asked get links.
-        if !is_asked(&head, &new.person) {
+        if !asks(cx.tx, workspace, &head, &new.person)? {
             let asked = head.intent.asked().join(", ");
             let message = format!("person: this task does not ask {}; choose one of {asked}", new.person);
             return Err(ApiError::new(ErrorCode::NotAsked, message).into());
         }
-        refuse_requester(cx.caller, &spec, "create links to it")?;
     }
+    check_names_decider(cx, &head, &spec, Naming::Link, &[&new.person])?;
     if membership::has_left(cx.tx, workspace, &new.person)? {
         let message = format!("person: {} is no longer a member here and could not use a link", new.person);
         return Err(ApiError::new(ErrorCode::NoLongerAMember, message).into());

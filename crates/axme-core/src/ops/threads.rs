@@ -21,6 +21,7 @@ use crate::engine;
 use crate::engine::intent_access::send;
 use crate::error::Result;
 use crate::input::{address, check_chars};
+use crate::policy::guards::{Naming, check_names_decider};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
 use crate::policy::snapshot::Snapshot;
@@ -159,6 +160,10 @@ pub fn delegate(cx: &mut CallContext<'_, '_>, new: &NewDelegate) -> Result<Threa
     let (id, owner) = &new.wanted;
     engine::lock(cx.tx, cx.caller.workspace, *id)?;
     let source = find(cx, *id, owner.as_ref())?;
+    if let Some(head) = &source.head {
+        let spec = intents::spec(cx.tx, cx.caller.workspace, *id)?;
+        check_names_decider(cx, head, &spec, Naming::Delegate, &[new.to.as_str()])?;
+    }
     // A delegate may decide only if the delegating owner may. Otherwise it can read and write.
     let decides = source.may_decide();
     let details = json!({ "delegate_to": new.to, "note": new.note });

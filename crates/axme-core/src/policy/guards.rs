@@ -1,45 +1,221 @@
-//! Guards of tasks: they decide who may answer. An admin may, and so may a person that the task asks. A task may
-//! exclude its requester: the sender of the intent and the owner of the sender's key.
+//! Guards of tasks: they decide who may answer, and who may name a person to answer. An admin may answer, and so may a
+//! person that the task asks. A guarded task restricts this: its requester may neither answer it nor name a decider, and
+//! every decision on it is a person's.
+//!
+//! Each way to name a decider of a live task is a [`Naming`], and [`check_names_decider`] decides them all. Roles are a
+//! way too: a role that the requester gave after the start of the intent does not count ([`is_independent`]).
 
 use axme_api::{ApiError, ErrorCode};
-use axme_intent::human::is_same_person;
+use axme_intent::HumanTask;
+use axme_intent::human::{Standing, group_address, is_same_person};
 use axme_intent::lifecycle::IntentSpec;
+use axme_intent::workflow::{Step, StepKind};
 use axme_store::intents::{self, Head};
+use axme_store::{groups, members};
 use uuid::Uuid;
 
-use crate::auth::Caller;
+use super::asking::{self, NamedDecider};
+use crate::auth::{Caller, membership};
 use crate::context::CallContext;
 use crate::error::Result;
 
-/// Returns true if the waiting task asks for this person.
-pub fn is_asked(head: &Head, person: &str) -> bool {
-    head.intent.asked().iter().any(|asked| is_same_person(asked, person))
+/// The longest chain of people who gave each other their roles that is followed.
+const MOST_GIVERS: usize = 10;
+
+/// A way to name the person who decides a live task, or the time at which another one is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// `tasks.reassign`.
+    Reassign,
+    /// `tasks.link`: the link answers in the person's name.
+    Link,
+    /// `intents.controls`: reminders and `escalate_to`.
+    Escalation,
+    /// `intents.policy`: a delegate could change the controls.
+    Grant,
+    /// `inbox.delegate`.
+    Delegate,
 }
 
-/// Returns true if the caller may answer the waiting task: as an admin, or with the token of a person that it asks.
+impl Naming {
+    const fn words(self) -> &'static str {
+        match self {
+            Naming::Reassign => "reassign it",
+            Naming::Link => "create links to it",
+            Naming::Escalation => "change its reminders or its escalation",
+            Naming::Grant => "change its grants",
+            Naming::Delegate => "delegate it",
+        }
+    }
+
+    /// Returns the field that names the decider.
+    const fn field(self) -> &'static str {
+        match self {
+            Naming::Reassign => "to",
+            Naming::Link => "person",
+            Naming::Escalation => "escalate_to",
+            Naming::Grant => "grants_patch",
+            Naming::Delegate => "delegate_to",
+        }
+    }
+
+    /// Returns true if the change also concerns tasks that the intent asks later.
+    const fn concerns_later_tasks(self) -> bool {
+        matches!(self, Naming::Escalation | Naming::Grant)
+    }
+}
+
+/// Returns true if the waiting task asks for this person, by name or by one of the person's groups.
+pub fn is_asked(head: &Head, person: &str, groups: &[String]) -> bool {
+    head.intent.asks(person, groups)
+}
+
+/// Returns true if the caller may answer the waiting task: as an admin, or with the token of a person that it asks. The
+/// person needs a role in the workspace; the role of a key beside the token does not count.
 pub fn answers(caller: &Caller, head: &Head) -> bool {
-    caller.is_admin() || caller.person().is_some_and(|person| is_asked(head, &person.email))
+    let is_member = caller.person_role.is_some();
+    caller.decides_as_admin()
+        || caller.person().is_some_and(|person| is_member && is_asked(head, &person.email, &caller.groups))
+}
+
+/// Refuses a caller who may not answer the waiting task.
+pub(crate) fn check_answers(caller: &Caller, head: &Head) -> Result<()> {
+    if answers(caller, head) {
+        return Ok(());
+    }
+    let message = match caller.person() {
+        Some(person) if caller.person_role.is_none() => {
+            format!(
+                "{} has no role in this workspace: ask an admin for one, or answer by a personal link",
+                person.email
+            )
+        }
+        _ => "only an assignee or a workspace-admin key can answer this task".to_owned(),
+    };
+    Err(ApiError::forbidden(message).into())
 }
 
 /// Returns true if the rules of the waiting task refuse any answer of the caller.
 pub(crate) fn is_barred(cx: &mut CallContext<'_, '_>, workspace: Uuid, head: &Head) -> Result<bool> {
-    let excludes = head.intent.open_task().is_some_and(|task| task.exclude_requester);
-    let is_requester = excludes && is_requester(cx.caller, &intents::spec(cx.tx, workspace, head.intent.id)?);
-    Ok(head.intent.bars(&cx.caller.actor(), is_requester).is_some())
+    if !head.intent.open_task().is_some_and(HumanTask::is_guarded) {
+        return Ok(false);
+    }
+    let spec = intents::spec(cx.tx, workspace, head.intent.id)?;
+    Ok(head.intent.bars(&cx.caller.actor(), &standing(cx.caller, &spec)).is_some())
 }
 
-/// Refuses the requester of a task, who could otherwise choose who answers a task that restricts this.
-pub(crate) fn refuse_requester(caller: &Caller, spec: &IntentSpec, what: &str) -> Result<()> {
-    if !is_requester(caller, spec) {
+/// Returns what the rules need to know about the author of an answer.
+pub(crate) fn standing(caller: &Caller, spec: &IntentSpec) -> Standing {
+    Standing { is_requester: is_requester(caller, spec), is_person: caller.is_person(), groups: caller.groups.clone() }
+}
+
+/// Refuses an answer to a guarded task by a person whom the rule of the workspace does not allow to ask. Refuses it too if
+/// the right to answer came from the requester: a role, or a place in a group.
+pub(crate) fn check_decider(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec) -> Result<()> {
+    let (workspace, person) = (cx.caller.workspace, cx.caller.owner.clone());
+    if !head.intent.open_task().is_some_and(HumanTask::is_guarded) || !cx.caller.is_person() {
         return Ok(());
     }
-    let message = format!("the requester may not {what}: this task restricts who may answer it");
-    Err(ApiError::new(ErrorCode::RequesterMayNotAnswer, message).into())
+    asking::check_answer(cx.tx, workspace, &person)?;
+    if is_asked(head, &person, &[]) {
+        return Ok(());
+    }
+    for membership in groups::of_person(cx.tx, workspace, &person)? {
+        let is_asked = is_asked(head, "", &[group_address(&membership.group)]);
+        let is_older = membership.added_at <= head.intent.created_at;
+        if is_asked && (is_older || is_from_other(cx, &membership.added_by, head, spec)?) {
+            return Ok(());
+        }
+    }
+    check_independent(cx, head, spec)
+}
+
+/// Returns true if a giver of rights is not the requester, and their own role does not come from the requester.
+fn is_from_other(cx: &mut CallContext<'_, '_>, giver: &str, head: &Head, spec: &IntentSpec) -> Result<bool> {
+    Ok(!names_requester(spec, giver) && is_independent(cx, giver, head, spec)?)
+}
+
+/// Refuses a caller who may not name a decider of the waiting task in this way.
+pub(crate) fn check_names_decider(
+    cx: &mut CallContext<'_, '_>,
+    head: &Head,
+    spec: &IntentSpec,
+    way: Naming,
+    named: &[&str],
+) -> Result<()> {
+    let is_guarded = head.intent.open_task().is_some_and(HumanTask::is_guarded)
+        || (way.concerns_later_tasks() && awaits_guarded_task(head, spec));
+    let deciders = named.iter().map(|name| NamedDecider { name, field: way.field(), is_guarded });
+    let deciders: Vec<NamedDecider<'_>> = deciders.filter(|_| way != Naming::Delegate).collect();
+    if !is_guarded {
+        return asking::check(cx.tx, cx.caller.workspace, &deciders);
+    }
+    if is_requester(cx.caller, spec) || names_requester(spec, cx.caller.responsible()) {
+        let message = format!("the requester may not {}: this task restricts who may answer it", way.words());
+        return Err(ApiError::new(ErrorCode::RequesterMayNotAnswer, message).into());
+    }
+    // A delegate of a thread may write in it, but cannot answer its task.
+    if way == Naming::Delegate {
+        return Ok(());
+    }
+    if !(cx.caller.is_person() && cx.caller.decides_as_admin()) {
+        let message = format!(
+            "only a person who administers this workspace may {}: this task restricts who may answer it; sign in",
+            way.words()
+        );
+        return Err(ApiError::new(ErrorCode::PersonRequired, message).into());
+    }
+    asking::check(cx.tx, cx.caller.workspace, &deciders)?;
+    check_independent(cx, head, spec)
+}
+
+/// Returns true if a guarded task waits, or may be asked later.
+pub(crate) fn awaits_guarded_task(head: &Head, spec: &IntentSpec) -> bool {
+    let results = head.intent.cursor.as_ref().map(|cursor| &cursor.results);
+    let is_done = |step: &Step| results.is_some_and(|results| results.contains_key(&step.id));
+    let is_guarded = |step: &&Step| matches!(&step.kind, StepKind::Human { task, .. } if task.is_guarded());
+    head.intent.open_task().is_some_and(HumanTask::is_guarded)
+        || spec.plan.iter().flat_map(|plan| &plan.steps).filter(is_guarded).any(|step| !is_done(step))
 }
 
 /// Returns true if the caller, or the owner of the caller's key, is the requester of the intent.
 pub fn is_requester(caller: &Caller, spec: &IntentSpec) -> bool {
-    let actor = caller.actor();
-    let mut behind = std::iter::once(spec.from.as_str()).chain(spec.requested_by.as_deref());
-    behind.any(|asked| is_same_person(asked, &actor) || is_same_person(asked, &caller.owner))
+    names_requester(spec, &caller.actor()) || names_requester(spec, &caller.owner)
+}
+
+/// Returns true for each name under which the intent was started. These are the sender, the person or owner of the key,
+/// and the owner of a key beside a token.
+fn names_requester(spec: &IntentSpec, name: &str) -> bool {
+    let others = [&spec.requested_by, &spec.requested_with].into_iter().flatten().map(String::as_str);
+    std::iter::once(spec.from.as_str()).chain(others).any(|requester| is_same_person(requester, name))
+}
+
+fn check_independent(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec) -> Result<()> {
+    let person = cx.caller.owner.clone();
+    if is_independent(cx, &person, head, spec)? {
+        return Ok(());
+    }
+    let message =
+        format!("the requester gave {person} the right to decide after the task began: another person decides");
+    Err(ApiError::new(ErrorCode::RequesterMayNotAnswer, message).into())
+}
+
+/// Returns true if a person has a role of an admin that does not come from the requester. The role is then older than the
+/// intent, or the role of its giver does not come from the requester either.
+fn is_independent(cx: &mut CallContext<'_, '_>, person: &str, head: &Head, spec: &IntentSpec) -> Result<bool> {
+    let (mut person, since) = (membership::name_of(person), head.intent.created_at);
+    for _ in 0..MOST_GIVERS {
+        let mut given_by = None;
+        for role in members::given_roles(cx.tx, cx.caller.workspace, &person)? {
+            if role.given_at <= since {
+                return Ok(true);
+            }
+            given_by = role.given_by.or(given_by);
+        }
+        match given_by {
+            Some(giver) if !names_requester(spec, &giver) => person = membership::name_of(&giver),
+            _ => return Ok(false),
+        }
+    }
+    Ok(false)
 }

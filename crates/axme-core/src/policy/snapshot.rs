@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axme_intent::Address;
+use axme_store::groups::{self, AskingRule};
 use axme_store::policies::{self, MOST_ENTRIES, PolicyKind, PolicyType};
 use axme_store::quotas::{self, Policy};
 use axme_store::{StoreError, Tx, mesh, policy_versions, schemas, webhooks};
@@ -22,6 +23,8 @@ const MOST_RULES: i64 = 500;
 pub struct Snapshot {
     /// The quota policy of the workspace, if it has one.
     pub quota: Option<Policy>,
+    /// The people who may be asked to decide guarded tasks; `None` for anyone.
+    pub(crate) asking: Option<AskingRule>,
     /// True if a subscription to events is active.
     pub has_subscribers: bool,
     /// The semantic types that have a schema.
@@ -72,6 +75,7 @@ impl Snapshot {
         let senders = senders.into_iter().map(|(key, policy)| (key, Arc::new(policy))).collect();
         Ok(Snapshot {
             quota: quotas::find_policy(tx, owner)?,
+            asking: groups::find_rule(tx, owner)?,
             has_subscribers: webhooks::has_active(tx, owner)?,
             schema_types: schemas::list_types(tx, owner)?.into_iter().collect(),
             agents: if agents.len() as i64 > MOST_RULES { RuleSet::TooMany } else { RuleSet::All(agents) },

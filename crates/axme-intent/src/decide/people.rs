@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::DecisionBuilder;
 use super::steps::StepEnd;
-use crate::human::{Response, Verdict, Vote, is_email, is_same_person};
+use crate::human::{Response, Standing, Verdict, Vote, group_name, is_email, is_same_person};
 use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Wait};
 use crate::workflow::Plan;
 use crate::{HolderKind, WaitingReason};
@@ -28,7 +28,7 @@ impl DecisionBuilder<'_> {
     pub(super) fn decide_task(&mut self, plan: Option<&Plan>, response: &Response) -> Result<(), Refusal> {
         let (waiting, task) = self.open_task()?;
         let by = &self.input.actor;
-        if let Some(refusal) = self.intent.bars(by, response.is_requester) {
+        if let Some(refusal) = self.intent.bars(by, &response.standing) {
             return Err(refusal);
         }
         let (record, verdict) = task.check(&response.answer)?;
@@ -131,11 +131,12 @@ impl DecisionBuilder<'_> {
         self.mail(Occasion::Asked, &self.emails());
     }
 
-    /// Returns the email addresses of the people who are asked and have not yet said yes.
+    /// Returns the email addresses of the people who are asked and have not yet said yes, and the groups that are asked.
     pub(super) fn emails(&self) -> Vec<String> {
         let votes = self.intent.waiting().map(|waiting| waiting.votes.as_slice()).unwrap_or_default();
         let is_done = |person: &&str| votes.iter().any(|vote| is_same_person(&vote.by, person));
-        let asked = self.intent.asked().into_iter().filter(|person| is_email(person) && !is_done(person));
+        let asked = self.intent.asked().into_iter().filter(|person| is_email(person) || group_name(person).is_some());
+        let asked = asked.filter(|person| !is_done(person));
         asked.map(str::to_owned).collect()
     }
 
@@ -148,19 +149,32 @@ impl DecisionBuilder<'_> {
 
 impl Intent {
     /// Returns a refusal if `by` may not answer the open task at all.
-    pub fn bars(&self, by: &str, is_requester: bool) -> Option<Refusal> {
+    pub fn bars(&self, by: &str, standing: &Standing) -> Option<Refusal> {
         let (waiting, task) = self.waiting().zip(self.open_task())?;
-        if task.exclude_requester && is_requester {
+        if task.exclude_requester && standing.is_requester {
             let message = "the person who started the intent may not answer this task: ask another person".to_owned();
             return Some(Refusal::new(ErrorCode::RequesterMayNotAnswer, message));
         }
-        if task.needed() > 1 && task.assignees.is_some() && !self.asked().iter().any(|a| is_same_person(a, by)) {
+        if task.needed() > 1 && task.assignees.is_some() && !self.asks(by, &standing.groups) {
             let message = format!("{by} is not asked to answer this task: only {} may answer", self.asked().join(", "));
             return Some(Refusal::new(ErrorCode::NotAsked, message));
         }
         if waiting.votes.iter().any(|vote| is_same_person(&vote.by, by)) {
             let message = format!("{by} already said yes: {} different people have to", task.needed());
             return Some(Refusal::new(ErrorCode::AlreadyAnswered, message));
+        }
+        if task.is_guarded() && !standing.is_person {
+            let message = "a person must answer this task: sign in, or use a personal link; the key of a service account \
+                           does not say who decides";
+            return Some(Refusal::new(ErrorCode::PersonRequired, message.to_owned()));
+        }
+        let decided = |step: &&String| {
+            let deciders = self.cursor.as_ref().and_then(|cursor| cursor.deciders.get(*step));
+            deciders.is_some_and(|deciders| deciders.iter().any(|decider| is_same_person(decider, by)))
+        };
+        if let Some(step) = task.distinct_from.iter().find(decided) {
+            let message = format!("{by} answered step {step}, and this step needs another person: ask one");
+            return Some(Refusal::new(ErrorCode::AnotherPersonRequired, message).with("step_id", step.as_str()));
         }
         None
     }

@@ -22,8 +22,18 @@ pub enum Verdict {
 pub struct Response {
     pub answer: TaskResult,
     pub via: Via,
-    /// True if the person who answers also started the intent.
+    pub standing: Standing,
+}
+
+/// The facts about the author of an answer, beside the name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The author also started the intent.
     pub is_requester: bool,
+    /// A token, the key of a sign-in or a personal link identifies the author. False for the key of a service account.
+    pub is_person: bool,
+    /// The groups that the author belongs to, as assignees: `group://<name>`.
+    pub groups: Vec<String>,
 }
 
 /// One yes of a quorum.

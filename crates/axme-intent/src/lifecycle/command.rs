@@ -88,7 +88,7 @@ pub enum Effect {
     OfferAgain,
     /// Offer the child that carries out a step to its receiver again now.
     OfferChildAgain(IntentId),
-    /// Mail people about the open task.
+    /// Mail people about the open task. A group stands for its members.
     Mail {
         about: Occasion,
         to: Vec<String>,

@@ -14,7 +14,7 @@ pub(super) const HUMAN: [&str; 3] = ["role", "contact", "display_name"];
 
 pub(super) const WORKFLOW: [&str; 4] = ["steps", "entry_step", "macro_id", "parameters"];
 
-pub(super) const STEP: [&str; 17] = [
+pub(super) const STEP: [&str; 18] = [
     "step_id",
     "tool_id",
     "runtime_type",
@@ -24,6 +24,7 @@ pub(super) const STEP: [&str; 17] = [
     "assigned_to",
     "requires_approval",
     "human_task",
+    "distinct_from",
     "step_deadline_seconds",
     "remind_after_seconds",
     "remind_interval_seconds",

@@ -241,7 +241,11 @@ fn in_turn(signers: &[&Value], given: &Object) -> Vec<Value> {
     let title = given["title"].as_str().unwrap_or_default();
     let step = |(index, who): (usize, &&Value)| {
         let (number, all) = (index + 1, signers.len());
-        sign_off(&format!("approval_{number}"), Some(who), format!("{title} ({number} of {all})").into(), given)
+        let title = format!("{title} ({number} of {all})");
+        let mut step = sign_off(&format!("approval_{number}"), Some(who), title.into(), given);
+        let earlier = (1..number).map(|earlier| format!("approval_{earlier}"));
+        step["distinct_from"] = earlier.collect();
+        step
     };
     signers.iter().enumerate().map(step).collect()
 }

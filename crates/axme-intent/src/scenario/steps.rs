@@ -41,6 +41,7 @@ impl Reader<'_> {
         let failure_targets: BTreeSet<String> = entries.iter().filter_map(|(_, s)| link(s, "on_failure")).collect();
         let mut steps = Vec::new();
         let mut seen = BTreeSet::new();
+        let mut distinct = Vec::new();
         for (index, (place, entry)) in entries.iter().enumerate() {
             self.known(entry, place, &known::STEP);
             let Some(id) = self.required(entry, "step_id", &format!("{place}.step_id"), 100) else { continue };
@@ -67,6 +68,7 @@ impl Reader<'_> {
                 deadline_seconds = self.seconds(entry, place).or(deadline_seconds);
             }
             let mut reminder_plan = self.reminder_plan(entry, place, agents, humans);
+            distinct.push((place.clone(), id.clone(), self.distinct_from(entry, place)));
             let retry = self.retry(entry, place);
             if self.has_wrong_types(entry, place) {
                 continue;
@@ -106,6 +108,7 @@ impl Reader<'_> {
                 on_failure,
             });
         }
+        self.set_distinct(&mut steps, distinct);
         let entry = match self.text(workflow, "entry_step", "workflow.entry_step", 100).filter(|e| !e.is_empty()) {
             Some(entry) if !ids.contains(&entry) => {
                 let message = format!("there is no step \"{entry}\": use one of {}", ids.join(", "));

@@ -3,7 +3,7 @@
 //! A command is drawn as a [`Move`], in terms that fit any intent ("the current child", "the second outcome of the
 //! task"). It becomes a [`Command`] once the state of the intent is known, so that most commands have an effect.
 
-use axme_intent::human::Response;
+use axme_intent::human::{Response, Standing};
 use axme_intent::lifecycle::{Answer, Command, DecideInput, Ending, Fault, Holder, HolderKind, Intent, IntentSpec};
 use axme_intent::policy::Patch;
 use axme_intent::workflow::{Notice, Target};
@@ -98,7 +98,8 @@ impl Move {
                 let task = history.intent.open_task();
                 let shown = task.and_then(|task| task.shown_outcomes().get(outcome).map(|o| (*o).to_owned()));
                 let answer = TaskResult { outcome: shown.or(word), comment, data };
-                Command::Decide(Response { answer, ..Response::default() })
+                let standing = Standing { is_person: true, ..Standing::default() };
+                Command::Decide(Response { answer, standing, ..Response::default() })
             }
             Move::Reassign(to) => {
                 Command::Reassign { holder: Holder::named(HolderKind::Human, &to), from: None, note: None }
@@ -225,6 +226,7 @@ pub fn beginning() -> impl Strategy<Value = Beginning> {
                 task,
                 plan,
                 requested_by: None,
+                requested_with: None,
                 step: is_child.then(|| "work".to_owned()),
             },
             is_child,
@@ -337,6 +339,8 @@ pub fn task() -> impl Strategy<Value = HumanTask> {
                 notify_email,
                 quorum,
                 exclude_requester: false,
+                person_required: false,
+                distinct_from: Vec::new(),
                 form_schema: None,
                 rest,
             }

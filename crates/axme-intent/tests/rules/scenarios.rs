@@ -178,6 +178,7 @@ fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
             task: scenario.task.clone(),
             plan: scenario.plan.clone(),
             requested_by: None,
+            requested_with: None,
             step: None,
         },
         is_child: false,

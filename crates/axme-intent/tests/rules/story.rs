@@ -22,7 +22,7 @@
 
 use std::fmt::Write;
 
-use axme_intent::human::Response;
+use axme_intent::human::{Response, Standing};
 use axme_intent::lifecycle::{
     Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Holder, HolderKind, Intent,
     IntentSpec, Refusal, TimerKind,
@@ -154,6 +154,7 @@ impl Story {
             task: self.task.clone(),
             plan,
             requested_by: None,
+            requested_with: None,
             step: self.is_child.then(|| "work".to_owned()),
         };
         let id = IntentId(Uuid::from_u128(1));
@@ -287,8 +288,9 @@ fn command(text: &str, children: &[IntentId]) -> Command {
         ("hand_over", rest) => Command::Answer(Answer::HandOver(json(rest))),
         ("decide", rest) => {
             let (rest, is_requester) = rest.strip_prefix("as_requester ").map_or((rest, false), |rest| (rest, true));
+            let (rest, is_person) = rest.strip_prefix("by_key ").map_or((rest, true), |rest| (rest, false));
             let answer = TaskResult::read(&object(rest));
-            Command::Decide(Response { answer, is_requester, ..Response::default() })
+            Command::Decide(Response { answer, standing: Standing { is_requester, is_person }, ..Response::default() })
         }
         ("reassign", rest) => {
             let (to, rest) = split(rest);

@@ -24,7 +24,7 @@ use axme_core::auth::membership;
 use axme_core::error::Result;
 use axme_core::ops::links::LinkRequest;
 use axme_core::ops::{alpha, links, logins};
-use axme_core::policy::guards::is_asked;
+use axme_core::policy::asking::asks;
 use axme_core::state::AppState;
 use axme_core::system::{Mail, MailError, Post, PostError};
 use axme_store::notices::Notice;
@@ -281,7 +281,7 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let Some(head) = intents::find(tx, notice.workspace, intent)? else { return Ok(None) };
         let is_asking = head.intent.waiting().is_some_and(|waiting| waiting.asking == asking);
-        let is_theirs = is_asked(&head, &notice.recipient);
+        let is_theirs = asks(tx, notice.workspace, &head, &notice.recipient)?;
         let Some(task) = head.intent.open_task().filter(|_| is_asking && is_theirs) else { return Ok(None) };
         if membership::has_left(tx, notice.workspace, &notice.recipient)? {
             tracing::warn!(%intent, "a mail about a task was dropped: the recipient is no longer a member");

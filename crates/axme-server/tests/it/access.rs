@@ -12,6 +12,7 @@ each_engine! {
     another_workspace_sees_nothing_of_this_one,
     a_key_is_accepted_in_either_header,
     a_caller_learns_who_it_is,
+    no_operation_lets_the_requester_of_a_guarded_task_decide_it,
 }
 
 /// Returns the method, path and access of everything that can be called.
@@ -93,6 +94,7 @@ impl Things {
             .replace("{event_id}", &self.intent)
             .replace("{session_id}", &self.intent)
             .replace("{grant_id}", &self.intent)
+            .replace("{name}", "finance")
             // Every workspace has this macro.
             .replace("{macro_id}", "macro.approval.v1")
             .replace("{key_id}", &self.key_id)
@@ -135,6 +137,9 @@ fn of_its_own_organization(org: &str, method: Method, template: &str) -> Option<
     (org == "local" && is_of_tenant).then_some(if is_open { 200 } else { 403 })
 }
 
+/// A workspace makes its own group of that name.
+const MAKES_A_GROUP: (Method, &str) = (Method::Put, "/v1/groups/{name}");
+
 /// Macros come with the server; every workspace sees them.
 const IS_NOBODYS: &str = "/v1/tool-registry/macros/{macro_id}";
 
@@ -146,7 +151,7 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
         let mut body = json!({
             "status": status, "name": "somebody-else", "intent_type": "x", "to_agent": "worker", "scenario_id": "x",
             "intent": { "type": "x" }, "decision": "approve", "message": "m", "delegate_to": "worker",
-            "callback_url": "https://example.com/hook", "event_types": ["x.y"], "event_type": "x.y", "source": "test",
+            "members": [], "callback_url": "https://example.com/hook", "event_types": ["x.y"], "event_type": "x.y", "source": "test",
             "payload": {}, "to": "somebody", "nick": "@somebody", "semantic_type": "d.e.f.v1", "schema_json": {},
             "compatibility_mode": "warn", "owner_agent": "somebody", "max_intents_per_day": 1_000_000,
             "content": "c", "environment": "sandbox", "actor_id": "a@example.com",
@@ -297,7 +302,7 @@ async fn another_workspace_sees_nothing_of_this_one(engine: Engine) {
                 continue;
             }
             let path = things.path(template);
-            if template == BEGINS_A_THREAD || template == IS_NOBODYS {
+            if template == BEGINS_A_THREAD || template == IS_NOBODYS || (method, template) == MAKES_A_GROUP {
                 continue;
             }
             let answer = call(&server, &stranger, method, &path, &[]).await;
@@ -374,4 +379,75 @@ async fn a_caller_learns_who_it_is(engine: Engine) {
     assert_eq!((&me["role"], &me["address"]), (&json!("agent"), &json!("agent://local/default/worker")));
     assert_eq!(me["service_account"]["name"], "worker");
     assert_eq!(me["workspace_id"], admin["workspace_id"]);
+}
+
+/// Calls everything that changes one intent, with every field by which a caller can answer it or name another person.
+async fn try_to_decide(server: &Server, key: &str, bearer: Option<&str>, id: &str) -> Vec<(String, u16)> {
+    let of_intent =
+        |template: &str| ["{intent_id}", "{thread_id}", "{approval_id}"].iter().any(|field| template.contains(field));
+    let sock = "sock@example.com";
+    let body = json!({
+        "status": "COMPLETED", "result": {}, "decision": "approve", "message": "m", "delegate_to": sock, "to": sock,
+        "from": "ann@example.com", "person": "ann@example.com", "task_result": { "outcome": "approved" },
+        "controls_patch": { "remind_after_seconds": 1, "remind_interval_seconds": 1, "max_reminders": 1, "escalate_to": sock },
+        "grants_patch": { "delegate:worker": { "allow": ["resume", "resolve", "update_controls", "update_policy"] } },
+    });
+    let headers: Vec<(&str, &str)> = bearer.map(|bearer| ("authorization", bearer)).into_iter().collect();
+    let mut answers = Vec::new();
+    for (method, template, access) in surface() {
+        if method == Method::Get || access == Access::Public || !of_intent(template) {
+            continue;
+        }
+        let path = ["{intent_id}", "{thread_id}", "{approval_id}"]
+            .iter()
+            .fold(template.to_owned(), |path, field| path.replace(field, id));
+        let answer = server.send_with(key, method.as_str(), &path, Some(body.clone()), &headers).await;
+        answers.push((path, answer.status.as_u16()));
+    }
+    answers
+}
+
+async fn no_operation_lets_the_requester_of_a_guarded_task_decide_it(engine: Engine) {
+    let server = Server::start_open(engine).await;
+    let (robot, worker) = (server.agent("robot").await, server.agent("worker").await);
+    let stranger = server.sign_in("stranger@example.com").await;
+    let owner = server.sign_in("owner@local").await;
+    for guard in [("quorum", json!(2)), ("exclude_requester", json!(true))] {
+        let mut task = json!({ "title": "Pay?", "assignees": ["ann@example.com", "bob@example.com"] });
+        task[guard.0] = guard.1.clone();
+        let body = json!({ "intent_type": "x", "human_task": task });
+        // Started by the requester's own key, by the key of the requester's agent, and by their token.
+        for starter in [server.admin.clone(), robot.clone(), owner.key.clone()] {
+            let id = crate::harness::id_of(&server.post(&starter, "/v1/intents", body.clone()).await);
+            assert_eq!(server.mails().await.len(), 2);
+            let (before, events) = (server.intent(&id).await, server.events(&id).await);
+            let mut tried = 0;
+            for (key, bearer) in [
+                (&server.admin, None),
+                (&robot, None),
+                (&worker, None),
+                (&owner.key, None),
+                (&server.admin, Some(owner.bearer.as_str())),
+                (&server.admin, Some(stranger.bearer.as_str())),
+                (&worker, Some(stranger.bearer.as_str())),
+                (&robot, Some(owner.bearer.as_str())),
+            ] {
+                for (path, status) in try_to_decide(&server, key, bearer, &id).await {
+                    // Messages to the thread decide nothing.
+                    let is_message =
+                        ["/reply", "/read", "/messages", "/messages/delete"].iter().any(|end| path.ends_with(end));
+                    assert!(is_message || [403, 404, 405, 422].contains(&status), "{path}: {status}");
+                    tried += 1;
+                }
+            }
+            assert!(tried > 60, "{tried}: the table names the operations");
+            assert_eq!(server.events(&id).await, events, "{guard:?}");
+            let after = server.intent(&id).await;
+            for field in ["status", "human_task", "pending_with", "escalate_to", "grants", "controls"] {
+                assert_eq!(after.get(field), before.get(field), "{guard:?} {field}");
+            }
+            server.advance(std::time::Duration::from_secs(3_600)).await;
+            assert!(server.mails().await.is_empty(), "nobody else was asked");
+        }
+    }
 }

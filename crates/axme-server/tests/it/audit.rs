@@ -213,6 +213,10 @@ fn changes() -> Vec<Change> {
         change("intents.controls", json!({ "controls_patch": { "timeout_seconds": 600 } })),
         change("intents.policy", json!({ "envelope_patch": { "ttl_seconds": 600 } })),
         change("tasks.link", json!({})),
+        change("groups.put", json!({ "name": "finance", "members": ["ann@example.com"] }))
+            .giving(&[("name", "/group/name")]),
+        change("groups.asking_rule.put", json!({ "groups": ["{name}"] })),
+        change("groups.delete", json!({})),
         change("approvals.decide", json!({ "decision": "approve" })),
         change("inbox.reply", json!({ "message": "m", "owner_agent": "worker" })),
         change("inbox.delegate", json!({ "delegate_to": "somebody", "owner_agent": "worker" })),
@@ -347,6 +351,7 @@ async fn every_change_leaves_a_line(engine: Engine) {
         ("address".to_owned(), "local/default/worker".to_owned()),
         ("address_id".to_owned(), "local/default/worker".to_owned()),
         ("semantic_type".to_owned(), "a.b.c.v1".to_owned()),
+        ("name".to_owned(), "finance".to_owned()),
     ]);
     let id = server.submit("worker", json!({})).await;
     let body = json!({

@@ -26,9 +26,14 @@ fn two_people() -> Value {
     })
 }
 
-async fn answer(server: &Server, id: &str, outcome: &str) -> Value {
+async fn answer(server: &Server, key: &str, id: &str, outcome: &str) -> Value {
     let body = json!({ "task_result": { "outcome": outcome } });
-    server.post(&server.admin, &format!("/v1/intents/{id}/resume"), body).await["intent"].clone()
+    server.post(key, &format!("/v1/intents/{id}/resume"), body).await["intent"].clone()
+}
+
+/// Signs in two different admins.
+async fn two_admins(server: &Server) -> [String; 2] {
+    [server.sign_in("owner@local").await.key, server.second_admin().await]
 }
 
 async fn macros_are_listed_with_their_parameters(engine: Engine) {
@@ -71,6 +76,7 @@ async fn macros_are_listed_with_their_parameters(engine: Engine) {
 
 async fn two_people_sign_off(engine: Engine) {
     let server = Server::start(engine).await;
+    let [one, other] = two_admins(&server).await;
     let applied = server.post(&server.admin, APPLY, two_people()).await;
     let id = id_of(&applied);
     assert_eq!((&applied["status"], &applied["pending_with"]), (&json!("WAITING"), &json!("lead")));
@@ -78,19 +84,23 @@ async fn two_people_sign_off(engine: Engine) {
     let first = server.intent(&id).await;
     assert_eq!(first["human_task"]["title"], "Pay? (1 of 2)");
     assert_eq!(first["due_at"], "2026-01-01T01:00:00.000Z");
-    let second = answer(&server, &id, "approved").await;
+    let second = answer(&server, &one, &id, "approved").await;
     assert_eq!((&second["status"], &second["human_task"]["title"]), (&json!("WAITING"), &json!("Pay? (2 of 2)")));
     assert_eq!(second["pending_with"]["ref"], "finance@example.com");
-    let done = answer(&server, &id, "approved").await;
+    let again = Some(json!({ "task_result": { "outcome": "approved" } }));
+    let refused = server.send(&one, "POST", &format!("/v1/intents/{id}/resume"), again).await;
+    refused.refused(403, "another_person_required");
+    let done = answer(&server, &other, &id, "approved").await;
     let steps = json!({ "approval_1": { "outcome": "approved" }, "approval_2": { "outcome": "approved" } });
     assert_eq!((&done["status"], &done["result"]["steps"]), (&json!("COMPLETED"), &steps));
 }
 
 async fn the_second_approver_can_reject(engine: Engine) {
     let server = Server::start(engine).await;
+    let [one, other] = two_admins(&server).await;
     let id = id_of(&server.post(&server.admin, APPLY, two_people()).await);
-    answer(&server, &id, "approved").await;
-    let ended = answer(&server, &id, "rejected").await;
+    answer(&server, &one, &id, "approved").await;
+    let ended = answer(&server, &other, &id, "rejected").await;
     assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("FAILED"), &json!("rejected")));
     assert_eq!(ended["result"]["steps"]["approval_1"]["outcome"], "approved");
 }

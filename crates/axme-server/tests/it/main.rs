@@ -23,6 +23,7 @@ mod examples;
 mod folder;
 mod forms;
 mod garbage;
+mod groups;
 mod guards;
 mod harness;
 mod inbox;
