@@ -290,7 +290,8 @@ fn command(text: &str, children: &[IntentId]) -> Command {
             let (rest, is_requester) = rest.strip_prefix("as_requester ").map_or((rest, false), |rest| (rest, true));
             let (rest, is_person) = rest.strip_prefix("by_key ").map_or((rest, true), |rest| (rest, false));
             let answer = TaskResult::read(&object(rest));
-            Command::Decide(Response { answer, standing: Standing { is_requester, is_person }, ..Response::default() })
+            let standing = Standing { is_requester, is_person, ..Standing::default() };
+            Command::Decide(Response { answer, standing, ..Response::default() })
         }
         ("reassign", rest) => {
             let (to, rest) = split(rest);
