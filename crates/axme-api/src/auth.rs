@@ -551,6 +551,14 @@ pub struct Introspect {
     pub token: String,
 }
 
+text_enum! {
+    /// The scope of a token.
+    pub enum TokenScope {
+        /// The whole API, with the rights of the person.
+        Api = "axme.api",
+    }
+}
+
 /// The claims of a valid access token. The answer about any other token has only `ok` and `active`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -568,9 +576,9 @@ pub struct Introspection {
     /// The id of the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<Id>,
-    /// The scope of the token: `axme.api`.
+    /// The scope of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub scope: Option<String>,
+    pub scope: Option<TokenScope>,
     /// The address of the person: `user://` and the email address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::bounds;
 use crate::examples::Example;
 use crate::op::{AnyOp, Input, Method, OpInfo};
 use crate::plain_routes;
-use crate::responses::{error_responses, error_schema, resolved, security};
+use crate::responses::{error_responses, error_schema, join_words, resolved, security};
 
 /// The table as an OpenAPI 3.1 document, with the examples of its operations. Stable: the same table and examples always
 /// print the same text.
@@ -34,6 +35,7 @@ pub fn document(examples: &BTreeMap<String, Example>) -> Value {
     }
     paths.sort_keys();
     let mut schemas: Map<String, Value> = generator.take_definitions(true);
+    bounds::bound_answers(&paths, &mut schemas);
     schemas.insert("Error".to_owned(), error_schema());
     schemas.sort_keys();
     json!({
@@ -121,6 +123,7 @@ fn parameter(name: &str, place: &str, is_required: bool, schema: Value, example:
         parameter["description"] = about.clone();
     }
     parameter["schema"] = schema;
+    join_words(&mut parameter);
     if let Some(example) = example {
         parameter["example"] = example.clone();
     }
@@ -192,4 +195,5 @@ fn written_out(schema: &mut Value, generator: &schemars::SchemaGenerator) {
     for inner in schema.get_mut("anyOf").and_then(Value::as_array_mut).into_iter().flatten() {
         written_out(inner, generator);
     }
+    schema.get_mut("items").into_iter().for_each(|items| written_out(items, generator));
 }

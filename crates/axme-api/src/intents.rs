@@ -2,12 +2,14 @@
 
 mod control;
 mod resume;
+mod status_list;
 
 pub use axme_types::Holder;
+use axme_types::limits::{MAX_DELIVERY_ATTEMPTS, MAX_REMINDERS, MAX_SPAN_SECONDS};
 use axme_types::status::LegacyStatus;
-use axme_types::time::MAX_SPAN_SECONDS;
-use axme_types::{Status, WaitingReason, text_enum};
-use serde::{Deserialize, Serialize};
+pub use axme_types::{AnyEventType, EndingStatus, EventType};
+use axme_types::{Status, WaitingReason, text_enum, unknown_word};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 
 use crate::op::{AnyOp, Op, Route};
@@ -16,6 +18,7 @@ use crate::{ErrorCode, Id, Number, Object, Timestamp, lenient};
 
 pub use control::{BulkCancel, BulkCancelAnswer, ChangePolicyAnswer, ChangeReason, UpdateControls, UpdatePolicy};
 pub use resume::{ResumeAnswer, ResumeIntent};
+pub use status_list::StatusList;
 
 /// The operations of this family.
 pub const OPERATIONS: &[&dyn AnyOp] =
@@ -152,13 +155,13 @@ pub struct CreateIntent {
     pub remind_interval_seconds: Option<Number<1, MAX_SPAN_SECONDS>>,
     /// How many reminders are sent at most; 3 by default. One interval after the last, `escalate_to` is asked as well.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
-    pub max_reminders: Option<Number<1, MAX_SPAN_SECONDS>>,
+    pub max_reminders: Option<Number<1, MAX_REMINDERS>>,
     /// The address, contact or role that is asked after the last reminder.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub escalate_to: Option<String>,
     /// How many pushes to the receiver may fail before the intent fails.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
-    pub max_delivery_attempts: Option<Number<1, { u32::MAX as u64 }>>,
+    pub max_delivery_attempts: Option<Number<1, MAX_DELIVERY_ATTEMPTS>>,
     /// The task for a person: title, description, task_type, allowed_outcomes, required_comment, evidence_required,
     /// assignees.
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
@@ -206,9 +209,9 @@ pub struct CreatedIntent {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListIntents {
-    /// One status, or several separated by commas.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
+    /// Only intents with one of these statuses. Words with commas between them, in any case.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusList>,
     /// Only intents to this address.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub to_agent: Option<String>,
@@ -374,6 +377,7 @@ pub struct ListEvents {
     pub intent_id: Id,
     /// Only events with a greater `seq`.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = axme_types::limits::MAX_INTEGER)))]
     pub since: Option<u64>,
     /// The page size: 1,000 by default and at most.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
@@ -398,8 +402,8 @@ pub struct EventView {
     pub intent_id: Id,
     /// The number of the event: 2, 4, 6, …, so that clients that ask for `last + 1` miss none either.
     pub seq: u64,
-    /// The type of the event, such as `intent.completed`.
-    pub event_type: String,
+    /// The type of the event.
+    pub event_type: AnyEventType,
     /// The status after the event.
     pub status: Status,
     /// Why the intent waits after the event.
@@ -432,13 +436,14 @@ pub struct EventView {
 }
 
 /// The end of an intent.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResolveIntent {
     /// The id of the intent.
     pub intent_id: Id,
-    /// How the intent ends: `COMPLETED`, `FAILED` or `CANCELED`, in any case.
-    pub status: String,
+    /// The status with which the intent ends. It is read in any case.
+    #[serde(deserialize_with = "ending_in_any_case")]
+    pub status: EndingStatus,
     /// The result, of any shape.
     #[serde(default)]
     pub result: Value,
@@ -457,6 +462,27 @@ pub struct ResolveIntent {
     /// Changes nothing unless the intent is at this generation; the answer then has `applied: false`.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub expected_policy_generation: Option<Number<0, { u32::MAX as u64 }>>,
+}
+
+impl ResolveIntent {
+    /// Returns the end of an intent without a result, an error or a reason.
+    pub fn new(intent_id: impl Into<Id>, status: EndingStatus) -> ResolveIntent {
+        ResolveIntent {
+            intent_id: intent_id.into(),
+            status,
+            result: Value::Null,
+            error: Value::Null,
+            reason: None,
+            actor: None,
+            owner_agent: None,
+            expected_policy_generation: None,
+        }
+    }
+}
+
+fn ending_in_any_case<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EndingStatus, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    EndingStatus::read(&word).ok_or_else(|| de::Error::custom(unknown_word(&word, EndingStatus::WORDS)))
 }
 
 text_enum! {

@@ -14,6 +14,8 @@ pub mod approvals;
 pub mod audit;
 pub mod auth;
 pub mod billing;
+#[cfg(feature = "schema")]
+mod bounds;
 pub mod capabilities;
 pub mod deliveries;
 pub mod error;

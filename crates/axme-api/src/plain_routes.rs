@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axme_types::limits::MAX_INTEGER;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::op::{Route, access_codes, path_fields};
-use crate::responses::{error_responses, resolved, security};
-use crate::{ErrorCode, agents, alpha, auth, health, intents, mcp, media, scheduler, sessions, tasks};
+use crate::responses::{error_responses, join_words, resolved, security};
+use crate::{ErrorCode, Status, agents, alpha, auth, health, intents, mcp, media, scheduler, sessions, tasks};
 
 const HTML: &str = "text/html";
 const JSON: &str = "application/json";
@@ -203,6 +204,10 @@ fn object(fields: &[(&str, Value)]) -> Value {
     json!({ "type": "object", "required": names, "properties": properties })
 }
 
+fn integer(about: &str) -> Value {
+    json!({ "type": "integer", "minimum": 0, "maximum": MAX_INTEGER, "description": about })
+}
+
 /// A stream of server-sent events (`spec/protocol.md` §11).
 fn stream(usual_wait: u64, errors: &[ErrorCode]) -> Form {
     let wait = json!({ "type": "integer", "minimum": 1, "maximum": 60, "default": usual_wait });
@@ -211,7 +216,7 @@ fn stream(usual_wait: u64, errors: &[ErrorCode]) -> Form {
             "since",
             "query",
             "Only what has a greater number: `next_seq` of the last window.",
-            json!({ "type": "integer", "minimum": 0, "default": 0 }),
+            json!({ "type": "integer", "minimum": 0, "maximum": MAX_INTEGER, "default": 0 }),
         )
         .parameter("wait_seconds", "query", "Seconds for which an empty window is held.", wait)
         .parameter(
@@ -225,8 +230,15 @@ fn stream(usual_wait: u64, errors: &[ErrorCode]) -> Form {
 }
 
 fn agent_stream() -> Form {
-    stream(15, &[ErrorCode::AgentNotFound, ErrorCode::InvalidAgentAddress])
-        .query("status", "Only deliveries of intents with this status; several are separated by commas.")
+    let words = json!({ "type": "string", "enum": Status::WORDS });
+    let mut form = stream(15, &[ErrorCode::AgentNotFound, ErrorCode::InvalidAgentAddress]).parameter(
+        "status",
+        "query",
+        "Only deliveries of intents with one of these statuses. Words with commas between them, in any case.",
+        json!({ "type": "array", "items": words }),
+    );
+    form.parameters.iter_mut().for_each(join_words);
+    form
 }
 
 /// JSON-RPC 2.0 (`spec/protocol.md` §7).
@@ -259,7 +271,7 @@ fn upload() -> Form {
     let answer = object(&[
         ("ok", json!({ "const": true, "description": "Always true." })),
         ("upload_id", json!({ "type": "string", "format": "uuid", "description": "The id of the upload." })),
-        ("size_bytes", json!({ "type": "integer", "minimum": 0, "description": "The bytes that arrived." })),
+        ("size_bytes", integer("The bytes that arrived.")),
         ("sha256", json!({ "type": "string", "description": "The SHA-256 of the bytes, as 64 digits in base 16." })),
     ]);
     Form::json(answer)

@@ -57,6 +57,14 @@ pub(crate) fn error_schema() -> Value {
     })
 }
 
+/// Says of a parameter with a list of words that the words are one text with commas between them.
+pub(crate) fn join_words(parameter: &mut Value) {
+    if parameter["in"] == "query" && parameter["schema"]["items"].get("enum").is_some() {
+        parameter["style"] = "form".into();
+        parameter["explode"] = false.into();
+    }
+}
+
 /// Returns the schema to which `schema` refers, or `schema` if it refers to none.
 pub(crate) fn resolved<'a>(schema: &'a Value, generator: &'a schemars::SchemaGenerator) -> &'a Value {
     let name = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());

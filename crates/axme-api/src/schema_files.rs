@@ -4,13 +4,16 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::bounds;
+
 /// Names of files, as in `users.check_nick.input.json`, and what is in them; by operation, in the order of the table.
 pub fn schema_files() -> Vec<(String, Value)> {
     let mut files = Vec::new();
     for op in crate::table() {
         let info = op.info();
         let input = alone(|generator| op.input_schema(generator));
-        let answer = alone(|generator| op.output_schema(generator));
+        let mut answer = alone(|generator| op.output_schema(generator));
+        answer.values_mut().for_each(bounds::bound_integers);
         for (kind, schema) in [("input", input), ("answer", answer)] {
             let mut file = json!({
                 "$schema": "https://json-schema.org/draft/2020-12/schema",

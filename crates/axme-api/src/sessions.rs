@@ -216,6 +216,7 @@ pub struct ListMessages {
     pub session_id: String,
     /// Only entries with a greater `seq`.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = axme_types::limits::MAX_INTEGER)))]
     pub since: Option<u64>,
     /// The page size.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]

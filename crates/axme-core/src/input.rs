@@ -6,15 +6,10 @@ use std::str::FromStr;
 
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::address::MAX_ADDRESS_CHARS;
-use axme_intent::{Address, Home, IntentId, Status, Time};
+use axme_intent::{Address, Home, IntentId, Time};
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
-
-/// Creates the error for a word that is not one of the allowed ones.
-pub(crate) fn none_of(field: &str, word: &str, known: &[&str]) -> Error {
-    ApiError::invalid(format!("{field}: \"{word}\" is not one of {}", known.join(", "))).into()
-}
+use crate::error::Result;
 
 /// Checks the length of a text. Blanks around it do not count towards the minimum.
 pub(crate) fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
@@ -108,10 +103,6 @@ pub(crate) fn check_ahead(field: &str, at: Option<Time>, now: Time) -> Result<()
 }
 
 /// Parses a status in any case. `CANCELLED` is accepted too.
-pub fn parse_status(word: &str) -> Result<Status> {
-    Status::read(word).ok_or_else(|| none_of("status", word.trim(), Status::WORDS))
-}
-
 /// Parses the id of an intent. Invalid text is answered as not found.
 pub fn parse_id(text: &str) -> Result<IntentId> {
     text.parse().map_err(|_| ApiError::not_found(format!("intent {text}")).into())

@@ -79,7 +79,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
     let mut view = EventView {
         intent_id: id.into(),
         seq: wire_number(event.position.into()),
-        event_type: event.body.event_type().to_owned(),
+        event_type: event.body.event_type().into(),
         status: event.status,
         waiting_reason: None,
         pending_with: None,

@@ -13,7 +13,6 @@ use axme_types::Holder;
 
 /// The largest settings of one intent, in bytes of JSON.
 pub const MAX_POLICY_BYTES: usize = 16_384;
-pub use axme_types::time::MAX_SPAN_SECONDS;
 pub const USUAL_PUSHES: u32 = 3;
 
 /// The settings as they were sent, and the deadline that follows from them.

@@ -21,6 +21,7 @@ use crate::fields::shown;
 use crate::workflow::Plan;
 use crate::{Address, DeliveryBinding, Home, HumanTask, Object, ReminderPlan, Time, fields};
 use axme_types::Holder;
+use axme_types::limits::MAX_DELIVERY_ATTEMPTS;
 
 /// A bundle ready to be applied.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,7 +144,8 @@ impl Reader<'_> {
                 time
             }
         };
-        let max_delivery_attempts = self.count(intent, "max_delivery_attempts", "intent.max_delivery_attempts");
+        let max_delivery_attempts =
+            self.count(intent, "max_delivery_attempts", "intent.max_delivery_attempts", MAX_DELIVERY_ATTEMPTS);
         let reminder_plan = self.reminder_plan(intent, "intent", &agents, humans);
         let task = match intent.get("human_task") {
             None | Some(Value::Null) => None,

@@ -11,9 +11,11 @@ pub mod billing;
 pub mod deliveries;
 pub mod delivery_binding;
 pub mod error_code;
+pub mod event_type;
 pub mod holder;
 pub mod id;
 pub mod inbox;
+pub mod limits;
 pub mod members;
 pub mod mesh;
 pub mod organizations;
@@ -34,9 +36,10 @@ pub mod webhooks;
 
 pub use delivery_binding::DeliveryBinding;
 pub use error_code::{ErrorCode, ErrorKind};
+pub use event_type::{AnyEventType, EventType};
 pub use holder::Holder;
 pub use id::Id;
-pub use status::{HolderKind, LegacyStatus, Status, WaitingReason};
+pub use status::{EndingStatus, HolderKind, LegacyStatus, Status, WaitingReason};
 #[doc(hidden)]
 pub use text_enum::deserialize_word;
 pub use text_enum::unknown_word;

@@ -54,6 +54,25 @@ impl Status {
 }
 
 text_enum! {
+    /// The status with which a caller ends an intent.
+    pub enum EndingStatus {
+        /// It ended as intended.
+        Completed = "COMPLETED",
+        /// It ended with an error.
+        Failed = "FAILED",
+        /// It was canceled.
+        Canceled = "CANCELED",
+    }
+}
+
+impl EndingStatus {
+    /// Reads a status in any case; the British spelling `CANCELLED` is accepted.
+    pub fn read(text: &str) -> Option<EndingStatus> {
+        EndingStatus::parse(Status::read(text)?.as_str())
+    }
+}
+
+text_enum! {
     /// The status of an intent in the coarser vocabulary of older clients.
     pub enum LegacyStatus {
         /// The receiver has not started.

@@ -13,9 +13,6 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Time(i64);
 
-/// The longest time span in a setting: ten years.
-pub const MAX_SPAN_SECONDS: u64 = 315_576_000;
-
 /// 9999-12-30T00:00:00Z: the last moment that is printed.
 const LAST: Time = Time(253_402_128_000_000_000);
 

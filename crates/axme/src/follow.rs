@@ -3,7 +3,7 @@
 
 mod prompt;
 
-use axme_client::api::intents::{EventView, IntentView};
+use axme_client::api::intents::{EventType, EventView, IntentView};
 use axme_client::{ClientError, Object};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -96,12 +96,12 @@ pub(crate) async fn follow(session: &Session, intent_id: &str, answerer: &Answer
 }
 
 fn waits_for_person(event: &EventView) -> bool {
-    event.event_type == "intent.human_task_assigned"
+    event.event_type == EventType::HumanTaskAssigned
 }
 
 /// Whether an open task is unchanged after the event.
 fn is_reminder(event: &EventView) -> bool {
-    matches!(event.event_type.as_str(), "intent.reminder" | "intent.escalated")
+    matches!(event.event_type.known(), Some(EventType::Reminder | EventType::Escalated))
 }
 
 /// Answers the task once; an invalid answer is a failure.

@@ -2,10 +2,12 @@
 
 use axme_client::Object;
 use axme_client::api::Limit;
-use axme_client::api::intents::{self, CreateIntent, EventView, GetIntent, ListEvents, ListIntents, ResolveIntent};
+use axme_client::api::intents::{
+    self, CreateIntent, EndingStatus, EventView, GetIntent, ListEvents, ListIntents, ResolveIntent, StatusList,
+};
 use clap::{Args, Subcommand};
 use futures_util::StreamExt;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::clock::{age, seconds_of};
 use crate::failure::Failure;
@@ -40,8 +42,8 @@ pub(crate) enum Intents {
 #[command(after_help = "Example: axme intents list --status WAITING,DELIVERED")]
 pub(crate) struct List {
     /// Only intents with one of these statuses, separated by commas
-    #[arg(long)]
-    status: Option<String>,
+    #[arg(long, value_parser = StatusList::parse)]
+    status: Option<StatusList>,
     /// Maximum number of intents
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u64,
@@ -242,13 +244,9 @@ impl Send {
 impl Cancel {
     async fn run(self, session: &Session) -> Result<(), Failure> {
         let input = ResolveIntent {
-            intent_id: self.intent_id.into(),
-            status: "CANCELED".to_owned(),
-            result: Value::Null,
-            error: Value::Null,
             reason: Some(self.reason),
             actor: self.actor.or_else(|| session.settings.owner_agent.as_ref().map(|given| given.value.clone())),
-            ..ResolveIntent::default()
+            ..ResolveIntent::new(self.intent_id, EndingStatus::Canceled)
         };
         session.show(&intents::RESOLVE.info, &input, Some(&axme_client::fresh_key())).await
     }

@@ -1,7 +1,7 @@
 //! The lifecycle of an intent as text: one line per change of the status or of the holder (`spec/protocol.md` §3.8). It
 //! has no side effects: events in, lines out.
 
-use axme_client::api::intents::{EventView, Holder, IntentView};
+use axme_client::api::intents::{EventType, EventView, Holder, IntentView};
 use axme_client::{Status, WaitingReason};
 use serde_json::Value;
 
@@ -22,33 +22,33 @@ impl Lifecycle {
 
     pub(crate) fn lines(&mut self, event: &EventView) -> Vec<EventLine> {
         let detail = |key: &str| event.details.get(key).map(plain).unwrap_or_default();
-        match event.event_type.as_str() {
+        match event.event_type.known() {
             // Both precede the initial state of `new`.
-            "intent.created" | "intent.submitted" => Vec::new(),
-            "intent.human_task_assigned" => {
+            Some(EventType::Created | EventType::Submitted) => Vec::new(),
+            Some(EventType::HumanTaskAssigned) => {
                 let title = event.human_task.as_ref().and_then(|task| task["title"].as_str());
                 let mut lines = vec![("system", format!("human task: {}", title.unwrap_or("approval required")))];
                 lines.extend(self.change(event));
                 lines
             }
-            "intent.reminder" => {
+            Some(EventType::Reminder) => {
                 let holder = event.pending_with.as_ref().map(short_name).or(self.holder.clone());
                 vec![("reminder", format!("reminder sent to {}", holder.unwrap_or_default()))]
             }
-            "intent.escalated" => {
+            Some(EventType::Escalated) => {
                 self.holder = event.pending_with.as_ref().map(short_name);
                 vec![("escalation", format!("escalated to {}", detail("escalated_to")))]
             }
-            "intent.delivery_failed" => {
+            Some(EventType::DeliveryFailed) => {
                 vec![("delivery:failed", format!("delivery failed after {} attempts", detail("delivery_attempt")))]
             }
-            "intent.timeout" => {
+            Some(EventType::Timeout) => {
                 let step = Some(detail("step_id")).filter(|step| !step.is_empty()).unwrap_or("the step".to_owned());
                 let mut lines = vec![("timeout", format!("{step} timed out"))];
                 lines.extend(self.change(event));
                 lines
             }
-            "intent.timed_out" => {
+            Some(EventType::TimedOut) => {
                 self.label = status_label(event.status, None);
                 vec![("timeout", "TIMED_OUT: the deadline of the intent has passed".to_owned())]
             }
@@ -63,7 +63,7 @@ impl Lifecycle {
         let mut lines = Vec::new();
         if let (Some(previous), true) = (&self.holder, moved || event.status.is_terminal())
             && previous != "agent_core"
-            && !event.event_type.ends_with("failed")
+            && !matches!(event.event_type.known(), Some(EventType::Failed | EventType::DeliveryFailed))
         {
             lines.push(("step:done", format!("{previous} completed")));
         }

@@ -1,6 +1,6 @@
 //! `axme tasks`: lists, shows, answers and reassigns tasks (`spec/protocol.md` §3.7, §5).
 
-use axme_client::api::intents::{self, EventView, GetIntent, IntentView, ResumeIntent};
+use axme_client::api::intents::{self, EventType, EventView, GetIntent, IntentView, ResumeIntent};
 use axme_client::api::tasks::{self, LinkTask, ListTasks, ReassignTask};
 use axme_client::{Object, Status};
 use clap::{Args, Subcommand};
@@ -182,12 +182,12 @@ async fn get(session: &Session, intent_id: &str) -> Result<(), Failure> {
 
 /// Returns the approvals of the open task. A vote is an `intent.waiting` event with its voter.
 fn votes(events: &[EventView]) -> Vec<String> {
-    let task_start = events.iter().rposition(|event| event.event_type == "intent.human_task_assigned").unwrap_or(0);
+    let task_start = events.iter().rposition(|event| event.event_type == EventType::HumanTaskAssigned).unwrap_or(0);
     let vote = |event: &EventView| {
         let by = event.details.get("answered_by")?.as_str()?;
         Some(format!("{by} ({})", event.details.get("task_result")?["outcome"].as_str()?))
     };
-    events[task_start..].iter().filter(|event| event.event_type == "intent.waiting").filter_map(vote).collect()
+    events[task_start..].iter().filter(|event| event.event_type == EventType::Waiting).filter_map(vote).collect()
 }
 
 fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String> {

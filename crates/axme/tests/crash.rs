@@ -351,7 +351,7 @@ async fn judge_events(admin: &Client, id: &str) -> Vec<String> {
     let ends: Vec<usize> =
         events.iter().enumerate().filter(|(_, e)| e.status.is_terminal()).map(|(at, _)| at).collect();
     assert!(ends.is_empty() || ends == [events.len() - 1], "{id}: {events:?}");
-    events.into_iter().map(|e| e.event_type).collect()
+    events.into_iter().map(|e| e.event_type.to_string()).collect()
 }
 
 async fn count_intents(admin: &Client) -> usize {

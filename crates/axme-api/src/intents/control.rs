@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{IntentView, NotAppliedReason};
+use super::{IntentView, NotAppliedReason, StatusList};
 use crate::page::Limit;
 use crate::{Id, Number, Object, lenient};
 
@@ -86,9 +86,10 @@ pub struct BulkCancel {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 0.1, max = 87_600.0)))]
     pub older_than_hours: Option<f64>,
-    /// The statuses to cancel: DELIVERED, WAITING, IN_PROGRESS and SUBMITTED by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status_filter: Option<Vec<String>>,
+    /// The statuses to cancel, in any case: DELIVERED, WAITING, IN_PROGRESS and SUBMITTED by default. Terminal ones are
+    /// refused.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub status_filter: Option<StatusList>,
     /// True by default: the call only lists the intents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<bool>,

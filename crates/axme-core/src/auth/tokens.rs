@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use axme_api::auth::TokenScope;
 use axme_intent::Time;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -23,7 +24,6 @@ const SIGNS_DAYS: u64 = 30;
 /// How long a key verifies: a day longer than it signs, because the clocks of nodes differ.
 const KNOWN_DAYS: u64 = SIGNS_DAYS + 1;
 const AUDIENCE: &str = "axme";
-const SCOPE: &str = "axme.api";
 /// The prefix of an Ed25519 seed in PKCS #8.
 const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
@@ -40,7 +40,7 @@ pub struct Claims {
     pub jti: Uuid,
     /// The session.
     pub sid: Uuid,
-    pub scope: String,
+    pub scope: TokenScope,
     pub owner_agent: String,
 }
 
@@ -100,7 +100,7 @@ impl Signer {
             iat,
             jti: rng.uuid(),
             sid: person.session_id,
-            scope: SCOPE.to_owned(),
+            scope: TokenScope::Api,
             owner_agent: format!("user://{}", person.email),
         };
         let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };

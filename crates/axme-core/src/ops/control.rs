@@ -12,7 +12,7 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::intent_access::{check_granted, lock_visible, stale};
 use crate::error::Result;
-use crate::input::{check_chars, check_size, parse_id, parse_status};
+use crate::input::{check_chars, check_size, parse_id};
 use crate::policy::guards::{Naming, check_names_decider};
 use crate::{engine, views};
 use axme_store::intents::Filter;
@@ -145,17 +145,10 @@ pub(crate) fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCance
     if !(0.1..=87_600.0).contains(&hours) {
         return Err(ApiError::invalid("older_than_hours: must be a number from 0.1 to 87600").into());
     }
-    let mut statuses = Vec::new();
-    for word in input.status_filter.unwrap_or_default() {
-        let status = parse_status(&word)?;
-        if status.is_terminal() {
-            return Err(ApiError::invalid(format!(
-                "status_filter: {} is a terminal status; name live ones",
-                status.as_str()
-            ))
-            .into());
-        }
-        statuses.push(status);
+    let mut statuses = input.status_filter.unwrap_or_default().0;
+    if let Some(status) = statuses.iter().find(|status| status.is_terminal()) {
+        let message = format!("status_filter: {status} is a terminal status; name live ones");
+        return Err(ApiError::invalid(message).into());
     }
     if statuses.is_empty() {
         statuses = vec![Status::Delivered, Status::Waiting, Status::InProgress, Status::Submitted];

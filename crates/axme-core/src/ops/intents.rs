@@ -1,9 +1,9 @@
 //! Creates, lists, reads and resolves intents.
 
 use axme_api::intents::{
-    Completion, CompletionDelivery, CreateIntent, CreateIntentAnswer, CreatedIntent, EventList, GetIntent,
-    IntentAnswer, IntentList, IntentSummary, ListEvents, ListIntents, MessageType, NotDeliveredReason, ResolveAnswer,
-    ResolveIntent,
+    Completion, CompletionDelivery, CreateIntent, CreateIntentAnswer, CreatedIntent, EndingStatus, EventList,
+    GetIntent, IntentAnswer, IntentList, IntentSummary, ListEvents, ListIntents, MessageType, NotDeliveredReason,
+    ResolveAnswer, ResolveIntent,
 };
 use axme_api::{ApiError, ErrorCode, Id, Number, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
@@ -20,7 +20,7 @@ use crate::context::CallContext;
 use crate::engine::NewIntent;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
 use crate::error::Result;
-use crate::input::{address, check_ahead, check_chars, check_size, parse_id, parse_status, read_before};
+use crate::input::{address, check_ahead, check_chars, check_size, parse_id, read_before};
 use crate::policy::admission;
 use crate::policy::asking;
 use crate::policy::guards::awaits_guarded_task;
@@ -198,10 +198,13 @@ fn read_end(context: &PrepareContext<'_>, input: &CreateIntent) -> Result<Option
 
 /// Reads the reminders and the escalation of a direct intent.
 fn read_reminder_plan(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Result<Option<ReminderPlan>> {
-    let spans = [("remind_interval_seconds", input.remind_interval_seconds), ("max_reminders", input.max_reminders)];
-    for (name, value) in spans {
+    let others = [
+        ("remind_interval_seconds", input.remind_interval_seconds.is_some()),
+        ("max_reminders", input.max_reminders.is_some()),
+    ];
+    for (name, is_set) in others {
         // The other fields are relative to `remind_after_seconds`.
-        if value.is_some() && input.remind_after_seconds.is_none() {
+        if is_set && input.remind_after_seconds.is_none() {
             return Err(ApiError::invalid(format!("{name}: requires remind_after_seconds")).into());
         }
     }
@@ -235,12 +238,8 @@ fn read_task(source: &Object) -> Result<HumanTask> {
 }
 
 pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> Result<Filter> {
-    let mut statuses = Vec::new();
-    for word in input.status.iter().flat_map(|list| list.split(',')).filter(|word| !word.trim().is_empty()) {
-        statuses.push(parse_status(word)?);
-    }
     let filter = Filter {
-        statuses,
+        statuses: input.status.unwrap_or_default().0,
         to: input.to_agent.as_deref().map(|to| address(to, "to_agent", context.caller.home())).transpose()?,
         party: context.caller.address.clone().filter(|_| !context.caller.is_admin()),
         sender: None,
@@ -324,7 +323,7 @@ pub fn events(cx: &mut CallContext<'_, '_>, (id, after, limit): &(IntentId, i64,
 
 fn is_failure(body: &Object) -> bool {
     let status = body.get("status").and_then(Value::as_str);
-    status.is_some_and(|status| matches!(parse_status(status), Ok(Status::Failed)))
+    status.is_some_and(|status| EndingStatus::read(status) == Some(EndingStatus::Failed))
 }
 
 pub struct Resolution {
@@ -335,23 +334,19 @@ pub struct Resolution {
 
 pub(crate) fn prepare_resolve(context: &PrepareContext<'_>, input: ResolveIntent) -> Result<Resolution> {
     let id = parse_id(&input.intent_id)?;
-    let ending = match parse_status(&input.status)? {
-        Status::Completed => {
+    let ending = match input.status {
+        EndingStatus::Completed => {
             context.check_payload("result", &input.result)?;
             Ending::Completed(if input.result.is_null() { json!({}) } else { input.result })
         }
-        Status::Failed => {
+        EndingStatus::Failed => {
             check_size("error", &input.error)?;
             check_size("reason", &input.reason)?;
             Ending::Failed(stated_fault(&input.error, input.reason.as_deref()))
         }
-        Status::Canceled => {
+        EndingStatus::Canceled => {
             check_size("reason", &input.reason)?;
             Ending::Canceled(input.reason.unwrap_or_default())
-        }
-        other => {
-            let message = format!("status: {} cannot be set; send COMPLETED, FAILED or CANCELED", other.as_str());
-            return Err(ApiError::invalid(message).into());
         }
     };
     Ok(Resolution { id, ending, expected_generation: input.expected_policy_generation.map(Number::get) })

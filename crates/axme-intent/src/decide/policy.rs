@@ -1,12 +1,13 @@
 //! Decisions on changes to the settings of a live intent: validation, merging and the timers that follow.
 
 use axme_types::ErrorCode;
+use axme_types::limits::{MAX_DELIVERY_ATTEMPTS, MAX_REMINDERS, MAX_SPAN_SECONDS};
 use serde_json::Value;
 
 use crate::Status;
 use crate::fields::shown;
 use crate::lifecycle::{Effect, Intent, TimerKind};
-use crate::policy::{Action, MAX_POLICY_BYTES, MAX_SPAN_SECONDS, Patch, Policy};
+use crate::policy::{Action, MAX_POLICY_BYTES, Patch, Policy};
 use crate::refusal::Refusal;
 use crate::workflow::Plan;
 use crate::{Object, Time};
@@ -95,23 +96,22 @@ fn deadline(intent: &Intent, policy: &Policy, patch: &Patch, now: Time) -> Optio
 }
 
 fn check(patch: &Patch) -> Result<(), Refusal> {
-    let spans = [
-        (&patch.controls, "timeout_seconds", 1),
-        (&patch.controls, "remind_after_seconds", 1),
-        (&patch.controls, "remind_interval_seconds", 1),
-        (&patch.controls, "max_reminders", 1),
-        (&patch.controls, "max_delivery_attempts", 1),
-        (&patch.envelope, "max_retry_count", 0),
-        (&patch.envelope, "retry_backoff_seconds", 1),
-        (&patch.envelope, "execution_timeout_seconds", 1),
-        (&patch.envelope, "ttl_seconds", 1),
+    let numbers = [
+        (&patch.controls, "timeout_seconds", 1, MAX_SPAN_SECONDS),
+        (&patch.controls, "remind_after_seconds", 1, MAX_SPAN_SECONDS),
+        (&patch.controls, "remind_interval_seconds", 1, MAX_SPAN_SECONDS),
+        (&patch.controls, "max_reminders", 1, MAX_REMINDERS),
+        (&patch.controls, "max_delivery_attempts", 1, MAX_DELIVERY_ATTEMPTS),
+        (&patch.envelope, "max_retry_count", 0, MAX_DELIVERY_ATTEMPTS),
+        (&patch.envelope, "retry_backoff_seconds", 1, MAX_SPAN_SECONDS),
+        (&patch.envelope, "execution_timeout_seconds", 1, MAX_SPAN_SECONDS),
+        (&patch.envelope, "ttl_seconds", 1, MAX_SPAN_SECONDS),
     ];
-    for (fields, key, least) in spans {
+    for (fields, key, least, most) in numbers {
         let Some(value) = fields.get(key).filter(|value| !value.is_null()) else { continue };
-        if !value.as_u64().is_some_and(|n| (least..=MAX_SPAN_SECONDS).contains(&n)) {
+        if !value.as_u64().is_some_and(|n| (least..=most).contains(&n)) {
             let given = shown(value);
-            let message =
-                format!("{key}: must be a whole number from {least} to {MAX_SPAN_SECONDS}, or null, not {given}");
+            let message = format!("{key}: must be a whole number from {least} to {most}, or null, not {given}");
             return Err(Refusal::new(ErrorCode::InvalidControl, message));
         }
     }

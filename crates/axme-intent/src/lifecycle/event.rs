@@ -8,7 +8,7 @@ use crate::Status;
 use crate::human::Vote;
 use crate::serde_fields::present;
 use crate::{Address, HumanTask, Object, Time};
-use axme_types::Holder;
+use axme_types::{EventType, Holder};
 
 /// A fact in the history of an intent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,24 +102,24 @@ pub enum EventBody {
 
 impl EventBody {
     /// Returns the type of the event on the wire.
-    pub const fn event_type(&self) -> &'static str {
+    pub const fn event_type(&self) -> EventType {
         match self {
-            EventBody::Created(_) => "intent.created",
-            EventBody::Submitted => "intent.submitted",
-            EventBody::Delivered { .. } => "intent.delivered",
-            EventBody::Acknowledged => "intent.acknowledged",
-            EventBody::InProgress { .. } => "intent.in_progress",
-            EventBody::Waiting(_) | EventBody::Voted { .. } => "intent.waiting",
-            EventBody::HumanTaskAssigned { .. } => "intent.human_task_assigned",
-            EventBody::Timeout { .. } => "intent.timeout",
-            EventBody::Reminder { .. } => "intent.reminder",
-            EventBody::Escalated { .. } => "intent.escalated",
-            EventBody::Transferred { .. } => "intent.transfer",
-            EventBody::DeliveryFailed { .. } => "intent.delivery_failed",
-            EventBody::Completed { .. } => "intent.completed",
-            EventBody::Failed { .. } => "intent.failed",
-            EventBody::Canceled { .. } => "intent.canceled",
-            EventBody::TimedOut => "intent.timed_out",
+            EventBody::Created(_) => EventType::Created,
+            EventBody::Submitted => EventType::Submitted,
+            EventBody::Delivered { .. } => EventType::Delivered,
+            EventBody::Acknowledged => EventType::Acknowledged,
+            EventBody::InProgress { .. } => EventType::InProgress,
+            EventBody::Waiting(_) | EventBody::Voted { .. } => EventType::Waiting,
+            EventBody::HumanTaskAssigned { .. } => EventType::HumanTaskAssigned,
+            EventBody::Timeout { .. } => EventType::Timeout,
+            EventBody::Reminder { .. } => EventType::Reminder,
+            EventBody::Escalated { .. } => EventType::Escalated,
+            EventBody::Transferred { .. } => EventType::Transfer,
+            EventBody::DeliveryFailed { .. } => EventType::DeliveryFailed,
+            EventBody::Completed { .. } => EventType::Completed,
+            EventBody::Failed { .. } => EventType::Failed,
+            EventBody::Canceled { .. } => EventType::Canceled,
+            EventBody::TimedOut => EventType::TimedOut,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::reader::{MAX_COUNT, Reader};
+use super::reader::Reader;
 use super::{Agent, Human, is_address};
 use crate::HolderKind;
 use crate::address::MAX_ADDRESS_CHARS;
@@ -12,6 +12,7 @@ use crate::human::is_email;
 use crate::workflow::{Notice, Step, StepKind, Target};
 use crate::{HumanTask, Object, template};
 use axme_types::Holder;
+use axme_types::limits::MAX_SPAN_SECONDS;
 
 /// The fields that may hold the settings of an internal step; the first one with a setting takes precedence. The
 /// official command line keeps only `input`.
@@ -129,9 +130,9 @@ impl Reader<'_> {
         let settings = Settings::of(step);
         let (name, value) = settings.find(&["seconds", "delay_seconds", "timeout_seconds"])?;
         match value.as_u64().or_else(|| value.as_str()?.trim().parse().ok()) {
-            Some(number) if (1..=MAX_COUNT).contains(&number) => Some(number),
+            Some(number) if (1..=MAX_SPAN_SECONDS).contains(&number) => Some(number),
             _ => {
-                let message = format!("must be a whole number from 1 to {MAX_COUNT}, not {}", shown(value));
+                let message = format!("must be a whole number from 1 to {MAX_SPAN_SECONDS}, not {}", shown(value));
                 self.error(&format!("{place}.{name}"), message);
                 None
             }

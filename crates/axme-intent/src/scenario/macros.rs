@@ -5,12 +5,13 @@
 
 use serde_json::{Value, json};
 
-use super::reader::{MAX_COUNT, Reader};
+use super::reader::Reader;
 use super::{Agent, Human, is_address, is_person, known};
 use crate::Object;
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::fields::shown;
 use crate::workflow::Plan;
+use axme_types::limits::MAX_SPAN_SECONDS;
 
 /// Leaves room for the number that is added to a title.
 const MAX_TEXT_CHARS: usize = 200;
@@ -340,8 +341,10 @@ fn text(value: &Value) -> Result<Value, String> {
 
 fn whole(value: &Value) -> Result<Value, String> {
     let number = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
-    let number = number.filter(|number| (1..=MAX_COUNT).contains(number));
-    number.map(Value::from).ok_or_else(|| format!("must be a whole number from 1 to {MAX_COUNT}, not {}", shown(value)))
+    let number = number.filter(|number| (1..=MAX_SPAN_SECONDS).contains(number));
+    number
+        .map(Value::from)
+        .ok_or_else(|| format!("must be a whole number from 1 to {MAX_SPAN_SECONDS}, not {}", shown(value)))
 }
 
 /// Reads the names in a list, or in text with commas.

@@ -6,9 +6,6 @@ use super::Report;
 use crate::fields::shown;
 use crate::{Home, Object};
 
-/// The largest number in a bundle: ten years, in seconds.
-pub(super) const MAX_COUNT: u64 = 10 * 365 * 86_400;
-
 pub(super) struct Reader<'a> {
     pub(super) home: Home<'a>,
     pub(super) report: Report,
@@ -84,15 +81,15 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a whole number of at least 1. 0 and null mean "not set", because clients send them for it.
-    pub(super) fn count(&mut self, source: &Object, key: &str, place: &str) -> Option<u64> {
+    /// Reads a whole number from 1 to `most`. 0 and null mean "not set", because clients send them for it.
+    pub(super) fn count(&mut self, source: &Object, key: &str, place: &str, most: u64) -> Option<u64> {
         match source.get(key) {
             None | Some(Value::Null) => None,
             Some(value) => match value.as_u64() {
                 Some(0) => None,
-                Some(number) if number <= MAX_COUNT => Some(number),
+                Some(number) if number <= most => Some(number),
                 _ => {
-                    let message = format!("must be a whole number from 1 to {MAX_COUNT}, not {}", shown(value));
+                    let message = format!("must be a whole number from 1 to {most}, not {}", shown(value));
                     self.error(place, message);
                     None
                 }

@@ -8,6 +8,7 @@ use crate::address::MAX_ADDRESS_CHARS;
 use crate::workflow::Plan;
 use crate::{Address, Object, ReminderPlan};
 use axme_types::Holder;
+use axme_types::limits::{MAX_REMINDERS, MAX_SPAN_SECONDS};
 
 impl Reader<'_> {
     /// Reads the reminders and the escalation of a step or of the intent.
@@ -18,10 +19,10 @@ impl Reader<'_> {
         agents: &[Agent],
         humans: &[Human],
     ) -> ReminderPlan {
-        let mut seconds = |key: &str| self.count(source, key, &format!("{place}.{key}"));
-        let remind_after_seconds = seconds("remind_after_seconds");
-        let remind_interval_seconds = seconds("remind_interval_seconds");
-        let max_reminders = seconds("max_reminders").map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        let mut count = |key: &str, most: u64| self.count(source, key, &format!("{place}.{key}"), most);
+        let remind_after_seconds = count("remind_after_seconds", MAX_SPAN_SECONDS);
+        let remind_interval_seconds = count("remind_interval_seconds", MAX_SPAN_SECONDS);
+        let max_reminders = count("max_reminders", MAX_REMINDERS).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         if remind_after_seconds.is_none() && (remind_interval_seconds.is_some() || max_reminders.is_some()) {
             self.warn(place, "no reminders will be sent: set remind_after_seconds");
         }

@@ -7,6 +7,7 @@ use super::reader::Reader;
 use crate::Object;
 use crate::fields::shown;
 use crate::workflow::Retry;
+use axme_types::limits::MAX_SPAN_SECONDS;
 
 /// The default pause before a failed step is retried.
 const USUAL_RETRY_DELAY_SECONDS: u64 = 30;
@@ -27,13 +28,9 @@ impl Reader<'_> {
             }
         };
         self.known(source, &place, &known::RETRY);
-        let max_retries = self.count(source, "max_retries", &format!("{place}.max_retries"))?;
-        if max_retries > MOST_RETRIES {
-            let message = format!("at most {MOST_RETRIES} retries are allowed, not {max_retries}");
-            self.error(&format!("{place}.max_retries"), message);
-            return None;
-        }
-        let delay = self.count(source, "retry_delay_seconds", &format!("{place}.retry_delay_seconds"));
+        let max_retries = self.count(source, "max_retries", &format!("{place}.max_retries"), MOST_RETRIES)?;
+        let delay =
+            self.count(source, "retry_delay_seconds", &format!("{place}.retry_delay_seconds"), MAX_SPAN_SECONDS);
         let is_zero = source.get("retry_delay_seconds").and_then(Value::as_u64) == Some(0);
         let delay_seconds = if is_zero { 0 } else { delay.unwrap_or(USUAL_RETRY_DELAY_SECONDS) };
         Some(Retry { max_retries: u32::try_from(max_retries).unwrap_or(u32::MAX), delay_seconds })

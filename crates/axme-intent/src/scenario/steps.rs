@@ -13,6 +13,7 @@ use crate::fields::shown;
 use crate::workflow::{Plan, Step, StepKind};
 use crate::{Address, HumanTask, Object};
 use axme_types::Holder;
+use axme_types::limits::MAX_SPAN_SECONDS;
 
 impl Reader<'_> {
     /// Reads the steps at `place` as a plan.
@@ -63,7 +64,7 @@ impl Reader<'_> {
             }
             let Ok(runtime) = self.runtime(entry, place) else { continue };
             let mut deadline_seconds =
-                self.count(entry, "step_deadline_seconds", &format!("{place}.step_deadline_seconds"));
+                self.count(entry, "step_deadline_seconds", &format!("{place}.step_deadline_seconds"), MAX_SPAN_SECONDS);
             if runtime == Some(Runtime::Timeout) {
                 deadline_seconds = self.seconds(entry, place).or(deadline_seconds);
             }

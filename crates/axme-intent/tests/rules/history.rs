@@ -37,7 +37,7 @@ impl History {
             draft,
         };
         let decision = submit(&history.draft, spec.clone(), input);
-        let types: Vec<&str> = decision.events.iter().map(|e| e.body.event_type()).take(2).collect();
+        let types: Vec<&str> = decision.events.iter().map(|e| e.body.event_type().as_str()).take(2).collect();
         assert_eq!(types, ["intent.created", "intent.submitted"]);
         assert_eq!(decision.events[0].body, EventBody::Created(Box::new(spec)));
         history.record(&decision, input);

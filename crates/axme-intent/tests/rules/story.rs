@@ -351,7 +351,7 @@ fn fault(text: &str) -> Fault {
 
 fn show_event(text: &mut String, event: &Event, children: &[IntentId]) {
     let at = show_time(event.at);
-    let (status, name) = (event.status.as_str(), event.body.event_type());
+    let (status, name) = (event.status.as_str(), event.body.event_type().as_str());
     let about = match &event.body {
         EventBody::Created(_) | EventBody::Submitted | EventBody::Acknowledged | EventBody::TimedOut => String::new(),
         EventBody::Delivered { to } => format!("to {to}"),

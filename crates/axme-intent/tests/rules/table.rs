@@ -144,7 +144,8 @@ fn cell(situation: &Situation, row: &Row) -> String {
         Ok(decision) => match decision.events.last() {
             None => "nothing".to_owned(),
             Some(last) => {
-                let types = decision.events.iter().map(|event| event.body.event_type().trim_start_matches("intent."));
+                let types =
+                    decision.events.iter().map(|event| event.body.event_type().as_str().trim_start_matches("intent."));
                 format!("{} → **{}**", types.collect::<Vec<_>>().join(", "), last.status.as_str())
             }
         },

@@ -2,7 +2,7 @@
 //! line, one space after each colon, LF endings, and a blank line at its end. Its data has no character at which a
 //! line reader of any language splits.
 
-use axme_api::intents::EventView;
+use axme_api::intents::{EventType, EventView};
 use axme_api::sessions::FeedEntry;
 use axme_core::claims::Offer;
 use axum::body::Bytes;
@@ -34,7 +34,7 @@ pub fn event(view: &EventView, most: usize) -> Bytes {
         short.truncated = Some(true);
         text = one_line(&short);
     }
-    frame(&view.event_type, Some(view.seq), &text)
+    frame(view.event_type.as_str(), Some(view.seq), &text)
 }
 
 /// An entry of a session's feed, without its content if its data exceeds `most` bytes.
@@ -53,7 +53,7 @@ fn heading(offer: &Offer) -> Value {
     json!({
         "seq": offer.number,
         "intent_id": intent.id.to_string(),
-        "event_type": "intent.delivered",
+        "event_type": EventType::Delivered,
         // Agents act on this status; the intent itself may already have another.
         "status": "DELIVERED",
         "intent_type": intent.intent_type,

@@ -424,7 +424,7 @@ fn cut(text: &str) -> String {
 fn told(history: &[Event]) -> Vec<(String, String, String)> {
     let is_told = |event: &&Event| !matches!(event.body, EventBody::Submitted | EventBody::HumanTaskAssigned { .. });
     let lines = history.iter().filter(is_told).map(|event| {
-        let name = event.body.event_type().trim_start_matches("intent.");
+        let name = event.body.event_type().as_str().trim_start_matches("intent.");
         let step = match &event.body {
             EventBody::InProgress { step: Some(step), .. } | EventBody::Timeout { step } => Some(step),
             EventBody::Waiting(waiting) => waiting.step.as_ref(),

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axme_api::intents::StatusList;
 use axme_api::{Access, ApiError, ErrorCode, ErrorKind};
 use axme_intent::{Address, IntentId, Status, Time};
 use axum::body::{Body, Bytes};
@@ -20,7 +21,7 @@ use axme_core::call::{authenticate, authorize};
 use axme_core::claims::{self, Offer, Reading};
 use axme_core::engine::intent_access;
 use axme_core::error::Result;
-use axme_core::input::{address as address_of, parse_id, parse_status};
+use axme_core::input::{address as address_of, parse_id};
 use axme_core::request::Credentials;
 use axme_core::state::{AppState, StreamPermit};
 use axme_core::{ops, views};
@@ -162,7 +163,7 @@ async fn open(app: &AppState, request: &Parts) -> Result<(Arc<Caller>, Window)> 
     };
     let status = match field("status") {
         None => None,
-        Some(list) => Some(list.split(',').map(parse_status).collect::<Result<Vec<_>>>()?),
+        Some(list) => Some(StatusList::parse(list).map_err(|wrong| ApiError::invalid(format!("status: {wrong}")))?.0),
     };
     let window = Window {
         // A client that reconnects by itself repeats its address and adds the last number it saw.

@@ -95,7 +95,7 @@ fn of_decision(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> 
     let mut made = Vec::new();
     for event in intents::decision(tx, row.workspace, row.intent, row.position)? {
         let shown = views::event(row.intent, &event);
-        let event_type = shown.event_type.clone();
+        let event_type = event.body.event_type();
         let is_end = event.status.is_terminal();
         let payload = json!({
             "intent_id": row.intent, "intent_type": head.intent_type, "from_agent": head.from, "to_agent": head.to,
@@ -116,7 +116,7 @@ fn of_decision(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> 
                 created_at: event.at,
             });
         };
-        add(&event_type, owners);
+        add(event_type.as_str(), owners);
         // The receiver has a thread from the start, `reply_to` once the intent has ended.
         if event.position == 1 {
             add("inbox.thread_created", vec![head.to.clone()]);

@@ -122,7 +122,7 @@ pub(crate) fn check_webhooks(sim: &mut Simulation) -> CheckResult {
             let seq = u64::from(event.position) * 2;
             match sim.actors.webhook_events.get(&(*id, seq)) {
                 Some(received) => {
-                    let is_right = received == event.body.event_type();
+                    let is_right = received == event.body.event_type().as_str();
                     ensure!(is_right, "{id}: event {seq} is {}, received as {received}", event.body.event_type());
                 }
                 None => missing += 1,

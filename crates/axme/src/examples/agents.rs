@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use axme_client::api::intents::{self, ListIntents};
+use axme_client::api::intents::{self, ListIntents, StatusList};
 use axme_client::api::service_accounts::{
     self, CreateKey, CreateServiceAccount, RevokeKey, ServiceAccount, UpdateServiceAccount,
 };
-use axme_client::{Client, ClientError, Object};
+use axme_client::{Client, ClientError, Object, Status};
 use axme_intent::DeliveryBinding;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
@@ -154,7 +154,7 @@ async fn register(session: &Session, transport: &Transport, declared: &mut Value
 fn poll(client: Client, address: String) -> IntentIds {
     let input = ListIntents {
         // An intent that the agent has read and not answered is ACKNOWLEDGED.
-        status: Some("DELIVERED,ACKNOWLEDGED".to_owned()),
+        status: Some(StatusList(vec![Status::Delivered, Status::Acknowledged])),
         to_agent: Some(address),
         limit: POLL_PAGE.into(),
         ..ListIntents::default()

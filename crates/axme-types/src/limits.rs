@@ -1,0 +1,13 @@
+//! The largest numbers of settings and of answers.
+
+/// The largest number of an answer: JSON readers with floating point cannot tell larger integers apart.
+pub const MAX_INTEGER: u64 = 1 << 53;
+
+/// The longest time span in a setting, in seconds: ten years.
+pub const MAX_SPAN_SECONDS: u64 = 315_576_000;
+
+/// The most reminders to one actor.
+pub const MAX_REMINDERS: u64 = 1_000;
+
+/// The most pushes of one intent that may fail before it fails.
+pub const MAX_DELIVERY_ATTEMPTS: u64 = 10_000;
