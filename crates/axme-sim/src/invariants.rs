@@ -1,6 +1,6 @@
 //! The invariants of the store, checked after every step of a simulation.
 
-mod tasks;
+pub(crate) mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
 

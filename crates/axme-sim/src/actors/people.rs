@@ -1,11 +1,13 @@
 //! People answer the tasks they see, sometimes with an unknown outcome, sometimes twice.
 
 use axme_intent::IntentId;
+use axme_intent::lifecycle::Intent;
 use serde_json::json;
 
 use super::bundles::PEOPLE;
 use super::recipients::answer_by_form;
 use super::{answer, call_as_admin, call_as_second_admin};
+use crate::invariants::tasks::has_decided;
 use crate::{CheckResult, Simulation};
 
 fn list_tasks(sim: &mut Simulation) -> Result<Vec<IntentId>, String> {
@@ -52,11 +54,17 @@ pub(crate) fn answer_all_tasks(sim: &mut Simulation) -> Result<usize, String> {
             }
         }
         // No one who may answer can be reached: reassign the task to a person who can.
-        let task = sim.checker.intents.get(id).and_then(|observed| observed.head.intent.open_task());
-        if task.is_some_and(|task| task.exclude_requester && task.quorum.is_none()) {
-            call_as_second_admin(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": PEOPLE[0] }))?;
+        let to = sim.checker.intents.get(id).and_then(|observed| other_person(&observed.head.intent));
+        if let Some(to) = to {
+            call_as_second_admin(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": to }))?;
             crate::check(sim)?;
         }
     }
     Ok(open.len())
+}
+
+/// Returns a person who may answer a guarded task alone: one who has answered none of the steps that it is distinct from.
+fn other_person(intent: &Intent) -> Option<&'static str> {
+    let task = intent.open_task().filter(|task| task.is_guarded() && task.quorum.is_none())?;
+    PEOPLE.into_iter().find(|person| !has_decided(intent, &task.distinct_from, person))
 }

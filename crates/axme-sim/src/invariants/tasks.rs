@@ -13,6 +13,9 @@ use uuid::Uuid;
 use super::{Checker, ObservedIntent, ensure};
 use crate::CheckResult;
 
+/// The owner of the admin's key, which belongs to a service account.
+const ADMIN: &str = "owner@local";
+
 /// Checks that each asking is answered once, apart from votes. `before` is the intent before the event.
 pub(crate) fn check_event(observed: &ObservedIntent, before: &Intent, event: &Event) -> CheckResult {
     let (id, position) = (before.id, event.position);
@@ -30,7 +33,7 @@ pub(crate) fn check_event(observed: &ObservedIntent, before: &Intent, event: &Ev
                 task.needed()
             );
             ensure!(votes.len() + 1 < task.needed(), "{id}: vote {position} was enough but did not decide the task");
-            check_requester(observed, before, event)?;
+            check_decider(observed, before, event)?;
         }
         EventBody::InProgress { details, .. } if details.contains_key("task_result") => {
             let Some(task) = before.open_task() else {
@@ -47,18 +50,24 @@ pub(crate) fn check_event(observed: &ObservedIntent, before: &Intent, event: &Ev
             let is_yes = details["task_result"]["outcome"] == "approved";
             let is_enough = votes.len() + 1 == task.needed();
             ensure!(!is_yes || is_enough, "{id}: {} of {} said yes", votes.len() + 1, task.needed());
-            check_requester(observed, before, event)?;
+            check_decider(observed, before, event)?;
         }
         _ => {}
     }
     Ok(())
 }
 
-fn check_requester(observed: &ObservedIntent, before: &Intent, event: &Event) -> CheckResult {
+/// Checks that a decision was not the requester's, and that a guarded one was a person's and nobody decided twice.
+fn check_decider(observed: &ObservedIntent, before: &Intent, event: &Event) -> CheckResult {
     let from = observed.spec().from.as_str();
     let is_requester = event.actor == from || from.strip_prefix("user://") == Some(&event.actor);
     let is_excluded = before.open_task().is_some_and(|task| task.exclude_requester);
     ensure!(!(is_requester && is_excluded), "{}: {} answered their own task", before.id, event.actor);
+    if let Some(task) = before.open_task().filter(|task| task.is_guarded()) {
+        ensure!(event.actor != ADMIN, "{}: the key of a service account decided a guarded task", before.id);
+        let is_repeated = has_decided(before, &task.distinct_from, &event.actor);
+        ensure!(!is_repeated, "{}: {} answered two steps that need two people", before.id, event.actor);
+    }
     Ok(())
 }
 
@@ -168,4 +177,10 @@ fn answers_of(observed: &ObservedIntent) -> Vec<(u32, String, String, String)> {
         }
     }
     answers
+}
+
+/// Returns true if a person has answered one of these steps.
+pub(crate) fn has_decided(intent: &Intent, steps: &[String], person: &str) -> bool {
+    let deciders = intent.cursor.iter().flat_map(|cursor| steps.iter().filter_map(|step| cursor.deciders.get(step)));
+    deciders.flatten().any(|decider| decider == person)
 }
