@@ -126,12 +126,17 @@ pub(crate) async fn read_body(app: &AppState, mut body: Body) -> Result<Bytes> {
     };
     let seconds = app.limits.body_seconds;
     match tokio::time::timeout(Duration::from_secs(seconds), read).await {
-        Ok(outcome) => Ok(without_mark(outcome?)?),
+        Ok(outcome) => Ok(outcome?),
         Err(_) => {
             let message = format!("the body did not arrive within {seconds} s");
             Err(ApiError::new(ErrorCode::RequestTimeout, message).into())
         }
     }
+}
+
+/// Reads a body of JSON. See [`read_body`].
+pub(crate) async fn read_json(app: &AppState, body: Body) -> Result<Bytes> {
+    Ok(without_mark(read_body(app, body).await?)?)
 }
 
 /// Removes the byte order mark that some editors and clients write. Refuses UTF-16 by name.

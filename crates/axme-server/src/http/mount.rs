@@ -20,7 +20,7 @@ use axum::http::request::Parts;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use tracing::Instrument;
 
-use super::extract::{Fields, PathFields, RequestId, meta, query, read_body};
+use super::extract::{Fields, PathFields, RequestId, meta, query, read_json};
 use super::{Gateway, refusal, respond};
 
 type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -208,7 +208,7 @@ async fn answer_in_span(
         Err(error) => return refusal(&error.into_api()),
     };
     let answered = async {
-        let body = read_body(app, body).await?;
+        let body = read_json(app, body).await?;
         let request = Request {
             method: info.method.as_str(),
             path: parts.uri.path().to_owned(),

@@ -19,7 +19,7 @@ use axum::http::{HeaderName, HeaderValue, Response, header};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::extract::{PathFields, query, read_body};
+use super::extract::{PathFields, query, read_body, read_json};
 use super::form::{Field, FormFields, words};
 use super::{Gateway, form, respond};
 use axme_core::call::check_body;
@@ -450,7 +450,7 @@ fn span(now: Time, since: Time) -> String {
 
 /// Records an answer sent as JSON: the token is the credential, and the call needs no confirmation.
 async fn act(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>> {
-    let body: Bytes = read_body(app, request.into_body()).await?;
+    let body: Bytes = read_json(app, request.into_body()).await?;
     check_body(&body)?;
     let fields: Value = serde_json::from_slice(&body)
         .map_err(|error| ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {error}")))?;

@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::extract::{meta, read_body};
+use super::extract::{meta, read_json};
 use super::{Gateway, respond};
 use crate::workers::{timers, webhooks};
 use axme_core::auth::Caller;
@@ -70,7 +70,7 @@ async fn answer(app: &Arc<AppState>, round: Round, request: HttpRequest) -> Resu
     let (parts, body) = request.into_parts();
     let caller = authenticate(app, Access::Admin, &meta(app, &parts)).await?.caller;
     authorize(Access::Admin, &caller)?;
-    let body = read_body(app, body).await?;
+    let body = read_json(app, body).await?;
     check_body(&body)?;
     let answer = match round {
         Round::Workflow | Round::Webhook => {
