@@ -3,6 +3,7 @@
 use axme_types::text_enum;
 use serde::{Deserialize, Serialize};
 
+use crate::intents::OutcomeView;
 use crate::op::{AnyOp, Op};
 use crate::page::Limit;
 use crate::{ErrorCode, Id, Number, Object, Timestamp, lenient};
@@ -283,6 +284,9 @@ pub struct Thread {
     pub intent_id: Id,
     /// The state of the thread.
     pub status: ThreadStatus,
+    /// How the intent ended.
+    #[serde(flatten)]
+    pub outcome: OutcomeView,
     /// The address of the owner.
     pub owner_agent: String,
     /// The address of the sender. For the owner that a result was sent to, the agent that had the intent.

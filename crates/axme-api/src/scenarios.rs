@@ -3,6 +3,7 @@
 use axme_types::Status;
 use serde::{Deserialize, Serialize};
 
+use crate::intents::OutcomeView;
 use crate::op::{AnyOp, Op};
 use crate::{ErrorCode, Id, Object, Timestamp};
 
@@ -56,6 +57,9 @@ pub struct ApplyAnswer {
     pub scenario_id: String,
     /// The status of the intent.
     pub status: Status,
+    /// How it ended, if every step ended at once.
+    #[serde(flatten)]
+    pub outcome: OutcomeView,
     /// The address, contact or role that the intent waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_with: Option<String>,

@@ -1,10 +1,10 @@
 //! Views of intents and events: the only place that converts the stored forms to the wire forms
 //! (`spec/protocol.md` §2.1).
 
-use axme_api::intents::{EventView, IntentView};
+use axme_api::intents::{EventView, IntentView, OutcomeView};
 use axme_api::{Id, Timestamp};
 use axme_intent::lifecycle::{Event, EventBody, Fault, IntentSpec, State, Wait};
-use axme_intent::{self as rules, HolderKind, IntentId, Object, WaitingReason};
+use axme_intent::{self as rules, HolderKind, IntentId, Object, Outcome, WaitingReason, sentences};
 use serde_json::{Value, json};
 
 use axme_store::intents::Head;
@@ -23,11 +23,22 @@ pub fn position_seen(since: u64) -> i64 {
 /// Returns the result and the error of an intent, each null if there is none.
 pub fn outcome(intent: &rules::lifecycle::Intent) -> (Value, Value) {
     match &intent.state {
-        State::Completed { result } => (result.clone(), Value::Null),
-        State::Failed { fault } => (fault.result.clone().unwrap_or(Value::Null), error(fault)),
-        State::Canceled { reason } => (Value::Null, json!({ "code": "canceled", "message": reason })),
+        State::Completed { result, .. } => (result.clone(), Value::Null),
+        State::Failed { fault, .. } => (fault.result.clone().unwrap_or(Value::Null), error(fault)),
+        State::Canceled { reason, .. } => (Value::Null, json!({ "code": "canceled", "message": reason })),
         State::TimedOut => (Value::Null, json!({ "code": "intent_timeout", "message": "the deadline passed" })),
         _ => (Value::Null, Value::Null),
+    }
+}
+
+/// Returns the outcome of an intent; empty while there is none.
+pub fn ended(outcome: Option<Outcome>) -> OutcomeView {
+    let Some(outcome) = outcome else { return OutcomeView::default() };
+    OutcomeView {
+        outcome_text: Some(outcome.sentence()),
+        outcome_kind: Some(outcome.kind),
+        outcome: Some(outcome.word),
+        decided_by: if outcome.kind.is_decision() { outcome.by } else { Vec::new() },
     }
 }
 
@@ -50,6 +61,7 @@ pub fn intent(head: &Head, spec: &IntentSpec) -> IntentView {
         parent_intent_id: intent.parent.map(Id::from),
         status,
         lifecycle_status: status,
+        outcome: ended(intent.outcome()),
         lifecycle_waiting_reason: waiting.map(|w| w.reason),
         legacy_status: status.legacy(),
         payload: spec.payload.clone(),
@@ -91,6 +103,8 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
         result: None,
         data: None,
         error: None,
+        outcome: ended(event.outcome()),
+        text: sentences::of_event(event),
         truncated: None,
     };
     match &event.body {
@@ -157,18 +171,18 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
                 view.details.insert("next_attempt_at".to_owned(), retry_at.to_string().into());
             }
         }
-        EventBody::Completed { result, details } => {
+        EventBody::Completed { result, details, .. } => {
             view.details = details.clone();
             view.result = Some(result.clone());
             view.data = Some(result.clone());
         }
-        EventBody::Failed { fault } => {
+        EventBody::Failed { fault, .. } => {
             view.details.insert("error".to_owned(), error(fault));
             view.error = Some(error(fault));
             view.result = fault.result.clone();
             view.data = fault.result.clone();
         }
-        EventBody::Canceled { reason } => {
+        EventBody::Canceled { reason, .. } => {
             view.details.insert("reason".to_owned(), reason.clone().into());
         }
         EventBody::TimedOut => {

@@ -20,9 +20,13 @@ pub fn apply(intent: &mut Intent, event: &Event) {
         EventBody::Submitted => intent.state = State::Submitted,
         EventBody::Delivered { .. } => intent.state = State::Delivered,
         EventBody::Acknowledged => intent.state = State::Acknowledged,
-        EventBody::InProgress { step, result, details } => {
+        EventBody::InProgress { step, result, details, cause, decided } => {
             let votes = intent.waiting().map(|waiting| waiting.votes.iter().map(|vote| vote.by.clone()));
             let deciders: Vec<String> = votes.into_iter().flatten().chain(answered_by(details)).collect();
+            if let Some(cursor) = intent.cursor.as_mut().filter(|_| result.is_some()) {
+                cursor.cause = cause.clone();
+                cursor.decided = decided.clone().or(cursor.decided.take());
+            }
             if let (Some(cursor), Some(step)) = (&mut intent.cursor, step) {
                 if !deciders.is_empty() {
                     cursor.deciders.insert(step.clone(), deciders);
@@ -93,9 +97,15 @@ pub fn apply(intent: &mut Intent, event: &Event) {
             }
         }
         EventBody::DeliveryFailed { attempt, .. } => intent.tally.failed_pushes = *attempt,
-        EventBody::Completed { result, .. } => intent.state = State::Completed { result: result.clone() },
-        EventBody::Failed { fault } => intent.state = State::Failed { fault: fault.clone() },
-        EventBody::Canceled { reason } => intent.state = State::Canceled { reason: reason.clone() },
+        EventBody::Completed { result, outcome, .. } => {
+            intent.state = State::Completed { result: result.clone(), outcome: outcome.clone() };
+        }
+        EventBody::Failed { fault, outcome } => {
+            intent.state = State::Failed { fault: fault.clone(), outcome: outcome.clone() };
+        }
+        EventBody::Canceled { reason, outcome } => {
+            intent.state = State::Canceled { reason: reason.clone(), outcome: outcome.clone() };
+        }
         EventBody::TimedOut => intent.state = State::TimedOut,
     }
 }

@@ -19,8 +19,9 @@ use crate::lifecycle::{
     Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Intent, IntentSpec, Refusal,
     State, TimerKind,
 };
+use crate::outcome::Outcome;
 use crate::workflow::{Plan, StepKind, combined_result};
-use crate::{HolderKind, Status, WaitingReason};
+use crate::{HolderKind, OutcomeKind, Status, WaitingReason};
 use crate::{HumanTask, Object};
 use axme_types::Holder;
 
@@ -89,7 +90,7 @@ pub fn decide(
         Command::Decide(response) => builder.decide_task(plan, &response)?,
         Command::Reassign { holder, from, note } => builder.reassign(plan, holder, from, note)?,
         Command::Proceed { reason } => builder.proceed(plan, reason)?,
-        Command::Resolve(ending) => builder.end(ending),
+        Command::Resolve(ending) => builder.resolve(ending),
         Command::DeadlinePassed => builder.end(Ending::TimedOut),
         Command::StepDeadlinePassed { step } => builder.step_deadline_passed(plan, &step),
         Command::ReminderStageDue => builder.advance_reminder_plan(plan),
@@ -106,11 +107,13 @@ struct DecisionBuilder<'a> {
     intent: Intent,
     input: &'a DecideInput,
     decision: Decision,
+    /// What a person decides with this command.
+    decided: Option<Outcome>,
 }
 
 impl<'a> DecisionBuilder<'a> {
     fn new(intent: &Intent, input: &'a DecideInput) -> DecisionBuilder<'a> {
-        DecisionBuilder { intent: intent.clone(), input, decision: Decision::default() }
+        DecisionBuilder { intent: intent.clone(), input, decision: Decision::default(), decided: None }
     }
 
     fn done(self) -> Decision {
@@ -162,7 +165,7 @@ impl<'a> DecisionBuilder<'a> {
             Answer::Fail(fault) => self.end(Ending::Failed(fault)),
             Answer::HandOver(note) if self.intent.parent.is_some() => self.end(Ending::Completed(note)),
             Answer::HandOver(note) => {
-                self.push(EventBody::InProgress { step: None, result: None, details: note_details(note) });
+                self.push(progress(note_details(note)));
                 self.effect(Effect::MarkAcknowledged);
                 self.start_execution();
             }
@@ -180,7 +183,7 @@ impl<'a> DecisionBuilder<'a> {
         if self.intent.status() != Status::InProgress {
             let details =
                 reason.map(|text| Object::from_iter([("reason".to_owned(), text.into())])).unwrap_or_default();
-            self.push(EventBody::InProgress { step: None, result: None, details });
+            self.push(progress(details));
             self.start_execution();
         }
         Ok(())
@@ -205,7 +208,7 @@ impl<'a> DecisionBuilder<'a> {
         if is_last {
             let message = format!("delivery failed after attempt {attempt}: {error}");
             let fault = Fault { code: "delivery_failed".to_owned(), message, details: None, result: None };
-            self.end_with(Ending::Failed(fault), Effect::BuryDelivery);
+            self.end_with(Ending::Failed(fault), None, Effect::BuryDelivery);
         }
     }
 
@@ -238,12 +241,24 @@ impl<'a> DecisionBuilder<'a> {
         }
     }
 
-    /// Ends the intent: appends the terminal event and stops the delivery, the timers and the child.
-    fn end(&mut self, ending: Ending) {
-        self.end_with(ending, Effect::EndDelivery);
+    /// Ends the intent for a caller. The outcome of a cancellation names the caller.
+    fn resolve(&mut self, ending: Ending) {
+        let canceled = Outcome { by: vec![self.input.actor.clone()], ..Outcome::plain(OutcomeKind::Canceled) };
+        let outcome = matches!(ending, Ending::Canceled(_)).then_some(canceled);
+        self.end_as(ending, outcome);
     }
 
-    fn end_with(&mut self, ending: Ending, delivery: Effect) {
+    /// Ends the intent: appends the terminal event and stops the delivery, the timers and the child.
+    fn end(&mut self, ending: Ending) {
+        self.end_with(ending, None, Effect::EndDelivery);
+    }
+
+    /// Ends the intent. `outcome` is set if it says more than the status.
+    fn end_as(&mut self, ending: Ending, outcome: Option<Outcome>) {
+        self.end_with(ending, outcome, Effect::EndDelivery);
+    }
+
+    fn end_with(&mut self, ending: Ending, outcome: Option<Outcome>, delivery: Effect) {
         if let Some(child) = self.intent.waiting().and_then(|w| w.child) {
             let reason = "the parent intent ended".to_owned();
             self.effect(Effect::EndChild { child, ending: Ending::Canceled(reason) });
@@ -254,9 +269,9 @@ impl<'a> DecisionBuilder<'a> {
             _ => Object::new(),
         };
         self.push(match &ending {
-            Ending::Completed(result) => EventBody::Completed { result: result.clone(), details },
-            Ending::Failed(fault) => EventBody::Failed { fault: fault.clone() },
-            Ending::Canceled(reason) => EventBody::Canceled { reason: reason.clone() },
+            Ending::Completed(result) => EventBody::Completed { result: result.clone(), details, outcome },
+            Ending::Failed(fault) => EventBody::Failed { fault: fault.clone(), outcome },
+            Ending::Canceled(reason) => EventBody::Canceled { reason: reason.clone(), outcome },
             Ending::TimedOut => EventBody::TimedOut,
         });
         self.effect(delivery);
@@ -265,6 +280,11 @@ impl<'a> DecisionBuilder<'a> {
             self.effect(Effect::TellParent(ending));
         }
     }
+}
+
+/// Progress that ends no step.
+fn progress(details: Object) -> EventBody {
+    EventBody::InProgress { step: None, result: None, details, cause: None, decided: None }
 }
 
 fn note_details(note: Value) -> Object {

@@ -15,12 +15,14 @@ pub mod form;
 pub mod human;
 pub mod ids;
 pub mod lifecycle;
+pub mod outcome;
 pub mod policy;
 mod refusal;
 pub mod reminder_plan;
 pub mod resume;
 pub mod scenario;
 pub mod semantic;
+pub mod sentences;
 mod serde_fields;
 pub mod task_types;
 pub mod template;
@@ -36,9 +38,10 @@ pub use lifecycle::{
     Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Intent, IntentSpec, Refusal,
     State, Tally, TimerKind, Wait,
 };
+pub use outcome::{Outcome, OutcomeKind};
 pub use policy::Policy;
 pub use reminder_plan::ReminderPlan;
-pub use workflow::{Plan, Retry, Step, StepKind};
+pub use workflow::{EndTarget, Link, Plan, Retry, Step, StepKind};
 
 /// A JSON object that keeps the order of its keys.
 pub type Object = serde_json::Map<String, serde_json::Value>;

@@ -14,6 +14,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::human::{Vote, is_same_person};
+use crate::outcome::Outcome;
 use crate::policy::Policy;
 pub use crate::refusal::Refusal;
 use crate::reminder_plan::ReminderPlan;
@@ -107,9 +108,22 @@ pub enum State {
     Acknowledged,
     InProgress,
     Waiting(Wait),
-    Completed { result: Value },
-    Failed { fault: Fault },
-    Canceled { reason: String },
+    Completed {
+        result: Value,
+        /// Set if it says more than the status.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
+    },
+    Failed {
+        fault: Fault,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
+    },
+    Canceled {
+        reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
+    },
     TimedOut,
 }
 
@@ -172,6 +186,17 @@ impl Intent {
 
     pub fn status(&self) -> Status {
         self.state.status()
+    }
+
+    /// Returns how the intent ended; `None` while it is live.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let stored = match &self.state {
+            State::Completed { outcome, .. } | State::Failed { outcome, .. } | State::Canceled { outcome, .. } => {
+                outcome
+            }
+            _ => &None,
+        };
+        stored.clone().or_else(|| Outcome::of_status(self.status()))
     }
 
     /// Returns the effective deadline. `own` is the one that the intent was created with.

@@ -3,6 +3,7 @@
 //! [`check`] reads a bundle leniently and reports every error with its place. It lowers a bundle without errors: roles
 //! are resolved, the order is explicit, and shorthand is expanded.
 
+mod branches;
 mod distinct;
 mod internal;
 mod known;

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use axme_types::text_enum;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::outcome::{Cause, Outcome};
 use crate::serde_fields::{is_zero, present};
 use crate::{Address, HumanTask, Object, ReminderPlan};
 use axme_types::Holder;
@@ -45,12 +47,67 @@ pub struct Step {
     pub notice: Option<Box<Notice>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
-    /// The step after success; `None` ends the workflow with COMPLETED.
+    /// What follows success; `None` ends the workflow: COMPLETED, or FAILED if an earlier failure is not handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_success: Option<String>,
-    /// The step after failure, timeout or a person's no; `None` ends the workflow with FAILED.
+    pub on_success: Option<Link>,
+    /// What follows failure, timeout or a person's no; `None` ends the workflow with FAILED.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_failure: Option<String>,
+    pub on_failure: Option<Link>,
+    /// Set for a notice, reminder or delay that runs after a failure and leads into the success path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejoins: Option<Rejoin>,
+}
+
+text_enum! {
+    /// The ends of a workflow that a bundle can name in place of a step.
+    pub enum EndTarget {
+        Completed = "end.completed",
+        Failed = "end.failed",
+        Canceled = "end.canceled",
+    }
+}
+
+/// Where a step leads: to another step, or to an end of the workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Link {
+    Step(String),
+    End(EndTarget),
+}
+
+impl From<String> for Link {
+    fn from(text: String) -> Link {
+        EndTarget::parse(&text).map_or(Link::Step(text), Link::End)
+    }
+}
+
+impl From<Link> for String {
+    fn from(link: Link) -> String {
+        match link {
+            Link::Step(step) => step,
+            Link::End(end) => end.as_str().to_owned(),
+        }
+    }
+}
+
+impl Link {
+    /// Returns the step that the link leads to, if it is one.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Link::Step(step) => Some(step),
+            Link::End(_) => None,
+        }
+    }
+}
+
+/// How a step that runs after a failure leads into the success path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejoin {
+    /// The bundle names the step: the workflow goes on.
+    Named,
+    /// Only the order of the steps leads there: the workflow ends, unless it comes back to the step that failed.
+    ByOrder,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,6 +139,14 @@ impl StepKind {
     /// True if an agent or a person has to act.
     pub const fn has_holder(&self) -> bool {
         matches!(self, StepKind::Agent { .. } | StepKind::Human { .. })
+    }
+
+    /// True for steps that repair nothing: after a failure, their success is not the success of the workflow.
+    pub const fn is_quiet(&self) -> bool {
+        matches!(
+            self,
+            StepKind::Delay { .. } | StepKind::Notification { .. } | StepKind::Reminder { .. } | StepKind::Pass
+        )
     }
 }
 
@@ -163,6 +228,12 @@ pub struct Cursor {
     /// The people who answered or voted in the last run of each step.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub deciders: BTreeMap<String, Vec<String>>,
+    /// The latest failure of a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The latest decision of a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Outcome>,
 }
 
 /// How a step ended, as far as it decides the next step.
@@ -187,15 +258,45 @@ impl Plan {
         self.steps.iter().find(|step| step.id == id)
     }
 
-    /// Returns the step that follows `current`, or `None` if the workflow ends there.
-    pub fn next(&self, current: &str, outcome: StepOutcome) -> Option<&Step> {
-        let step = self.step(current)?;
-        let target = match outcome {
-            StepOutcome::Success => step.on_success.as_deref(),
-            StepOutcome::Failure => step.on_failure.as_deref(),
+    /// Returns what follows `current`. `cause` is the latest failure, the one of `current` included.
+    pub fn next(&self, current: &str, outcome: StepOutcome, cause: Option<&Cause>) -> Next<'_> {
+        let Some(step) = self.step(current) else { return Next::End(None) };
+        let link = match outcome {
+            StepOutcome::Success => step.on_success.as_ref(),
+            StepOutcome::Failure => step.on_failure.as_ref(),
         };
-        target.and_then(|id| self.step(id))
+        match link {
+            Some(Link::End(end)) => Next::End(Some(*end)),
+            Some(Link::Step(id)) if outcome == StepOutcome::Success && self.stops_before(step, id, cause) => {
+                Next::End(None)
+            }
+            Some(Link::Step(id)) => self.step(id).map_or(Next::End(None), Next::Step),
+            None => Next::End(None),
+        }
     }
+
+    /// True if only the order of the steps leads from `step` into the success path, after a failure that nothing has
+    /// repaired. A path that comes back to the failed step is a retry, and goes on.
+    fn stops_before(&self, step: &Step, next: &str, cause: Option<&Cause>) -> bool {
+        let is_open = |cause: &&Cause| !cause.is_handled;
+        step.rejoins == Some(Rejoin::ByOrder)
+            && cause.filter(is_open).is_some_and(|cause| !self.success_path(next).any(|step| step.id == cause.step))
+    }
+
+    /// Returns the steps that follow each other from `first` as long as each succeeds, each once.
+    pub(crate) fn success_path<'p>(&'p self, first: &str) -> impl Iterator<Item = &'p Step> {
+        let after = |step: &&'p Step| step.on_success.as_ref().and_then(Link::step).and_then(|id| self.step(id));
+        // A path has at most as many steps as the plan, unless it is a loop.
+        std::iter::successors(self.step(first), after).take(self.steps.len())
+    }
+}
+
+/// What follows a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Next<'p> {
+    Step(&'p Step),
+    /// The end of the workflow; without a target, the one that follows from what happened.
+    End(Option<EndTarget>),
 }
 
 /// Returns the payload of a child intent: the parent's payload and the context of the step.

@@ -158,7 +158,7 @@ impl Promises {
 
     /// Checks that an intent is COMPLETED only by a result that an actor sent to its family.
     fn check_result(&self, observed: &ObservedIntent, checker: &Checker) -> CheckResult {
-        let State::Completed { result } = &observed.head.intent.state else { return Ok(()) };
+        let State::Completed { result, .. } = &observed.head.intent.state else { return Ok(()) };
         let (id, root) = (observed.head.intent.id, observed.head.intent.root);
         let marks = marks::of_value(result);
         match &observed.spec().plan {

@@ -128,8 +128,9 @@ pub fn insert(
     let intent = &head.intent;
     tx.push(
         "INSERT INTO intents (workspace_id, intent_id, root_id, parent_id, intent_type, from_agent, to_agent, status, live, \
-         task_since, state, steps, position, policy_generation, created_at, updated_at, tally, policy, reply_to, from_written, \
-         to_written) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+         task_since, outcome, state, steps, position, policy_generation, created_at, updated_at, tally, policy, reply_to, \
+         from_written, to_written) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
         &[
             workspace.into(),
             intent.id.into(),
@@ -141,6 +142,7 @@ pub fn insert(
             intent.status().as_str().into(),
             (!intent.status().is_terminal()).into(),
             task_since(intent).into(),
+            intent.outcome().map(|outcome| outcome.word).into(),
             (&row.state).into(),
             row.steps.as_ref().into(),
             intent.position.into(),
@@ -159,12 +161,13 @@ pub fn insert(
 pub fn update(tx: &mut Tx<'_>, workspace: Uuid, intent: &Intent) -> Result<(), StoreError> {
     let row = HeadRow::of(intent)?;
     tx.push(
-        "UPDATE intents SET status = $1, live = $2, task_since = $3, state = $4, steps = $5, position = $6, \
-         policy_generation = $7, updated_at = $8, tally = $9, policy = $10 WHERE workspace_id = $11 AND intent_id = $12",
+        "UPDATE intents SET status = $1, live = $2, task_since = $3, outcome = $4, state = $5, steps = $6, position = $7, \
+         policy_generation = $8, updated_at = $9, tally = $10, policy = $11 WHERE workspace_id = $12 AND intent_id = $13",
         &[
             intent.status().as_str().into(),
             (!intent.status().is_terminal()).into(),
             task_since(intent).into(),
+            intent.outcome().map(|outcome| outcome.word).into(),
             row.state.into(),
             row.steps.into(),
             intent.position.into(),

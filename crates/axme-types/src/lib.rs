@@ -39,7 +39,7 @@ pub use error_code::{ErrorCode, ErrorKind};
 pub use event_type::{AnyEventType, EventType};
 pub use holder::Holder;
 pub use id::Id;
-pub use status::{EndingStatus, HolderKind, LegacyStatus, Status, WaitingReason};
+pub use status::{EndingStatus, HolderKind, LegacyStatus, OutcomeKind, Status, WaitingReason};
 #[doc(hidden)]
 pub use text_enum::deserialize_word;
 pub use text_enum::unknown_word;

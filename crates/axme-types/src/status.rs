@@ -29,6 +29,13 @@ text_enum! {
     }
 }
 
+impl OutcomeKind {
+    /// True if a person decided.
+    pub const fn is_decision(self) -> bool {
+        matches!(self, OutcomeKind::Yes | OutcomeKind::No)
+    }
+}
+
 impl Status {
     /// Reads a status in any case; the British spelling `CANCELLED` is accepted.
     pub fn read(text: &str) -> Option<Status> {
@@ -85,6 +92,24 @@ text_enum! {
         Done = "done",
         /// Failed, canceled or timed out.
         Failed = "failed",
+    }
+}
+
+text_enum! {
+    /// The kind of an outcome: how an intent ended, seen by a caller that has to go on or to stop.
+    pub enum OutcomeKind {
+        /// The work was done, and no person decided.
+        Completed = "completed",
+        /// A person decided, and said yes.
+        Yes = "yes",
+        /// A person decided, and said no.
+        No = "no",
+        /// An error ended it.
+        Failed = "failed",
+        /// It was canceled.
+        Canceled = "canceled",
+        /// Its deadline passed, or the deadline of a step that nothing follows.
+        TimedOut = "timed_out",
     }
 }
 

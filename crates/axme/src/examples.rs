@@ -15,6 +15,7 @@ use axme_client::Object;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::exit;
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::follow::{Answerer, TaskAnswer};
@@ -42,7 +43,7 @@ pub(crate) enum Examples {
 ///
 /// If a flag, a context or the environment gives a key, the example uses the configured server. Otherwise it uses the
 /// server of the data folder, or starts one there and stops it at the end. The agents are part of this program. The
-/// exit code is 0 if the example ends as expected.
+/// exit code is 0 if the example ends as expected, else that of the outcome.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: axme examples run human/cli\n         axme examples run human/form --answer approved --data grant_duration_days=7"
@@ -164,7 +165,8 @@ impl Run {
         if is_met {
             Ok(())
         } else {
-            Err(Failure::new(format!("unexpected end of the example: expected {}", example.ending.text())))
+            let message = format!("unexpected end of the example: expected {}", example.ending.text());
+            Err(exit::unexpected(&result.intent, message))
         }
     }
 

@@ -1,8 +1,10 @@
-//! The failure of a command: an exit code and at most one line on stderr (`spec/protocol.md` §3.1). Code 1 is a
-//! failure, code 2 a usage error.
+//! The failure of a command: an exit code and at most one line on stderr (`spec/protocol.md` §3.1). `exit` has the
+//! codes.
 
 use std::fmt::Display;
 use std::io;
+
+use crate::exit;
 
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -14,12 +16,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure of the command.
     pub(crate) fn new(message: impl Display) -> Failure {
-        Failure { code: 1, message: message.to_string() }
+        Failure { code: exit::FAILED, message: message.to_string() }
     }
 
     /// A usage error.
     pub(crate) fn usage(message: impl Display) -> Failure {
-        Failure { code: 2, message: message.to_string() }
+        Failure { code: exit::USAGE, message: message.to_string() }
     }
 
     /// An exit code without a message.
@@ -31,7 +33,7 @@ impl Failure {
 /// A closed stdout ends the command without an error.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
-        if error.kind() == io::ErrorKind::BrokenPipe { Failure::quiet(0) } else { Failure::new(error) }
+        if error.kind() == io::ErrorKind::BrokenPipe { Failure::quiet(exit::DONE) } else { Failure::new(error) }
     }
 }
 

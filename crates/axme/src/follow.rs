@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::event_line;
 use crate::output::tagged;
 use crate::session::Session;
 use crate::tasks;
@@ -43,7 +43,6 @@ enum AnswerOutcome {
 /// Prints the events of an intent until it ends, and returns the intent.
 pub(crate) async fn follow(session: &Session, intent_id: &str, answerer: &Answerer) -> Result<IntentView, Failure> {
     let output = session.output();
-    let mut lifecycle = Lifecycle::new();
     let mut events = session.client.observe(intent_id, 0);
     let mut prompt = Prompt::closed();
     loop {
@@ -56,7 +55,7 @@ pub(crate) async fn follow(session: &Session, intent_id: &str, answerer: &Answer
                 if output.is_json() {
                     output.print_json(&serde_json::to_value(&event)?)?;
                 }
-                for (kind, text) in lifecycle.lines(&event) {
+                if let Some((kind, text)) = event_line(&event) {
                     output.print(tagged(kind, &text))?;
                 }
                 if waits_for_person(&event) {

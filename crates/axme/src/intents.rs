@@ -10,9 +10,10 @@ use futures_util::StreamExt;
 use serde_json::json;
 
 use crate::clock::{age, seconds_of};
+use crate::exit;
 use crate::failure::Failure;
 use crate::flags::Flags;
-use crate::lifecycle::{Lifecycle, summary};
+use crate::lifecycle::{event_line, outcome_label, summary};
 use crate::output::{line, print_table};
 use crate::session::Session;
 
@@ -50,6 +51,9 @@ pub(crate) struct List {
 }
 
 /// Show the events of an intent as they happen, until it ends
+///
+/// The exit code is that of the outcome: 0 if the intent completes or a person says yes, 1 if it fails or is canceled, 3
+/// if a person says no, 4 if it times out. With --follow=false it is 0.
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
     /// Id of the intent
@@ -120,6 +124,7 @@ impl List {
                 json!({
                     "id": intent.intent_id, "status": intent.status, "age": age(intent.created_at),
                     "type": intent.intent_type, "owner": intent.to_agent, "updated_at": intent.updated_at,
+                    "outcome": intent.outcome.outcome, "outcome_text": intent.outcome.outcome_text,
                 })
             });
             return session.output().print_json(&listed.collect());
@@ -131,9 +136,10 @@ impl List {
                 age(intent.created_at),
                 intent.intent_type.clone(),
                 intent.to_agent.clone(),
+                outcome_label(&intent.outcome).unwrap_or_default(),
             ]
         });
-        print_table(&["ID", "STATUS", "AGE", "TYPE", "OWNER"], rows)
+        print_table(&["ID", "STATUS", "AGE", "TYPE", "OWNER", "OUTCOME"], rows)
     }
 }
 
@@ -143,16 +149,10 @@ async fn log(session: &Session, intent_id: &str) -> Result<(), Failure> {
     if session.output().is_json() {
         return session.output().print_json(&json!({ "intent": intent, "events": events }));
     }
-    let mut lifecycle = Lifecycle::new();
     for event in &events {
-        for (kind, text) in lifecycle.lines(event) {
-            line(format!(
-                "  [{kind}]{:pad$}:  {}  {text}",
-                "",
-                seconds_of(event.at),
-                pad = 20usize.saturating_sub(kind.len())
-            ))?;
-        }
+        let Some((kind, text)) = event_line(event) else { continue };
+        let pad = 20usize.saturating_sub(kind.len());
+        line(format!("  [{kind}]{:pad$}:  {}  {text}", "", seconds_of(event.at)))?;
     }
     for text in summary(&intent) {
         line(text)?;
@@ -184,7 +184,8 @@ impl Watch {
         while let Some(event) = events.next().await {
             show_event(session, &session.check(event)?)?;
         }
-        Ok(())
+        let intent = session.check(session.client.get_intent(&self.intent_id).await)?.intent;
+        exit::by_outcome(&intent)
     }
 }
 
@@ -200,6 +201,12 @@ fn show_event(session: &Session, event: &EventView) -> Result<(), Failure> {
         && let Some(code) = error["code"].as_str()
     {
         text += &format!(" error={code}");
+    }
+    if let Some(outcome) = &event.outcome.outcome {
+        text += &format!(" outcome={outcome}");
+    }
+    if let Some(sentence) = &event.text {
+        text += &format!("  {sentence}");
     }
     line(text)
 }

@@ -10,6 +10,7 @@ mod connection;
 mod context;
 mod contexts;
 mod examples;
+mod exit;
 mod failure;
 mod flags;
 mod folders;

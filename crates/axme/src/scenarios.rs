@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use axme_client::Object;
 use axme_client::api::scenarios::ApplyAnswer;
-use axme_client::{Object, Status};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::exit;
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::follow::{Answerer, follow};
@@ -29,8 +30,10 @@ pub(crate) enum Scenarios {
 /// Submit a scenario
 ///
 /// Registers the agents that are marked create_if_missing, compiles the workflow and submits the intent, all or
-/// nothing. Create keys for the agents with `axme agents keys create`. With --watch, the exit code is 0 only if the
-/// intent completes.
+/// nothing. Create keys for the agents with `axme agents keys create`.
+///
+/// With --watch, the exit code is that of the outcome: 0 if the intent completes or a person says yes, 1 if it fails or
+/// is canceled, 3 if a person says no, 4 if it times out.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme scenarios apply examples/human-cli/scenario.json --watch")]
 pub(crate) struct Apply {
@@ -92,7 +95,7 @@ impl Apply {
         if output.is_json() {
             output.print_json(&serde_json::to_value(&intent)?)?;
         }
-        if intent.status == Status::Completed { Ok(()) } else { Err(Failure::quiet(1)) }
+        exit::by_outcome(&intent)
     }
 }
 

@@ -206,6 +206,7 @@ fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String>
         ("Intent ID", intent.intent_id.to_string()),
         ("Type", intent.intent_type.clone()),
         ("Status", crate::lifecycle::status_label(intent.status, intent.lifecycle_waiting_reason)),
+        ("Outcome", crate::lifecycle::outcome_label(&intent.outcome).unwrap_or_default()),
         ("From", intent.from_agent.clone()),
         ("Title", title),
         ("Description", text("description")),

@@ -9,6 +9,7 @@ use axme_api::inbox::{
     Change, ChangeList, GetThread, ListChanges, ListThreads, Message, MessageRole, Thread, ThreadAnswer, ThreadList,
     ThreadStatus, TimelineEntry, TimelineType,
 };
+use axme_api::intents::OutcomeView;
 use axme_api::{ApiError, Object, Timestamp};
 use axme_intent::human::is_same_person;
 use axme_intent::{Address, IntentId, Status, Time};
@@ -307,6 +308,7 @@ impl ThreadContents {
                 thread_id: (*id).into(),
                 intent_id: (*id).into(),
                 status,
+                outcome: OutcomeView::default(),
                 owner_agent: owner.spelled().to_owned(),
                 from_agent: author,
                 to_agent: owner.spelled().to_owned(),
@@ -331,6 +333,7 @@ impl ThreadContents {
             thread_id: (*id).into(),
             intent_id: (*id).into(),
             status,
+            outcome: views::ended(head.intent.outcome()),
             owner_agent: owner.spelled().to_owned(),
             from_agent: if *is_reply { &head.to } else { &head.from }.spelled().to_owned(),
             to_agent: if *is_reply { owner } else { &head.to }.spelled().to_owned(),
@@ -382,7 +385,13 @@ fn received(head: &Head) -> TimelineEntry {
 fn ended(head: &Head, is_reply: bool) -> TimelineEntry {
     let intent = &head.intent;
     let event_type = if is_reply { TimelineType::IntentCompletionDelivered } else { TimelineType::IntentEnded };
-    let details = [("intent_id", intent.id.to_string()), ("status", intent.status().as_str().to_owned())];
+    let outcome = intent.outcome().map(|outcome| (outcome.word.clone(), outcome.sentence())).unwrap_or_default();
+    let details = [
+        ("intent_id", intent.id.to_string()),
+        ("status", intent.status().as_str().to_owned()),
+        ("outcome", outcome.0),
+        ("outcome_text", outcome.1),
+    ];
     entry(intent.id, event_type, head.to.as_str(), intent.updated_at, &details)
 }
 

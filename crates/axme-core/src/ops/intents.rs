@@ -259,6 +259,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList>
             intent_type: head.intent_type.clone(),
             status,
             lifecycle_status: status,
+            outcome: views::ended(head.intent.outcome()),
             from_agent: head.from.spelled().to_owned(),
             to_agent: head.to.spelled().to_owned(),
             created_at: head.intent.created_at.into(),
@@ -429,6 +430,7 @@ fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentS
             kind: MessageType::IntentCompletion,
             intent_id: id.into(),
             status: head.intent.status(),
+            outcome: views::ended(head.intent.outcome()),
         }),
     })
 }

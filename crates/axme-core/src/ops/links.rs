@@ -5,7 +5,7 @@
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::human::{Via, is_same_person};
 use axme_intent::lifecycle::{EventBody, IntentSpec};
-use axme_intent::{HumanTask, Object, Status, TaskResult, Time};
+use axme_intent::{HumanTask, Object, Outcome, Status, TaskResult, Time};
 
 use serde_json::json;
 
@@ -127,6 +127,7 @@ pub enum LinkEnd {
     /// The intent ended or went on without this answer.
     Ended {
         status: Status,
+        outcome: Option<Outcome>,
     },
 }
 
@@ -140,7 +141,10 @@ impl LinkEnd {
             LinkEnd::Answered { by, outcome, at } => format!("{by} answered “{outcome}” at {}.", at.in_minutes()),
             LinkEnd::Voted => "You have already approved this. Other approvals are still needed.".to_owned(),
             LinkEnd::PassedOn => "This task was reassigned to another person.".to_owned(),
-            LinkEnd::Ended { status } => {
+            LinkEnd::Ended { outcome: Some(outcome), .. } if outcome.kind.is_decision() => {
+                format!("An answer is no longer needed. {}.", outcome.sentence())
+            }
+            LinkEnd::Ended { status, .. } => {
                 let why = match status {
                     Status::Completed => "the request was completed",
                     Status::Failed => "the request failed",
@@ -209,6 +213,7 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
 /// Finds out how the asking of a link ended, from the first later event that ends an asking.
 fn how_it_ended(tx: &mut Tx<'_>, link: &Link, head: &Head) -> Result<LinkEnd> {
     let events = intents::list_events(tx, link.workspace, link.intent, link.asking.into(), MOST_EVENTS)?;
+    let without = || LinkEnd::Ended { status: head.intent.status(), outcome: head.intent.outcome() };
     let ended = events.iter().find_map(|event| match &event.body {
         EventBody::InProgress { details, .. } => Some(match details.get("task_result") {
             Some(result) => LinkEnd::Answered {
@@ -216,12 +221,12 @@ fn how_it_ended(tx: &mut Tx<'_>, link: &Link, head: &Head) -> Result<LinkEnd> {
                 outcome: result["outcome"].as_str().unwrap_or_default().to_owned(),
                 at: event.at,
             },
-            None => LinkEnd::Ended { status: head.intent.status() },
+            None => without(),
         }),
         EventBody::Transferred { is_part: false, .. } => Some(LinkEnd::PassedOn),
         _ => None,
     });
-    Ok(ended.unwrap_or(LinkEnd::Ended { status: head.intent.status() }))
+    Ok(ended.unwrap_or_else(without))
 }
 
 /// The intent after an answer, and the recorded outcome.

@@ -17,12 +17,12 @@ use crate::auth::Caller;
 use crate::auth::placement::Placement;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
-use crate::engine;
 use crate::engine::NewIntent;
 use crate::error::Result;
 use crate::input::{check_ahead, check_size};
 use crate::policy::admission;
 use crate::policy::asking;
+use crate::{engine, views};
 use axme_store::service_accounts::AccountStatus;
 use axme_store::{Shard, hex, service_accounts as store};
 
@@ -211,6 +211,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
         intent_id: intent.id.into(),
         scenario_id: scenario.scenario_id.clone(),
         status: intent.status(),
+        outcome: views::ended(intent.outcome()),
         pending_with,
         compile_id: application.compile_id.clone(),
         workflow_compile_id: application.compile_id.clone(),

@@ -7,9 +7,10 @@ use super::DecisionBuilder;
 use super::steps::StepEnd;
 use crate::human::{Response, Standing, Verdict, Vote, group_name, is_email, is_same_person};
 use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Wait};
+use crate::outcome::Outcome;
 use crate::workflow::Plan;
 use crate::{HolderKind, WaitingReason};
-use crate::{HumanTask, Intent, Object};
+use crate::{HumanTask, Intent, Object, OutcomeKind};
 use axme_types::Holder;
 
 impl DecisionBuilder<'_> {
@@ -43,17 +44,30 @@ impl DecisionBuilder<'_> {
             let votes: Vec<&Vote> = waiting.votes.iter().chain([&vote]).collect();
             result["votes"] = json!(votes);
         }
+        let decided = decision(&result, verdict, by, &waiting.votes);
         let (step, child) = (waiting.step.clone(), waiting.child);
-        let details = task_details(&result, by, response);
+        let mut details = task_details(&result, by, response);
+        let asked = self.asked_by_name();
+        if !asked.is_empty() {
+            details.insert("answered_for".to_owned(), json!(asked));
+        }
         if let Some(child) = child {
             let reason = format!("{by} answered instead");
             self.effect(Effect::EndChild { child, ending: Ending::Canceled(reason) });
         }
+        self.decided = Some(decided.clone());
         match (step, verdict) {
             // A direct task: a person's no is an outcome, not a fault.
             (None, _) => {
-                self.push(EventBody::InProgress { step: None, result: None, details });
-                self.end(Ending::Completed(result));
+                let decided = Some(decided);
+                self.push(EventBody::InProgress {
+                    step: None,
+                    result: None,
+                    details,
+                    cause: None,
+                    decided: decided.clone(),
+                });
+                self.end_as(Ending::Completed(result), decided);
             }
             (Some(step), Verdict::Positive) => self.end_step(plan, &step, StepEnd::Success(result), details),
             (Some(step), Verdict::Negative) => {
@@ -107,6 +121,21 @@ impl DecisionBuilder<'_> {
         let new: Vec<String> = self.emails().into_iter().filter(|email| !known.contains(email)).collect();
         self.mail(Occasion::Asked, &new);
         Ok(())
+    }
+
+    /// Returns the people who are asked if somebody else answers for them; empty if any person may answer.
+    fn asked_by_name(&self) -> Vec<String> {
+        let Some(waiting) = self.intent.waiting() else { return Vec::new() };
+        let asked = self.intent.asked();
+        let is_open = |person: &&str| is_anyone(person);
+        if asked.iter().any(|person| is_same_person(person, &self.input.actor)) || asked.iter().any(is_open) {
+            return Vec::new();
+        }
+        let name = |person: &str| {
+            let is_holder = is_same_person(person, &waiting.holder.reference) && !waiting.holder.name.is_empty();
+            if is_holder { waiting.holder.name.clone() } else { person.to_owned() }
+        };
+        asked.into_iter().map(name).collect()
     }
 
     pub(super) fn wait_for_human(
@@ -178,6 +207,22 @@ impl Intent {
         }
         None
     }
+}
+
+/// True for a reference that names no person: any person may answer.
+fn is_anyone(reference: &str) -> bool {
+    reference == "human" || reference.starts_with("agent://")
+}
+
+/// Returns what an answer decides. A yes is the decision of everybody who voted, a no of one person.
+fn decision(result: &Value, verdict: Verdict, by: &str, votes: &[Vote]) -> Outcome {
+    let word = result["outcome"].as_str().unwrap_or_default().to_owned();
+    let (kind, before) = match verdict {
+        Verdict::Positive => (OutcomeKind::Yes, votes),
+        Verdict::Negative => (OutcomeKind::No, [].as_slice()),
+    };
+    let by = before.iter().map(|vote| vote.by.as_str()).chain([by]).map(str::to_owned).collect();
+    Outcome { kind, word, by }
 }
 
 /// Returns the answer, its author and its channel as event details.

@@ -4,17 +4,22 @@ use serde_json::{Value, json};
 
 use super::DecisionBuilder;
 use crate::lifecycle::{Effect, Ending, EventBody, Fault, IntentSpec, TimerKind, Wait};
+use crate::outcome::{Cause, Outcome};
 use crate::reminder_plan::ReminderPlan;
 use crate::workflow::{
-    self, MAX_PASSED_STEPS, MAX_RESULTS_BYTES, MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, Target,
-    combined_result,
+    self, EndTarget, MAX_PASSED_STEPS, MAX_RESULTS_BYTES, MAX_STEP_RUNS, Next, Plan, Rejoin, Step, StepKind,
+    StepOutcome, Target, combined_result,
 };
-use crate::{HolderKind, WaitingReason};
+use crate::{HolderKind, OutcomeKind, WaitingReason};
 use crate::{IntentId, Object};
 use axme_types::Holder;
 
 /// The fault code of a canceled step.
 const STEP_CANCELED: &str = "step_canceled";
+/// The fault code of a step that missed its deadline.
+const STEP_TIMEOUT: &str = "step_timeout";
+/// The fault code of a workflow that ends as FAILED where no step has failed.
+const ENDED_AS_FAILED: &str = "ended_as_failed";
 
 /// How a step ended.
 pub(super) enum StepEnd {
@@ -68,7 +73,7 @@ impl DecisionBuilder<'_> {
     pub(super) fn step_timed_out(&mut self, plan: Option<&Plan>, step: &str) {
         self.push(EventBody::Timeout { step: step.to_owned() });
         let fault = Fault {
-            code: "step_timeout".to_owned(),
+            code: STEP_TIMEOUT.to_owned(),
             message: format!("step {step} was not finished before its deadline"),
             details: Some(json!({ "step_id": step })),
             result: None,
@@ -94,7 +99,13 @@ impl DecisionBuilder<'_> {
         ] {
             details.insert(name.to_owned(), value);
         }
-        self.push(EventBody::InProgress { step: Some(step.to_owned()), result: None, details });
+        self.push(EventBody::InProgress {
+            step: Some(step.to_owned()),
+            result: None,
+            details,
+            cause: None,
+            decided: None,
+        });
         let at = self.at().plus_seconds(retry.delay_seconds);
         self.wait_for_time(step, Some(at));
         self.effect(Effect::SetTimer { kind: TimerKind::Step(step.to_owned()), at });
@@ -128,9 +139,12 @@ impl DecisionBuilder<'_> {
             Ending::Canceled(reason) => {
                 StepEnd::Failure(failed(STEP_CANCELED, format!("step {step} was canceled: {reason}")))
             }
-            Ending::TimedOut => StepEnd::Failure(failed("step_timeout", format!("step {step} timed out"))),
+            Ending::TimedOut => StepEnd::Failure(failed(STEP_TIMEOUT, format!("step {step} timed out"))),
         };
-        let details = Object::from_iter([("child_intent_id".to_owned(), child.to_string().into())]);
+        let mut details = Object::from_iter([("child_intent_id".to_owned(), child.to_string().into())]);
+        if let Some(StepKind::Agent { to, .. }) = plan.and_then(|plan| plan.step(&step)).map(|step| &step.kind) {
+            details.insert("agent".to_owned(), to.as_str().into());
+        }
         self.end_step(plan, &step, end, details);
     }
 
@@ -189,10 +203,14 @@ impl DecisionBuilder<'_> {
         };
         details.insert("step_id".to_owned(), step.into());
         details.insert("step_outcome".to_owned(), word.into());
+        let decided = self.decided.take();
+        let cause = self.cause_after(plan, step, &end, decided.as_ref());
         self.push(EventBody::InProgress {
             step: Some(step.to_owned()),
             result: Some(result),
-            details: details.clone(),
+            details,
+            cause: cause.clone(),
+            decided,
         });
         if self.results_bytes() > MAX_RESULTS_BYTES {
             let message = format!(
@@ -203,22 +221,65 @@ impl DecisionBuilder<'_> {
             return None;
         }
         let runs = self.intent.cursor.as_ref().map_or(0, |c| c.runs);
-        match plan.and_then(|plan| plan.next(step, outcome)) {
-            Some(_) if runs >= MAX_STEP_RUNS => self.too_many_steps(MAX_STEP_RUNS),
-            Some(next) => return Some(next),
-            None => {
-                let results = self.intent.cursor.as_ref().map(|c| c.results.clone()).unwrap_or_default();
-                match end {
-                    StepEnd::Success(result) => self.end(Ending::Completed(combined_result(&result, &results))),
-                    StepEnd::Failure(mut fault) | StepEnd::Refusal(mut fault) => {
-                        let last = fault.result.take().unwrap_or(Value::Null);
-                        fault.result = Some(combined_result(&last, &results));
-                        self.end(Ending::Failed(fault));
-                    }
-                }
-            }
+        match plan.map_or(Next::End(None), |plan| plan.next(step, outcome, cause.as_ref())) {
+            Next::Step(_) if runs >= MAX_STEP_RUNS => self.too_many_steps(MAX_STEP_RUNS),
+            Next::Step(next) => return Some(next),
+            Next::End(target) => self.end_workflow(step, end, target),
         }
         None
+    }
+
+    /// Returns the latest failure after a step has ended. A success handles it, if the step repairs anything, or if the
+    /// bundle names the success path as what follows.
+    fn cause_after(&self, plan: Option<&Plan>, step: &str, end: &StepEnd, decided: Option<&Outcome>) -> Option<Cause> {
+        let outcome = match (end, decided) {
+            (StepEnd::Refusal(_), Some(decided)) => decided.clone(),
+            (StepEnd::Failure(fault) | StepEnd::Refusal(fault), _) if fault.code == STEP_TIMEOUT => {
+                Outcome::plain(OutcomeKind::TimedOut)
+            }
+            (StepEnd::Failure(_) | StepEnd::Refusal(_), _) => Outcome::plain(OutcomeKind::Failed),
+            (StepEnd::Success(_), _) => {
+                let cause = self.intent.cursor.as_ref()?.cause.clone().filter(|cause| cause.step != step)?;
+                let step = plan.and_then(|plan| plan.step(step));
+                let repairs = step.is_none_or(|step| !step.kind.is_quiet() || step.rejoins == Some(Rejoin::Named));
+                return Some(Cause { is_handled: cause.is_handled || repairs, ..cause });
+            }
+        };
+        Some(Cause { step: step.to_owned(), outcome, is_handled: false })
+    }
+
+    /// Ends the workflow after `step`, at the end that the bundle names or the one that follows from what happened.
+    fn end_workflow(&mut self, step: &str, end: StepEnd, target: Option<EndTarget>) {
+        let cursor = self.intent.cursor.clone().unwrap_or_default();
+        let target = target.unwrap_or(match (&end, &cursor.cause) {
+            (StepEnd::Success(_), Some(cause)) if !cause.is_handled => EndTarget::Failed,
+            (StepEnd::Success(_), _) => EndTarget::Completed,
+            (StepEnd::Failure(_) | StepEnd::Refusal(_), _) => EndTarget::Failed,
+        });
+        let of_cause = cursor.cause.as_ref().map(|cause| cause.outcome.clone());
+        match target {
+            EndTarget::Completed => {
+                let last = match end {
+                    StepEnd::Success(result) => result,
+                    StepEnd::Failure(fault) | StepEnd::Refusal(fault) => fault.result.unwrap_or(Value::Null),
+                };
+                let result = combined_result(&last, &cursor.results);
+                self.end_as(Ending::Completed(result), cursor.decided);
+            }
+            EndTarget::Failed => {
+                let mut fault = match end {
+                    StepEnd::Failure(fault) | StepEnd::Refusal(fault) => fault,
+                    StepEnd::Success(_) => earlier_fault(cursor.cause.as_ref(), &cursor.results, step),
+                };
+                let last = fault.result.take().unwrap_or(Value::Null);
+                fault.result = Some(combined_result(&last, &cursor.results));
+                self.end_as(Ending::Failed(fault), of_cause.filter(|outcome| outcome.kind != OutcomeKind::Failed));
+            }
+            EndTarget::Canceled => {
+                let reason = format!("the workflow ended after step {step}: its next step is {target}");
+                self.end_as(Ending::Canceled(reason), of_cause.filter(|outcome| outcome.kind == OutcomeKind::No));
+            }
+        }
     }
 
     pub(super) fn too_many_steps(&mut self, most: u32) {
@@ -285,6 +346,17 @@ impl DecisionBuilder<'_> {
         }
         None
     }
+}
+
+/// Returns the fault of an earlier step, as its result keeps it. Without one, the bundle alone ends the workflow.
+fn earlier_fault(cause: Option<&Cause>, results: &Object, step: &str) -> Fault {
+    let kept = cause.and_then(|cause| results.get(&cause.step));
+    let text = |key: &str| kept.and_then(|kept| kept["error"][key].as_str()).map(str::to_owned);
+    let code = text("code").unwrap_or_else(|| ENDED_AS_FAILED.to_owned());
+    let ended = || format!("the workflow ended after step {step}: its next step is {}", EndTarget::Failed);
+    let message = text("message").unwrap_or_else(ended);
+    let result = kept.map(|kept| kept["result"].clone()).filter(|result| !result.is_null());
+    Fault { code, message, details: None, result }
 }
 
 /// Lists the recipients for the public history: only the host of a URL, because its path may be secret.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Fault, IntentSpec, Wait};
 use crate::Status;
 use crate::human::Vote;
+use crate::outcome::{Cause, Outcome};
 use crate::serde_fields::present;
 use crate::{Address, HumanTask, Object, Time};
 use axme_types::{EventType, Holder};
@@ -39,6 +40,12 @@ pub enum EventBody {
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         result: Option<Value>,
         details: Object,
+        /// The latest failure of the workflow after this event, if a step has failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
+        /// What a person decided with the answer of this event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decided: Option<Outcome>,
     },
     Waiting(Wait),
     HumanTaskAssigned {
@@ -90,14 +97,34 @@ pub enum EventBody {
     Completed {
         result: Value,
         details: Object,
+        /// Set if it says more than the status.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
     },
     Failed {
         fault: Fault,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
     },
     Canceled {
         reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
     },
     TimedOut,
+}
+
+impl Event {
+    /// Returns how the intent ended, if this event ends it.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let stored = match &self.body {
+            EventBody::Completed { outcome, .. }
+            | EventBody::Failed { outcome, .. }
+            | EventBody::Canceled { outcome, .. } => outcome,
+            _ => &None,
+        };
+        stored.clone().or_else(|| Outcome::of_status(self.status))
+    }
 }
 
 impl EventBody {

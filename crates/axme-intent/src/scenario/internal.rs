@@ -9,7 +9,7 @@ use crate::HolderKind;
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::fields::shown;
 use crate::human::is_email;
-use crate::workflow::{Notice, Step, StepKind, Target};
+use crate::workflow::{Link, Notice, Step, StepKind, Target};
 use crate::{HumanTask, Object, template};
 use axme_types::Holder;
 use axme_types::limits::MAX_SPAN_SECONDS;
@@ -189,7 +189,7 @@ impl Reader<'_> {
         };
         let id = step.get("step_id").and_then(Value::as_str).unwrap_or_default().trim();
         let asks = |step: &&Step| matches!(step.kind, StepKind::Human { .. });
-        let leads_here = |step: &&Step| asks(step) && step.on_failure.as_deref() == Some(id);
+        let leads_here = |step: &&Step| asks(step) && step.on_failure.as_ref().and_then(Link::step) == Some(id);
         let asked = before.iter().rev().find(leads_here).or_else(|| before.iter().rev().find(asks));
         let asked = asked.and_then(|step| match &step.kind {
             StepKind::Human { holder, task, .. } => Some((holder.clone(), task.as_ref().clone())),

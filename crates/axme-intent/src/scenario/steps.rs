@@ -10,7 +10,7 @@ use super::{Agent, Human, is_address, is_person, known};
 use crate::HolderKind;
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::fields::shown;
-use crate::workflow::{Plan, Step, StepKind};
+use crate::workflow::{EndTarget, Link, Plan, Step, StepKind};
 use crate::{Address, HumanTask, Object};
 use axme_types::Holder;
 use axme_types::limits::MAX_SPAN_SECONDS;
@@ -43,22 +43,34 @@ impl Reader<'_> {
         let mut steps = Vec::new();
         let mut seen = BTreeSet::new();
         let mut distinct = Vec::new();
+        let mut named = BTreeSet::new();
         for (index, (place, entry)) in entries.iter().enumerate() {
             self.known(entry, place, &known::STEP);
             let Some(id) = self.required(entry, "step_id", &format!("{place}.step_id"), 100) else { continue };
+            if EndTarget::parse(&id).is_some() {
+                self.error(
+                    &format!("{place}.step_id"),
+                    format!("\"{id}\" names an end of the workflow: rename the step"),
+                );
+            }
             if !seen.insert(id.clone()) {
                 self.error(&format!("{place}.step_id"), format!("\"{id}\" is used twice: rename one step"));
             }
             // Without any links, array order. With links, a missing `on_success` means the next step unless that one
             // exists only to handle a failure.
             let next = ids.get(index + 1).filter(|next| sequential || !failure_targets.contains(*next));
-            let on_success = link(entry, "on_success").or_else(|| next.cloned());
-            let on_failure = link(entry, "on_failure");
+            if link(entry, "on_success").is_some() {
+                named.insert(id.clone());
+            }
+            let on_success = link(entry, "on_success").or_else(|| next.cloned()).map(Link::from);
+            let on_failure = link(entry, "on_failure").map(Link::from);
             for (key, target) in [("on_success", &on_success), ("on_failure", &on_failure)] {
-                if let Some(target) = target.as_ref().filter(|t| !ids.contains(t)) {
+                let step = target.as_ref().and_then(Link::step);
+                if let Some(target) = step.filter(|target| !ids.iter().any(|id| id == target)) {
+                    let ends = EndTarget::WORDS.join(", ");
                     self.error(
                         &format!("{place}.{key}"),
-                        format!("there is no step \"{target}\": use one of {}", ids.join(", ")),
+                        format!("there is no step \"{target}\": use one of {}, or {ends}", ids.join(", ")),
                     );
                 }
             }
@@ -107,6 +119,7 @@ impl Reader<'_> {
                 input,
                 on_success,
                 on_failure,
+                rejoins: None,
             });
         }
         self.set_distinct(&mut steps, distinct);
@@ -119,7 +132,12 @@ impl Reader<'_> {
             Some(entry) => entry,
             None => ids.first().cloned().unwrap_or_default(),
         };
-        Some(Plan { scenario_id: scenario_id.to_owned(), entry, steps })
+        let mut plan = Plan { scenario_id: scenario_id.to_owned(), entry, steps };
+        // Other errors leave out steps.
+        if self.report.errors.is_empty() {
+            self.mark_branches(&mut plan, place, &named);
+        }
+        Some(plan)
     }
 
     /// Reports the fields that define a step's kind if they are not strings, and returns true. They would otherwise

@@ -6,7 +6,8 @@ use axme_intent::lifecycle::{
 };
 use axme_intent::policy::Patch;
 use axme_intent::{
-    IntentId, Plan, PolicyDecision, State, Status, Time, WaitingReason, apply, change_policy, decide, submit,
+    IntentId, Outcome, OutcomeKind, Plan, PolicyDecision, State, Status, Time, WaitingReason, apply, change_policy,
+    decide, sentences, submit,
 };
 
 pub struct History {
@@ -86,6 +87,7 @@ impl History {
             self.record_effect(effect);
         }
         self.check_ending(decision);
+        self.check_outcome(decision);
         self.check_head();
     }
 
@@ -96,6 +98,7 @@ impl History {
         assert_eq!(event.actor, input.actor);
         apply(&mut self.intent, event);
         assert_eq!(event.status, self.intent.status(), "an event shows the status that it leads to");
+        check_sentence(event);
         if let EventBody::Waiting(waiting) = &event.body {
             assert_eq!(waiting.since, event.at, "a wait starts at its event");
         }
@@ -144,6 +147,28 @@ impl History {
         assert_eq!(count(|e| matches!(e, Effect::TellParent(_))), told);
     }
 
+    /// Checks that an ended intent has an outcome, and that it is the last decision of a person if one led to the end.
+    fn check_outcome(&self, decision: &Decision) {
+        let status = self.intent.status();
+        let outcome = self.intent.outcome();
+        assert_eq!(outcome.is_some(), status.is_terminal());
+        let Some(outcome) = outcome else { return };
+        assert_eq!(decision.events.last().map_or(Some(outcome.clone()), Event::outcome), Some(outcome.clone()));
+        let decided = self.events.iter().rev().find_map(|event| match &event.body {
+            EventBody::InProgress { decided, .. } => decided.clone(),
+            _ => None,
+        });
+        if matches!(outcome.kind, OutcomeKind::Yes | OutcomeKind::No) {
+            assert_eq!(Some(&outcome), decided.as_ref(), "only the last decision is the outcome");
+            assert!(!outcome.by.is_empty());
+        }
+        // A caller may resolve the intent, or its deadline pass, whatever was decided before.
+        let follows_work = decision.events.iter().any(|event| matches!(event.body, EventBody::InProgress { .. }));
+        if status == Status::Completed && follows_work {
+            assert_eq!(outcome, decided.unwrap_or(Outcome::plain(OutcomeKind::Completed)));
+        }
+    }
+
     /// Checks the invariants of an intent between two commands.
     fn check_head(&self) {
         assert!(
@@ -184,4 +209,21 @@ impl History {
         assert!(!is_set(&TimerKind::Execution) || is_live);
         assert_eq!(self.open_children, children, "the only live child is the one that the intent waits for");
     }
+}
+
+/// Checks that the sentence of an event is one plain line, and names the person who answered.
+fn check_sentence(event: &Event) {
+    let Some(sentence) = sentences::of_event(event) else {
+        assert!(!event.status.is_terminal(), "an end has a sentence: {event:?}");
+        return;
+    };
+    assert!(!sentence.is_empty() && sentence.chars().count() <= 1_001, "{sentence}");
+    assert!(!sentence.contains(char::is_control), "{sentence}");
+    let by = match &event.body {
+        EventBody::Voted { vote, .. } => vote.by.clone(),
+        EventBody::InProgress { decided: Some(decided), .. } => decided.by.last().cloned().unwrap_or_default(),
+        _ => return,
+    };
+    let by = by.strip_prefix("user://").unwrap_or(&by);
+    assert!(sentence.contains(&format!(" by {by} ")), "{sentence} does not name {by}");
 }

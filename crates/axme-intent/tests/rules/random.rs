@@ -6,8 +6,10 @@
 use axme_intent::human::{Response, Standing};
 use axme_intent::lifecycle::{Answer, Command, DecideInput, Ending, Fault, Holder, HolderKind, Intent, IntentSpec};
 use axme_intent::policy::Patch;
-use axme_intent::workflow::{Notice, Target};
-use axme_intent::{Address, HumanTask, IntentId, Object, Plan, ReminderPlan, Retry, Step, StepKind, TaskResult, Time};
+use axme_intent::workflow::{Notice, Rejoin, Target};
+use axme_intent::{
+    Address, EndTarget, HumanTask, IntentId, Link, Object, Plan, ReminderPlan, Retry, Step, StepKind, TaskResult, Time,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -236,11 +238,16 @@ pub fn beginning() -> impl Strategy<Value = Beginning> {
 /// One to four steps. Links lead anywhere: back, to the step itself, and sometimes to a missing step.
 fn plan() -> impl Strategy<Value = Plan> {
     (vec((step(), link(), link()), 1..5), prop::bool::weighted(0.95)).prop_map(|(steps, is_sound)| {
-        let name = |link: usize| if link < 20 { format!("s{}", link % steps.len()) } else { "nowhere".to_owned() };
+        let name = |link: usize| match link {
+            0..20 => format!("s{}", link % steps.len()),
+            20 => "nowhere".to_owned(),
+            _ => EndTarget::WORDS[link % 3].to_owned(),
+        };
+        let link = |link: usize| Link::from(name(link));
         let steps = steps.iter().enumerate().map(|(index, (step, on_success, on_failure))| Step {
             id: format!("s{index}"),
-            on_success: on_success.map(name),
-            on_failure: on_failure.map(name),
+            on_success: on_success.map(link),
+            on_failure: on_failure.map(link),
             ..step.clone()
         });
         let entry = if is_sound { "s0" } else { "nowhere" }.to_owned();
@@ -249,7 +256,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 fn link() -> impl Strategy<Value = Option<usize>> {
-    option::weighted(0.8, 0..21usize)
+    option::weighted(0.8, 0..24usize)
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -276,8 +283,9 @@ fn step() -> impl Strategy<Value = Step> {
     let retry = retry.prop_map(|r| r.map(|(max_retries, delay_seconds)| Retry { max_retries, delay_seconds }));
     let deadline = option::of(prop_oneof![9 => 1..600u64, 1 => Just(u64::MAX)]);
     let reminder_plan = option::weighted(0.4, reminder_plan());
-    (kind, deadline, reminder_plan, retry, option::of(json())).prop_map(
-        |(kind, deadline_seconds, reminder_plan, retry, input)| Step {
+    let rejoins = prop_oneof![2 => Just(None), 1 => Just(Some(Rejoin::Named)), 1 => Just(Some(Rejoin::ByOrder))];
+    (kind, deadline, reminder_plan, retry, option::of(json()), rejoins).prop_map(
+        |(kind, deadline_seconds, reminder_plan, retry, input, rejoins)| Step {
             id: String::new(),
             tool: "tool.agent.task.v1".to_owned(),
             kind,
@@ -288,6 +296,7 @@ fn step() -> impl Strategy<Value = Step> {
             input,
             on_success: None,
             on_failure: None,
+            rejoins,
         },
     )
 }

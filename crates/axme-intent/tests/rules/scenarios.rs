@@ -101,9 +101,8 @@ fn show_agent(text: &mut String, agent: &Agent) {
 
 fn show_plan(text: &mut String, plan: &Plan) {
     writeln!(text, "plan, beginning with {}", plan.entry).unwrap();
-    for Step { id, tool, kind, deadline_seconds, reminder_plan, retry, notice, input, on_success, on_failure } in
-        &plan.steps
-    {
+    for step in &plan.steps {
+        let Step { id, tool, kind, deadline_seconds, reminder_plan, retry, notice, input, .. } = step;
         let who = match kind {
             StepKind::Agent { to, name } => format!("agent {to} ({name})"),
             StepKind::Human { holder, task, escalated_from } => {
@@ -125,8 +124,9 @@ fn show_plan(text: &mut String, plan: &Plan) {
             ("retry", retry.map(|retry| format!("{} times after {} s", retry.max_retries, retry.delay_seconds))),
             ("notice", notice.as_ref().map(|notice| serde_json::to_string(notice).unwrap())),
             ("input", input.as_ref().map(Value::to_string)),
-            ("on success", on_success.clone()),
-            ("on failure", on_failure.clone()),
+            ("on success", step.on_success.clone().map(String::from)),
+            ("on failure", step.on_failure.clone().map(String::from)),
+            ("rejoins", step.rejoins.map(|rejoin| format!("{rejoin:?}"))),
         ] {
             if let Some(value) = value {
                 writeln!(text, "    {name}: {value}").unwrap();
@@ -160,7 +160,7 @@ fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
             }
             prop_assert!(!plan.steps[..index].iter().any(|earlier| earlier.id == step.id), "a step has its own id");
             for target in [&step.on_success, &step.on_failure].into_iter().flatten() {
-                prop_assert!(plan.step(target).is_some(), "no step {}", target);
+                prop_assert!(target.step().is_none_or(|target| plan.step(target).is_some()), "no step {:?}", target);
             }
         }
     }
@@ -209,7 +209,7 @@ fn anything_like_a_bundle() -> impl Strategy<Value = Object> {
         ("delivery_mode", texts(&["stream", "poll", ""], &["http", "pigeon"])),
     ]);
     let human = object(vec![("contact", texts(&["", "ops@example.com"], &[])), ("display_name", name())]);
-    let link = || texts(&["s0", "s1", ""], &["nowhere"]);
+    let link = || texts(&["s0", "s1", "end.failed", ""], &["nowhere", "end.soon"]);
     let assigned = texts(&["checker", "boss", "agent://a/b/c"], &["builder", "nobody", "", "agent://agent_core"]);
     let step = object(vec![
         ("tool_id", texts(&["", "tool.agent.task.v1"], &["tool.approval.human_signoff", "tool.internal.delay"])),
@@ -226,7 +226,7 @@ fn anything_like_a_bundle() -> impl Strategy<Value = Object> {
     ]);
     let steps = object(vec![
         ("steps", list(step, "step_id", &["s0", "s1", "s2"])),
-        ("entry_step", link()),
+        ("entry_step", texts(&["s0", "s1", ""], &["nowhere"])),
         ("macro_id", texts(&[""], &["macro.approval.v1"])),
     ]);
     let person = || texts(&["boss", "ops@example.com", ""], &["checker", "nobody"]);

@@ -15,9 +15,11 @@
 //! 3 times +60s gateway: step_deadline ask
 //! ```
 //!
+//! `then` and `else` also take the ends of a workflow; `runs_into` is a `then` that only the order of the steps means.
 //! Steps make the intent a workflow that starts with the first one. A command line is `[+TIME] ACTOR: COMMAND`;
 //! [`command`] reads the commands. Indented lines are the result of the command above. Each event shows its position,
-//! its time since the creation, the status after it and its type. Then come the effects (`*`), or the refusal (`!`).
+//! its time since the creation, the status after it and its type, then its sentence. The last one of an ended intent has its outcome (`=`).
+//! Then come the effects (`*`), or the refusal (`!`).
 //! Children are named c1, c2, … in the order of their start; `stranger` is any other intent.
 
 use std::fmt::Write;
@@ -28,9 +30,10 @@ use axme_intent::lifecycle::{
     IntentSpec, Refusal, TimerKind,
 };
 use axme_intent::policy::Patch;
-use axme_intent::workflow::{Notice, Target};
+use axme_intent::workflow::{Notice, Rejoin, Target};
 use axme_intent::{
-    Address, Home, HumanTask, IntentId, Object, Plan, ReminderPlan, Retry, Step, StepKind, TaskResult, Time,
+    Address, Home, HumanTask, IntentId, Link, Object, Plan, ReminderPlan, Retry, Step, StepKind, TaskResult, Time,
+    sentences,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -254,8 +257,9 @@ fn step(text: &str) -> Step {
         }),
         notice: None,
         input: None,
-        on_success: option("then"),
-        on_failure: option("else"),
+        on_success: option("then").or(option("runs_into")).map(Link::from),
+        on_failure: option("else").map(Link::from),
+        rejoins: option("runs_into").map(|_| Rejoin::ByOrder).or(option("rejoins").map(|_| Rejoin::Named)),
     }
 }
 
@@ -355,7 +359,7 @@ fn show_event(text: &mut String, event: &Event, children: &[IntentId]) {
     let about = match &event.body {
         EventBody::Created(_) | EventBody::Submitted | EventBody::Acknowledged | EventBody::TimedOut => String::new(),
         EventBody::Delivered { to } => format!("to {to}"),
-        EventBody::InProgress { step, result, details } => {
+        EventBody::InProgress { step, result, details, .. } => {
             let step = step.as_ref().map(|step| format!("step {step}: "));
             let result = result.as_ref().map(Value::to_string);
             let details = Value::Object(details.clone());
@@ -392,13 +396,19 @@ fn show_event(text: &mut String, event: &Event, children: &[IntentId]) {
             let again = retry_at.map(|at| format!(", again at {}", show_time(at))).unwrap_or_default();
             format!("{attempt} of {most}: {error}{again}")
         }
-        EventBody::Completed { result, details } if details.is_empty() => result.to_string(),
-        EventBody::Completed { result, details } => format!("{result} details {}", Value::Object(details.clone())),
-        EventBody::Failed { fault } => show_fault(fault),
-        EventBody::Canceled { reason } => reason.clone(),
+        EventBody::Completed { result, details, .. } if details.is_empty() => result.to_string(),
+        EventBody::Completed { result, details, .. } => format!("{result} details {}", Value::Object(details.clone())),
+        EventBody::Failed { fault, .. } => show_fault(fault),
+        EventBody::Canceled { reason, .. } => reason.clone(),
     };
     let line = format!("  {:>3} {at:>5}  {status:<12} {name:<26} {}", event.position, about.trim_start());
     writeln!(text, "{}", with_names(line.trim_end(), children)).unwrap();
+    if let Some(sentence) = sentences::of_event(event) {
+        writeln!(text, "{:13}“{}”", "", with_names(&sentence, children)).unwrap();
+    }
+    if let Some(outcome) = event.outcome() {
+        writeln!(text, "  = {}: {}", outcome.kind, outcome.sentence()).unwrap();
+    }
 }
 
 fn show_effect(effect: &Effect, children: &[IntentId]) -> String {

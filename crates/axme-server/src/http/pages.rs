@@ -10,7 +10,7 @@ use std::sync::Arc;
 use askama::Template;
 use axme_api::{ApiError, ErrorCode, ErrorKind, tasks as api};
 use axme_intent::human::Verdict;
-use axme_intent::lifecycle::EventBody;
+use axme_intent::sentences;
 use axme_intent::{Event, TaskResult, Time};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -93,7 +93,7 @@ struct TaskPage<'a> {
     waited: String,
     payload: Vec<(String, String)>,
     results: Vec<(String, String)>,
-    history: Vec<(String, String, String)>,
+    history: Vec<(String, String)>,
     votes: Vec<String>,
     fields: Vec<Field>,
     outcomes: Vec<Outcome>,
@@ -420,19 +420,9 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// Returns the latest entries of the history: time, event, actor.
-fn told(history: &[Event]) -> Vec<(String, String, String)> {
-    let is_told = |event: &&Event| !matches!(event.body, EventBody::Submitted | EventBody::HumanTaskAssigned { .. });
-    let lines = history.iter().filter(is_told).map(|event| {
-        let name = event.body.event_type().as_str().trim_start_matches("intent.");
-        let step = match &event.body {
-            EventBody::InProgress { step: Some(step), .. } | EventBody::Timeout { step } => Some(step),
-            EventBody::Waiting(waiting) => waiting.step.as_ref(),
-            _ => None,
-        };
-        let step = step.map(|step| format!(" ({step})")).unwrap_or_default();
-        (event.at.in_minutes(), format!("{}{step}", words(name)), event.actor.clone())
-    });
+/// Returns the latest entries of the history: the time and the sentence of each event.
+fn told(history: &[Event]) -> Vec<(String, String)> {
+    let lines = history.iter().filter_map(|event| Some((event.at.in_minutes(), sentences::of_event(event)?)));
     let lines: Vec<_> = lines.collect();
     lines[lines.len().saturating_sub(MOST_HISTORY)..].to_vec()
 }

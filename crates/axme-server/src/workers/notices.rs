@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_intent::Time;
 use axme_intent::human::Via;
-use axme_intent::lifecycle::Occasion;
+use axme_intent::lifecycle::{EventBody, Occasion};
+use axme_intent::{Event, Time, sentences};
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -41,6 +41,8 @@ const MAX_ERROR_CHARS: usize = 300;
 const MAIL_PAUSE_SECONDS: u64 = 3_600;
 const MAIL_DAYS: u64 = 7;
 const PAGE: i64 = 500;
+/// The most events of a task that a mail about it looks at.
+const MOST_TOLD: i64 = 200;
 const LONGEST_WAIT_SECONDS: u64 = 30;
 /// The pause of a queue after an error.
 const RETRY_SECONDS: u64 = 2;
@@ -288,11 +290,13 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
             return Ok(None);
         }
         let spec = intents::spec(tx, notice.workspace, intent)?;
+        let history = intents::list_events(tx, notice.workspace, intent, i64::from(asking) - 1, MOST_TOLD)?;
         let request = LinkRequest { person: &notice.recipient, via: Via::Email, issued_by: None };
         let link = links::make(tx, notice.workspace, &head, &request)?;
         Ok(Some(TaskMail {
             about,
             task: task.clone(),
+            history: history.iter().filter(|event| concerns_answer(event)).filter_map(sentences::of_event).collect(),
             intent_id: intent.to_string(),
             intent_type: head.intent_type.clone(),
             from: head.from.spelled().to_owned(),
@@ -302,6 +306,11 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
         }))
     };
     app.store.write(Shard::of_intent(intent), job).await
+}
+
+/// True for an event that a person who is asked has to know: an answer, a reassignment or an escalation.
+fn concerns_answer(event: &Event) -> bool {
+    matches!(event.body, EventBody::Voted { .. } | EventBody::Transferred { .. } | EventBody::Escalated { .. })
 }
 
 async fn mail(app: &AppState, mail: Mail) -> std::result::Result<(), MailError> {

@@ -74,7 +74,10 @@ async fn a_result_is_in_the_inbox_of_reply_to_at_once(engine: Engine) {
     let message = &threads[0]["messages"][0];
     let expected = json!({
         "delivered": true, "reply_to": OWNER, "thread_id": id, "message_id": message["message_id"],
-        "completion": { "type": "intent_completion", "intent_id": id, "status": "COMPLETED" },
+        "completion": {
+            "type": "intent_completion", "intent_id": id, "status": "COMPLETED",
+            "outcome": "completed", "outcome_kind": "completed", "outcome_text": "Completed",
+        },
     });
     assert_eq!(resolved["completion_delivery"], expected);
     assert_eq!(threads[0]["status"], "done");

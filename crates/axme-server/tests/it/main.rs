@@ -43,6 +43,7 @@ mod oidc;
 mod openapi;
 mod organizations;
 mod outages;
+mod outcomes;
 mod passwords;
 mod people;
 mod persons;

@@ -48,6 +48,15 @@ async fn the_published_bundles_come_to_their_documented_ends(engine: Engine) {
         drive(&server, &id, expected == "COMPLETED" || name.contains("reminder")).await;
         let intent = server.intent(&id).await;
         assert_eq!(intent["status"], expected, "{name}: {intent}");
+        let asks_person = bundle["workflow"]["steps"]
+            .as_array()
+            .is_some_and(|steps| steps.iter().any(|step| step.get("human_task").is_some()));
+        let outcome = match expected {
+            "COMPLETED" if asks_person => "yes",
+            "COMPLETED" => "completed",
+            _ => "timed_out",
+        };
+        assert_eq!(intent["outcome_kind"], outcome, "{name}: {}", intent["outcome_text"]);
         if expected == "FAILED" {
             assert_eq!(intent["error"]["code"], "step_timeout", "{name}");
         }

@@ -93,7 +93,9 @@ async fn a_timeout_step_ends_with_an_approval_or_with_its_time(engine: Engine) {
     server.advance(Duration::from_secs(60)).await;
     assert!(server.event_types(&id).await.contains(&"timeout".to_owned()));
     server.advance(Duration::from_secs(1)).await;
-    assert_eq!(server.intent(&id).await["status"], "COMPLETED", "the failure was handled");
+    let intent = server.intent(&id).await;
+    assert_eq!((&intent["status"], &intent["error"]["code"]), (&json!("FAILED"), &json!("step_timeout")));
+    assert_eq!(intent["outcome_kind"], "timed_out", "a delay repairs nothing");
 }
 
 async fn notification_steps_complete_without_waiting(engine: Engine) {

@@ -123,7 +123,9 @@ fn mode(path: &Path) -> u32 {
 fn the_first_command_of_the_readme() {
     let home = Home::new();
     let said = home.ok(&["examples", "run", "human/cli", "--answer", "approved"]);
-    for part in ["started for this example", "WAITING (for human)", "Final status:  COMPLETED", "\"readiness_check\""] {
+    for part in
+        ["started for this example", "is asked: ", "Final status:  COMPLETED", "✓ Approved by ", "\"readiness_check\""]
+    {
         assert!(said.contains(part), "no {part} in {said}");
     }
     let data = home.path(".local/share/axme");
@@ -140,6 +142,7 @@ fn a_no_is_an_ending_too() {
     let home = Home::new();
     let said = home.ok(&["examples", "run", "human/cli", "--answer", "rejected"]);
     assert!(said.contains("Final status:  FAILED") && said.contains("Error:         rejected"), "{said}");
+    assert!(said.contains("Outcome:       ✗ Rejected by ") && !said.contains('✓'), "{said}");
 }
 
 #[test]

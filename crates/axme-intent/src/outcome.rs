@@ -1,0 +1,104 @@
+//! The outcome of an intent: how it ended, in one word and in a sentence.
+//!
+//! A status alone misleads: an intent is COMPLETED after a person's no as well. The outcome is the answer of the last
+//! person who decided on the path taken, or else follows from the status.
+
+pub use axme_types::OutcomeKind;
+use serde::{Deserialize, Serialize};
+
+use crate::Status;
+
+/// How an intent ended, and who decided it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub kind: OutcomeKind,
+    /// The recorded answer of the person who decided, else the word of the kind.
+    pub word: String,
+    /// The people who decided: several if a quorum said yes, none if no person decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<String>,
+}
+
+/// Where a failure may still matter: the step that failed last, and whether the workflow has recovered from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    pub step: String,
+    pub outcome: Outcome,
+    /// True once an agent or a person has finished a later step. Notices, reminders and delays do not repair a failure.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_handled: bool,
+}
+
+impl Outcome {
+    /// The outcome of an end that no person decided.
+    pub fn plain(kind: OutcomeKind) -> Outcome {
+        Outcome { kind, word: kind.as_str().to_owned(), by: Vec::new() }
+    }
+
+    /// Returns the outcome that follows from the status alone; `None` while the intent is live.
+    pub fn of_status(status: Status) -> Option<Outcome> {
+        Some(Outcome::plain(match status {
+            Status::Completed => OutcomeKind::Completed,
+            Status::Failed => OutcomeKind::Failed,
+            Status::Canceled => OutcomeKind::Canceled,
+            Status::TimedOut => OutcomeKind::TimedOut,
+            _ => return None,
+        }))
+    }
+
+    /// Returns the outcome for people: `Rejected by bob@example.com`.
+    pub fn sentence(&self) -> String {
+        let what = match self.kind {
+            OutcomeKind::Yes | OutcomeKind::No => answered(&self.word),
+            OutcomeKind::Completed => "Completed".to_owned(),
+            OutcomeKind::Failed => "Failed".to_owned(),
+            OutcomeKind::Canceled => "Canceled".to_owned(),
+            OutcomeKind::TimedOut => "Timed out".to_owned(),
+        };
+        if self.by.is_empty() { what } else { format!("{what} by {}", people(&self.by)) }
+    }
+}
+
+/// Returns the words that go before `by`: `Changes requested`, or `Answered “ship it”` for a word that is not a participle.
+pub(crate) fn answered(word: &str) -> String {
+    let plain = word.replace(['_', '-', '.'], " ");
+    let plain = plain.trim();
+    let last = plain.rsplit(' ').next().unwrap_or_default().to_lowercase();
+    let is_participle = last.len() > 5 && last.ends_with("ed") && !last.ends_with("eed") && last != "failed";
+    if is_participle { capital(plain) } else { format!("Answered “{plain}”") }
+}
+
+/// Joins the names of people, without the scheme of their addresses.
+pub(crate) fn people(names: &[String]) -> String {
+    names.iter().map(|name| person(name)).collect::<Vec<&str>>().join(", ")
+}
+
+/// Returns the name of a person without the scheme of its address.
+pub(crate) fn person(name: &str) -> &str {
+    name.strip_prefix("user://").unwrap_or(name)
+}
+
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_a_sentence() {
+        let said = |kind, word: &str, by: &[&str]| {
+            let by = by.iter().map(|name| (*name).to_owned()).collect();
+            Outcome { kind, word: word.to_owned(), by }.sentence()
+        };
+        assert_eq!(said(OutcomeKind::No, "rejected", &["bob@example.com"]), "Rejected by bob@example.com");
+        assert_eq!(said(OutcomeKind::No, "changes_requested", &["user://bob"]), "Changes requested by bob");
+        assert_eq!(said(OutcomeKind::Yes, "ship_it", &["ann"]), "Answered “ship it” by ann");
+        assert_eq!(said(OutcomeKind::No, "failed", &["ann"]), "Answered “failed” by ann");
+        assert_eq!(said(OutcomeKind::Yes, "approved", &["ann", "bob"]), "Approved by ann, bob");
+        assert_eq!(said(OutcomeKind::TimedOut, "timed_out", &[]), "Timed out");
+        assert_eq!(Outcome::of_status(Status::Waiting), None);
+    }
+}
