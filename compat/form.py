@@ -44,7 +44,9 @@ class Page(HTMLParser):
         if tag == "button":
             self._button = (given.get("name", ""), given.get("value", ""))
         elif tag in ("input", "textarea", "select"):
-            self._fields[given["name"]] = given.get("value", "")
+            # A box that is not ticked sends nothing.
+            is_empty = given.get("type") == "checkbox" and "checked" not in given
+            self._fields[given["name"]] = "" if is_empty else given.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "button":

@@ -60,6 +60,22 @@ pub fn doubts(task: &Object) -> Vec<(String, String)> {
     doubts
 }
 
+/// Turns a name into words for people: `grant_duration_days` becomes "Grant duration days". Only a sign between letters
+/// separates words: `-1`, `1-5`, `v1.2` and dates stay unchanged.
+pub fn words(name: &str) -> String {
+    let name = name.trim();
+    let letters: Vec<char> = name.chars().collect();
+    let is_letter = |at: Option<usize>| at.and_then(|at| letters.get(at)).is_some_and(|c| c.is_alphabetic());
+    let separates = |at: usize| match letters[at] {
+        '_' => true,
+        '-' | '.' => is_letter(at.checked_sub(1)) && is_letter(Some(at + 1)),
+        _ => false,
+    };
+    let text: String = (0..letters.len()).map(|at| if separates(at) { ' ' } else { letters[at] }).collect();
+    let mut letters = text.trim().chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// Shows a wrong value in an error, as JSON that is cut off where it gets too long.
 pub(crate) fn shown(value: &Value) -> String {
     let text = value.to_string();
@@ -91,6 +107,22 @@ mod tests {
             assert_eq!(meant(name, &HUMAN_TASK), expected, "{name}");
         }
         assert_eq!(meant("tiep", &["type"]), None, "too short to tell");
+    }
+
+    #[test]
+    fn only_signs_between_letters_separate_words() {
+        for (name, expected) in [
+            ("grant_duration_days", "Grant duration days"),
+            ("time-out", "Time out"),
+            ("_x_", "X"),
+            ("-1", "-1"),
+            ("0.5", "0.5"),
+            ("1-5", "1-5"),
+            ("v1.2", "V1.2"),
+            ("2026-01-31", "2026-01-31"),
+        ] {
+            assert_eq!(words(name), expected);
+        }
     }
 
     #[test]

@@ -159,24 +159,29 @@ pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
         .map_err(|error| format!("is not a usable JSON Schema: {error}"))
 }
 
-/// Checks an answer and returns its fields with the types of the schema. Fills in missing fields that can have only one
-/// value: `approved` from the outcome, `comment` from the comment, and constants. A no may leave out any field: only
-/// the given ones are checked.
+/// Checks an answer and returns its fields with the types of the schema. Fills in `approved` from the outcome and
+/// `comment` from the comment, and nothing else: a constant that was not sent was perhaps not shown. A boolean constant
+/// is a box to tick, which a yes requires. A no may leave out any field: only the given ones are checked.
 pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: bool) -> Result<Object, Complaints> {
     let mut fields = data.clone();
+    let mut unticked = Complaints::new();
     let properties = schema.get("properties").and_then(Value::as_object);
     for (name, property) in properties.into_iter().flatten() {
         let types = types(property, schema);
         let has = |wanted: &str| types.iter().any(|name| name == wanted);
-        let constant = property.get("const").filter(|_| is_positive);
+        let constant = property.get("const");
         if let Some(value) = fields.get_mut(name) {
             coerce(value, &types);
-        } else if let Some(constant) = constant {
-            fields.insert(name.clone(), constant.clone());
-        } else if name == "approved" && has("boolean") && (is_positive || property.get("const").is_none()) {
+            // A page sends text without the blanks around it.
+            if let Some(constant) = constant.filter(|constant| is_same_text(constant, value)) {
+                *value = constant.clone();
+            }
+        } else if name == "approved" && has("boolean") && (is_positive || constant.is_none()) {
             fields.insert(name.clone(), is_positive.into());
         } else if let Some(comment) = comment.filter(|_| name == "comment" && has("string")) {
             fields.insert(name.clone(), comment.into());
+        } else if let Some(constant) = constant.filter(|constant| is_positive && constant.is_boolean()) {
+            unticked.insert(name.clone(), format!("has to be agreed to: send {constant}"));
         }
     }
     let whole = |why: String| Complaints::from([(String::new(), why)]);
@@ -186,14 +191,15 @@ pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: 
     }
     let validator = compile(schema).map_err(|why| Complaints::from([(String::new(), format!("the form {why}"))]))?;
     let answer = Value::Object(fields);
-    let mut complaints = Complaints::new();
+    let mut complaints = unticked;
     for error in validator.iter_errors(&answer).take(MOST_COMPLAINTS) {
         let place = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
         let inside = |name: &str| if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
         match error.kind() {
             ValidationErrorKind::Required { .. } if !is_positive && place.is_empty() => {}
             ValidationErrorKind::Required { property } => {
-                complaints.insert(inside(property.as_str().unwrap_or_default()), "is required".to_owned());
+                let place = inside(property.as_str().unwrap_or_default());
+                complaints.entry(place).or_insert_with(|| "is required".to_owned());
             }
             ValidationErrorKind::AdditionalProperties { unexpected }
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
@@ -212,6 +218,11 @@ pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: 
         Value::Object(fields) if complaints.is_empty() => Ok(fields),
         _ => Err(complaints),
     }
+}
+
+/// True if both are the same text, without the blanks around it.
+fn is_same_text(one: &Value, other: &Value) -> bool {
+    one.as_str().zip(other.as_str()).is_some_and(|(one, other)| one.trim() == other.trim())
 }
 
 /// Counts a value and all values nested in it.
@@ -324,7 +335,7 @@ mod tests {
                 "count": { "anyOf": [{ "type": "integer" }, { "type": "null" }] }, "level": { "enum": [1, 2] },
             },
         });
-        let given = json!({ "count": "5", "level": "2" }).as_object().unwrap().clone();
+        let given = json!({ "count": "5", "level": "2", "kind": "access" }).as_object().unwrap().clone();
         let read = json!({ "count": 5, "level": 2, "comment": "c", "kind": "access", "approved": true });
         assert_eq!(check(&schema, &given, Some("c"), true).map(Value::Object), Ok(read));
         assert_eq!(check(&schema, &Object::new(), None, false).map(Value::Object), Ok(json!({})));
@@ -332,6 +343,31 @@ mod tests {
         assert!(answer(deep, false).is_err(), "the text does not convert");
         let many = json!({ "tags": vec!["a"; 200_000] });
         assert!(answer(many, false).unwrap_err()[""].as_str().unwrap().contains("too many values"));
+    }
+
+    #[test]
+    fn what_was_not_sent_is_never_recorded_as_said() {
+        let schema = json!({
+            "required": ["terms"],
+            "properties": {
+                "agree": { "const": true, "title": "I have read the terms" }, "terms": { "const": " v2 " },
+                "not_related": { "const": false }, "optional": { "const": 7 },
+            },
+        });
+        let checked = |given: Value, is_positive: bool| {
+            check(&schema, given.as_object().unwrap(), None, is_positive).map(Value::Object).map_err(|found| json!(found))
+        };
+        let complaints = json!({
+            "agree": "has to be agreed to: send true", "not_related": "has to be agreed to: send false",
+            "terms": "is required",
+        });
+        assert_eq!(checked(json!({}), true), Err(complaints), "a boolean constant is a box to tick");
+        assert_eq!(checked(json!({}), false), Ok(json!({})), "a no agrees to nothing");
+        let ticked = json!({ "agree": "true", "not_related": "false", "terms": "v2" });
+        let read = json!({ "agree": true, "not_related": false, "terms": " v2 " });
+        assert_eq!(checked(ticked, true), Ok(read));
+        let wrong = checked(json!({ "agree": false, "not_related": false, "terms": "v2" }), true).unwrap_err();
+        assert!(wrong.get("agree").is_some(), "{wrong}");
     }
 
     #[test]

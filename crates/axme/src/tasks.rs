@@ -240,8 +240,17 @@ pub(crate) fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
     };
     let outcomes = words(&task["allowed_outcomes"]);
     let needed = words(&task["form_schema"]["required"]);
-    // `approved` follows from the outcome.
-    let fields = needed.iter().filter(|name| *name != "approved").map(|name| format!(" --data {name}=VALUE"));
+    // `approved` follows from the outcome. A yes needs every box to tick.
+    let properties = &task["form_schema"]["properties"];
+    let ticks = properties.as_object().into_iter().flatten().filter(|(_, property)| property["const"].is_boolean());
+    let ticks = ticks.map(|(name, _)| name.clone()).filter(|name| !needed.contains(name));
+    let asked = needed.iter().cloned().chain(ticks).filter(|name| name != "approved");
+    let value = |name: &str| match &properties[name]["const"] {
+        Value::Null => "VALUE".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let fields = asked.map(|name| format!(" --data {}", crate::shell(&format!("{name}={}", value(&name)))));
     let fields = fields.collect::<String>();
     let hint = |what: &str, command: &str| format!("{what:19}{program} tasks {command}");
     let approve = hint("To approve:", &format!("approve {id}{fields}"));
@@ -345,6 +354,11 @@ mod tests {
         assert!(commands(unheard_of).contains("tasks submit ID --outcome stop"));
         let form = json!({ "form_schema": { "required": ["approved", "days"] } });
         assert!(commands(form).contains("tasks approve ID --data days=VALUE\n"));
+        let consent = json!({ "form_schema": { "required": ["terms"], "properties": {
+            "agree": { "const": true }, "terms": { "const": "version 2" },
+        } } });
+        let consent = commands(consent);
+        assert!(consent.contains("tasks approve ID --data 'terms=version 2' --data agree=true\n"), "{consent}");
         let strict = json!({ "required_comment": true, "form_schema": { "required": ["cost_center"] } });
         let strict = commands(strict);
         assert!(strict.contains("tasks approve ID --data cost_center=VALUE --comment WHY\n"), "{strict}");

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+pub use axme_intent::fields::words;
 use axme_intent::{HumanTask, Object, TaskResult, form};
 use serde_json::Value;
 
@@ -40,6 +41,10 @@ pub enum Kind {
     Text,
     /// A choice of values, each with its label.
     Choice(Vec<(String, String)>),
+    /// A box to tick, which then sends this value.
+    Tick(String),
+    /// A value that is shown and cannot be changed.
+    Fixed(String),
 }
 
 impl Field {
@@ -53,6 +58,27 @@ impl Field {
 
     pub(crate) fn choices(&self) -> &[(String, String)] {
         if let Kind::Choice(choices) = &self.kind { choices } else { &[] }
+    }
+
+    /// Returns the value that a ticked box sends.
+    pub(crate) fn tick(&self) -> Option<&str> {
+        if let Kind::Tick(value) = &self.kind { Some(value) } else { None }
+    }
+
+    pub(crate) fn is_fixed(&self) -> bool {
+        matches!(self.kind, Kind::Fixed(_))
+    }
+
+    /// Returns the value as the person sees it.
+    pub(crate) fn shown(&self) -> String {
+        match self.tick() {
+            Some(_) if self.value.is_empty() => String::new(),
+            Some(_) => "Yes".to_owned(),
+            None => {
+                let label = self.choices().iter().find(|(value, _)| *value == self.value).map(|(_, label)| label.clone());
+                label.unwrap_or_else(|| self.value.clone())
+            }
+        }
     }
 
     /// Returns the ids of the elements that describe the field.
@@ -112,8 +138,7 @@ pub fn fields(task: &HumanTask, filled: &FormFields, wrong: &BTreeMap<String, St
     let shown = properties.into_iter().flatten().chain(others).filter(|(name, property)| {
         // The buttons and boxes of every page set these.
         let is_flag = || form::types(property, schema).iter().any(|name| name == "boolean");
-        let follows = (*name == "approved" && is_flag()) || *name == "comment" || *name == "evidence";
-        !follows && property.get("const").is_none()
+        !((*name == "approved" && is_flag()) || *name == "comment" || *name == "evidence")
     });
     let field = |(index, (name, property)): (usize, (&String, &Value))| {
         let text = |key: &str| property.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -122,26 +147,26 @@ pub fn fields(task: &HumanTask, filled: &FormFields, wrong: &BTreeMap<String, St
         let sent = filled.0.iter().any(|(known, _)| *known == key).then(|| filled.get(&key).to_owned());
         let inside = format!("{name}.");
         let error = wrong.iter().find(|(place, _)| *place == name || place.starts_with(&inside));
+        let kind = kind(property, schema);
+        let value = match &kind {
+            // Only the person ticks a box.
+            Kind::Tick(_) => sent.unwrap_or_default(),
+            Kind::Fixed(value) => value.clone(),
+            _ => sent.unwrap_or(usual),
+        };
         Field {
             id: format!("field-{index}"),
             label: if text("title").is_empty() { words(name) } else { text("title").to_owned() },
             help: help(property, schema),
-            is_required: required.contains(&name.as_str()),
-            kind: kind(property, schema),
-            value: sent.unwrap_or(usual),
+            is_required: required.contains(&name.as_str()) || matches!(kind, Kind::Tick(_)),
+            kind,
+            value,
             error: error.map(|(_, why)| why.clone()).unwrap_or_default(),
             limits: limits(property, schema),
             name: key,
         }
     };
     shown.take(MOST_FIELDS).enumerate().map(field).collect()
-}
-
-/// Turns a name into a label: `grant_duration_days` becomes "Grant duration days".
-pub fn words(name: &str) -> String {
-    let text = name.replace(['_', '-', '.'], " ");
-    let mut letters = text.trim().chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Returns a value as text: a string without quotes, null as an empty text, anything else as JSON.
@@ -188,8 +213,15 @@ pub fn has(task: &HumanTask, name: &str) -> bool {
 fn kind(property: &Value, schema: &Value) -> Kind {
     let types = form::types(property, schema);
     let has_type = |wanted: &str| types.iter().any(|name| name == wanted);
+    match property.get("const") {
+        Some(Value::Bool(value)) => return Kind::Tick(value.to_string()),
+        Some(Value::String(text)) => return Kind::Fixed(text.clone()),
+        Some(other) => return Kind::Fixed(other.to_string()),
+        None => {}
+    }
+    // A choice is shown as it was given: `-1`, `0.5` and `1-5` are not names.
     if let Some(list) = property.get("enum").and_then(Value::as_array) {
-        return Kind::Choice(list.iter().map(|value| (plain(value), words(&plain(value)))).collect());
+        return Kind::Choice(list.iter().map(|value| (plain(value), plain(value))).collect());
     }
     let is_text = has_type("string");
     if has_type("boolean") && !is_text {
@@ -293,6 +325,31 @@ mod tests {
             (fields[5].error.as_str(), fields[5].described_by().as_str()),
             ("is not a word", "field-5-help field-5-error")
         );
+    }
+
+    #[test]
+    fn a_constant_is_shown_and_only_the_person_ticks_a_box() {
+        let schema = json!({ "properties": {
+            "agree": { "const": true, "default": true, "title": "I have read the terms" }, "version": { "const": 2 },
+        } });
+        let source = json!({ "title": "t", "form_schema": schema });
+        let task = HumanTask::read(source.as_object().unwrap()).0;
+        let shown = |pairs: Vec<(String, String)>| fields(&task, &FormFields::new(pairs), &BTreeMap::new());
+        let before = shown(Vec::new());
+        assert_eq!((before[0].tick(), before[0].value.as_str(), before[0].is_required), (Some("true"), "", true));
+        assert_eq!((before[1].is_fixed(), before[1].shown().as_str()), (true, "2"));
+        let after = shown(vec![("field.agree".to_owned(), "true".to_owned())]);
+        assert_eq!(after[0].shown(), "Yes");
+    }
+
+    #[test]
+    fn a_choice_is_shown_as_it_was_given() {
+        let given = json!(["-1", "1-5", "2026-01-31", 0.5, -1, "changes_requested", null]);
+        let source = json!({ "title": "t", "form_schema": { "properties": { "n": { "enum": given } } } });
+        let task = HumanTask::read(source.as_object().unwrap()).0;
+        let fields = fields(&task, &FormFields::default(), &BTreeMap::new());
+        let labels: Vec<&str> = fields[0].choices().iter().map(|(_, label)| label.as_str()).collect();
+        assert_eq!(labels, ["-1", "1-5", "2026-01-31", "0.5", "-1", "changes_requested", ""]);
     }
 
     #[test]

@@ -390,8 +390,8 @@ fn confirm_page(
 ) -> Result<Page> {
     let mut rows: Vec<(String, String)> = Vec::new();
     for field in form::fields(asked.task(), filled, &BTreeMap::new()) {
-        let shown = field.choices().iter().find(|(value, _)| *value == field.value).map(|(_, label)| label.clone());
-        rows.push((field.label, shown.unwrap_or(field.value)));
+        let shown = field.shown();
+        rows.push((field.label, shown));
     }
     rows.extend(answer.comment.clone().map(|comment| ("Comment".to_owned(), comment)));
     rows.extend(answer.data.get("evidence").map(|evidence| ("Evidence".to_owned(), form::plain(evidence))));

@@ -7,6 +7,7 @@ use crate::harness::{Engine, Server, each_engine, id_of};
 each_engine! {
     a_bad_answer_names_each_field_and_the_task_stays_open,
     a_rejection_needs_no_form_fields,
+    consent_that_was_not_given_is_never_recorded,
 }
 
 fn form() -> Value {
@@ -87,4 +88,34 @@ async fn a_rejection_needs_no_form_fields(engine: Engine) {
         server.send(&server.admin, "POST", &path, Some(body)).await.refused(422, "form_invalid");
     }
     assert_eq!(server.intent(&id).await["status"], "WAITING");
+}
+
+async fn consent_that_was_not_given_is_never_recorded(engine: Engine) {
+    let server = Server::start(engine).await;
+    let schema = json!({ "properties": {
+        "approved": { "const": true }, "agree": { "const": true, "title": "I have read the terms" },
+        "terms": { "const": "v2", "title": "Terms" },
+    } });
+    let task = json!({ "title": "Grant?", "assignees": ["ann@example.com"], "form_schema": schema });
+    let body = json!({ "intent_type": "intent.ask.v1", "human_task": task });
+    let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
+    // By key: the caller agrees, or the answer is refused.
+    let path = format!("/v1/intents/{id}/resume");
+    let yes = json!({ "task_result": { "outcome": "approved" } });
+    let refused = server.send(&server.admin, "POST", &path, Some(yes)).await;
+    assert_eq!(refused.body["error"]["details"]["fields"], json!({ "agree": "has to be agreed to: send true" }));
+    refused.refused(422, "form_invalid");
+    // On the page: a box to tick, which nobody ticks for the person, and the other constant in clear.
+    let link = server.post(&server.admin, &format!("/v1/tasks/{id}/links"), json!({ "person": "ann@example.com" })).await;
+    let link = link["url"].as_str().unwrap();
+    let page = server.page(link).await.body.as_str().unwrap_or_default().to_owned();
+    assert!(page.contains("I have read the terms") && page.contains("type=\"checkbox\" value=\"true\">"), "{page}");
+    assert!(page.contains(">v2</output>") && !page.contains("checked"), "{page}");
+    let unticked = server.submit_form(link, &[("outcome", "approved"), ("field.terms", "v2"), ("step", "confirm")]).await;
+    assert_eq!(unticked.status, 422);
+    assert_eq!(server.intent(&id).await["status"], "WAITING");
+    let ticked = [("outcome", "approved"), ("field.terms", "v2"), ("field.agree", "true"), ("step", "confirm")];
+    server.submit_form(link, &ticked).await;
+    let expected = json!({ "outcome": "approved", "approved": true, "agree": true, "terms": "v2" });
+    assert_eq!(server.intent(&id).await["result"], expected);
 }

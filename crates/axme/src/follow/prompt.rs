@@ -24,7 +24,11 @@ pub(crate) struct Question {
 #[derive(Debug, PartialEq)]
 struct Field {
     name: String,
+    /// The title of the field, or else its name.
+    label: String,
     need: Requirement,
+    /// The value that the person can only agree to, if it is a boolean.
+    constant: Option<bool>,
     /// The value that an empty line selects.
     suggestion: Option<String>,
     /// Whether the field is prompted for only after a yes.
@@ -52,15 +56,23 @@ impl Question {
         let suggestion = |name: &str| suggestions.get(name).and_then(Value::as_str).map(str::to_owned);
         let form = schema["properties"].as_object().into_iter().flatten();
         // `approved` follows from the outcome.
-        let form = form.filter(|(name, _)| *name != "approved").map(|(name, _)| Field {
+        let form = form.filter(|(name, _)| *name != "approved").map(|(name, property)| Field {
             name: name.clone(),
+            label: property["title"].as_str().unwrap_or(name).to_owned(),
             need: if required.contains(name) { Requirement::Required } else { Requirement::Optional },
-            suggestion: suggestion(name),
+            constant: property["const"].as_bool(),
+            suggestion: match &property["const"] {
+                Value::Null | Value::Bool(_) => suggestion(name),
+                Value::String(text) => Some(text.clone()),
+                other => Some(other.to_string()),
+            },
             is_of_form: true,
         });
         let evidence = (task["evidence_required"] == true).then(|| Field {
             name: "evidence".to_owned(),
+            label: "evidence".to_owned(),
             need: Requirement::Required,
+            constant: None,
             suggestion: suggestion("evidence"),
             is_of_form: false,
         });
@@ -105,6 +117,7 @@ impl Question {
             PromptStep::Field(index) => {
                 let field = &self.fields[index];
                 match (&field.suggestion, field.need) {
+                    _ if field.constant.is_some() => format!("  {} [type yes to agree]: ", field.label),
                     (Some(suggestion), _) => format!("  {} [{suggestion}]: ", field.name),
                     (None, Requirement::Required) => format!("  {}: ", field.name),
                     (None, Requirement::Optional) => format!("  {} (optional): ", field.name),
@@ -205,6 +218,15 @@ impl Prompt {
             }
             PromptStep::Field(index) => {
                 let field = &question.fields[index];
+                // Only the person agrees: an empty line is not a yes.
+                if let Some(constant) = field.constant {
+                    if !matches!(line.to_ascii_lowercase().as_str(), "y" | "yes") {
+                        return;
+                    }
+                    self.draft.data.insert(field.name.clone(), constant.into());
+                    self.step = question.next(index + 1, &self.draft.outcome);
+                    return;
+                }
                 let value = Some(line.to_owned()).filter(|line| !line.is_empty()).or(field.suggestion.clone());
                 if value.is_none() && field.need == Requirement::Required {
                     return;
@@ -274,6 +296,17 @@ mod tests {
         assert_eq!(Value::Object(reply.data), json!({ "days": "30", "scope": "all" }));
         let (asked, reply) = talk(&task, &json!({}), &["d", "later"]);
         assert_eq!((asked.len(), reply.outcome.as_str()), (2, "deferred"), "a no needs no form");
+    }
+
+    #[test]
+    fn a_constant_is_shown_and_agreed_to() {
+        let task = json!({ "form_schema": { "properties": {
+            "agree": { "const": true, "title": "I have read the terms" }, "terms": { "const": "v2" },
+        } } });
+        let (asked, reply) = talk(&task, &json!({ "agree": "true" }), &["a", "", "no", "yes", "", ""]);
+        let agree = "I have read the terms [type yes to agree]:";
+        assert_eq!(asked[1..5], [agree, agree, agree, "terms [v2]:"]);
+        assert_eq!(Value::Object(reply.data), json!({ "agree": true, "terms": "v2" }));
     }
 
     #[test]
