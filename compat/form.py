@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from typing import Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import wire
 
@@ -37,7 +37,10 @@ class Page(HTMLParser):
         assert label in self._buttons, f"{label} is not among the buttons {list(self._buttons)}: {self.text}"
         button = [self._buttons[label]] if self._buttons[label][0] else []
         fields = [*(self._fields | typed).items(), *button]
-        return type(self)(self._url, visit(self._url, "POST", FORM, urlencode(fields).encode()))
+        reply = visit(self._url, "POST", FORM, urlencode(fields).encode())
+        if reply.status == 303:
+            return type(self).opened(urljoin(self._url, reply.headers["location"]))
+        return type(self)(self._url, reply)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attributes}

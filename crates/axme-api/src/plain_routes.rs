@@ -49,8 +49,18 @@ static FORMS: &[(&Route, MakeForm)] = &[
     (&media::DOWNLOAD, |_| file()),
     (&media::PREVIEW, |_| file()),
     (&tasks::ACTION, |_| action()),
-    (&tasks::PAGE, |_| Form::page(&[404, 410]).query("token", TOKEN)),
-    (&tasks::PAGE_ANSWER, |_| Form::page(&[403, 404, 409, 410]).filled("The fields of the form, and its token.")),
+    (&tasks::PAGE, |_| {
+        Form::page(&[404, 410])
+            .query("token", TOKEN)
+            .query("draft", "The answer to confirm, encrypted with the token.")
+            .query("answered", "Present after an answer: the page says what was recorded.")
+    }),
+    (&tasks::PAGE_ANSWER, |_| {
+        let leads = Form::redirect().answers;
+        let mut form = Form::page(&[403, 404, 409, 410]).filled("The fields of the form, and its token.");
+        form.answers.extend(leads);
+        form
+    }),
     (&tasks::STYLE, |_| Form::answering("text/css", json!({ "type": "string" }))),
     (&auth::KEYS, |_| Form::json(json!({ "type": "object", "description": "A JSON Web Key Set (RFC 7517)." }))),
     (&auth::MAIL_PAGE, |_| Form::page(&[404, 409, 410]).query("token", TOKEN)),

@@ -57,9 +57,9 @@ pub const PAGE: Route = Route::get("/app/tasks/{intent_id}")
     .access(Access::Public)
     .about("Show the form behind a link to a task, as a page. Changes nothing.");
 /// Accepts the form behind a link.
-pub const PAGE_ANSWER: Route = Route::post("/app/tasks/{intent_id}")
-    .access(Access::Public)
-    .about("Send the form. The page shows its errors, asks for confirmation, or records the answer.");
+pub const PAGE_ANSWER: Route = Route::post("/app/tasks/{intent_id}").access(Access::Public).about(
+    "Send the form. The page shows its errors, or leads to the one that asks to confirm or shows what was recorded.",
+);
 /// Returns the style sheet of the pages.
 pub const STYLE: Route =
     Route::get("/app/style.css").access(Access::Public).about("Return the style sheet of the pages.");

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod call;
 pub mod claims;
 pub mod context;
+pub mod draft;
 pub mod engine;
 pub mod error;
 pub mod input;

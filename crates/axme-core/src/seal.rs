@@ -1,4 +1,5 @@
-//! Sealing of answers that hold a secret: the caller's own credential encrypts them. A repeated call with that
+//! Sealing of texts that hold a secret: answers to calls, and drafts of people's answers. The caller's own credential
+//! encrypts them. A repeated call with that
 //! credential gets the same answer; without it, not even the operator of the database can read the secret.
 
 use aes_gcm_siv::aead::{Aead, KeyInit, Payload};

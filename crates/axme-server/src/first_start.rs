@@ -21,12 +21,14 @@ use axme_store::{Shard, Tx, members, organizations, person_accounts, service_acc
 
 const WORKSPACE_SLUG: &str = "default";
 
-/// Creates the organization on the first start. A later start only publishes a draft that a crash left behind.
+/// Creates the organization on the first start. A later start only publishes a draft that a crash left behind, and
+/// keeps the base URL in `bootstrap.json` up to date.
 pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_url: &str) -> Result<(), StartError> {
     let failed = |error: StoreError| StartError::Store(error.to_string());
     if let Some(org) = app.store.read(|tx| organizations::find_by_slug(tx, OPERATORS_ORG_SLUG)).await.map_err(failed)? {
         // A crash right after the commit leaves the draft.
-        return Ok(folder.publish_draft(&org.to_string())?);
+        folder.publish_draft(&org.to_string())?;
+        return Ok(folder.refresh_base_url(base_url)?);
     }
     let (rng, now) = (&app.system.rng, app.system.clock.now());
     let (org, workspace, account) = (rng.uuid(), rng.uuid(), rng.uuid());

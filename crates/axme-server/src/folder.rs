@@ -86,6 +86,21 @@ impl Folder {
         done.and_then(|()| private_file::sync_folder(&self.path)).map_err(|why| FolderError::Io { path, why })
     }
 
+    /// Puts the base URL in force into `bootstrap.json`, if the file is there and has another one.
+    pub(crate) fn refresh_base_url(&self, base_url: &str) -> Result<(), FolderError> {
+        const NAME: &str = "bootstrap.json";
+        let Ok(text) = fs::read_to_string(self.path.join(NAME)) else { return Ok(()) };
+        // A file that a person has changed keeps what this version does not know.
+        let Ok(mut known) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text) else {
+            return Ok(());
+        };
+        if known.get("base_url").and_then(serde_json::Value::as_str) == Some(base_url) {
+            return Ok(());
+        }
+        known.insert("base_url".to_owned(), base_url.into());
+        self.write_private(NAME, &known)
+    }
+
     pub(crate) fn write_run(&self, run: &RunFile) -> Result<(), FolderError> {
         self.write_private("run.json", run)
     }
@@ -115,4 +130,36 @@ fn private_dir(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bootstrap_json_holds_the_base_url_in_force() {
+        let path = tempfile::tempdir().unwrap();
+        let folder = Folder::open(path.path()).unwrap();
+        folder.refresh_base_url("http://127.0.0.1:8100").unwrap();
+        assert!(!path.path().join("bootstrap.json").exists(), "only the first start makes the file");
+        let bootstrap = Bootstrap {
+            base_url: "http://127.0.0.1:45907".to_owned(),
+            api_key: "key".to_owned(),
+            org_id: "org".to_owned(),
+            workspace_id: "workspace".to_owned(),
+            owner_email: "owner@local".to_owned(),
+        };
+        folder.write_draft(&bootstrap).unwrap();
+        folder.publish_draft("org").unwrap();
+        folder.refresh_base_url("https://axme.example.com").unwrap();
+        let text = fs::read_to_string(path.path().join("bootstrap.json")).unwrap();
+        let read: Bootstrap = serde_json::from_str(&text).unwrap();
+        assert_eq!((read.base_url.as_str(), read.api_key.as_str()), ("https://axme.example.com", "key"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(path.path().join("bootstrap.json")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
 }

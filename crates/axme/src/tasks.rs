@@ -2,7 +2,7 @@
 
 use axme_client::api::intents::{self, EventType, EventView, GetIntent, IntentView, ResumeIntent};
 use axme_client::api::tasks::{self, LinkTask, ListTasks, ReassignTask};
-use axme_client::{Object, Status};
+use axme_client::{Object, Status, WaitingReason};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -176,8 +176,29 @@ async fn get(session: &Session, intent_id: &str) -> Result<(), Failure> {
         return line(serde_json::to_string_pretty(&answer)?);
     }
     let counts = answer.intent.human_task.as_ref().is_some_and(|task| task["quorum"].is_u64());
-    let events = if counts { all_events(session, intent_id, 0).await? } else { Vec::new() };
-    describe(&answer.intent, &votes(&events), &session.settings.command).iter().try_for_each(line)
+    let is_open = answer.intent.lifecycle_waiting_reason == Some(WaitingReason::WaitingForHuman);
+    let events = if counts || !is_open { all_events(session, intent_id, 0).await? } else { Vec::new() };
+    let mut intent = answer.intent;
+    let answered = if is_open { None } else { last_answer(&events) };
+    if let Some((task, _)) = &answered {
+        intent.human_task = Some(task.clone());
+    }
+    let answer = answered.map(|(_, text)| text).unwrap_or_default();
+    describe(&intent, &votes(&events), &answer, &session.settings.command).iter().try_for_each(line)
+}
+
+/// Returns the task that was answered last, and the answer as a sentence.
+fn last_answer(events: &[EventView]) -> Option<(Value, String)> {
+    let is_answer = |event: &EventView| event.details.contains_key("answered_by") && !event.status.is_terminal();
+    let at = events.iter().rposition(is_answer)?;
+    let task = events[..at].iter().rev().find_map(|event| event.human_task.clone()).unwrap_or(Value::Null);
+    let answer = &events[at];
+    let plain = || {
+        let by = answer.details["answered_by"].as_str().unwrap_or_default();
+        let outcome = answer.details.get("task_result").and_then(|result| result["outcome"].as_str());
+        format!("{} by {by}", outcome.unwrap_or_default())
+    };
+    Some((task, answer.text.clone().unwrap_or_else(plain)))
 }
 
 /// Returns the approvals of the open task. A vote is an `intent.waiting` event with its voter.
@@ -190,7 +211,7 @@ fn votes(events: &[EventView]) -> Vec<String> {
     events[task_start..].iter().filter(|event| event.event_type == EventType::Waiting).filter_map(vote).collect()
 }
 
-fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String> {
+fn describe(intent: &IntentView, votes: &[String], answer: &str, program: &str) -> Vec<String> {
     let task = intent.human_task.clone().unwrap_or(Value::Null);
     let quorum = task["quorum"].as_u64().filter(|_| intent.status == Status::Waiting).map(|needed| {
         let who = if votes.is_empty() { String::new() } else { format!(": {}", votes.join(", ")) };
@@ -209,6 +230,7 @@ fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String>
         ("Outcome", crate::lifecycle::outcome_label(&intent.outcome).unwrap_or_default()),
         ("From", intent.from_agent.clone()),
         ("Title", title),
+        ("Answer", answer.to_owned()),
         ("Description", text("description")),
         ("Task type", text("task_type")),
         ("Outcomes", words("allowed_outcomes")),

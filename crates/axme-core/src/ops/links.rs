@@ -114,6 +114,10 @@ pub enum LinkEnd {
     Used {
         outcome: String,
         at: Time,
+        /// The title of the task.
+        title: String,
+        /// True if other people still have to answer.
+        is_open: bool,
     },
     Answered {
         by: String,
@@ -137,7 +141,9 @@ impl LinkEnd {
         match self {
             LinkEnd::Left => "This link belongs to a person who is no longer a member here.".to_owned(),
             LinkEnd::Expired { at } => format!("This link was valid until {}.", at.in_minutes()),
-            LinkEnd::Used { outcome, at } => format!("You answered “{outcome}” with this link at {}.", at.in_minutes()),
+            LinkEnd::Used { outcome, at, title, .. } => {
+                format!("You answered “{outcome}” to “{title}” with this link at {}.", at.in_minutes())
+            }
             LinkEnd::Answered { by, outcome, at } => format!("{by} answered “{outcome}” at {}.", at.in_minutes()),
             LinkEnd::Voted => "You have already approved this. Other approvals are still needed.".to_owned(),
             LinkEnd::PassedOn => "This task was reassigned to another person.".to_owned(),
@@ -188,7 +194,9 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
         return Ok(LinkState::Ended(LinkEnd::Left));
     }
     if let (Some(at), Some(outcome)) = (link.used_at, link.outcome.clone()) {
-        return Ok(LinkState::Ended(LinkEnd::Used { outcome, at }));
+        let is_open = head.intent.waiting().is_some_and(|waiting| waiting.asking == link.asking);
+        let title = title_of(tx, &link)?;
+        return Ok(LinkState::Ended(LinkEnd::Used { outcome, at, title, is_open }));
     }
     let waiting = head.intent.waiting().filter(|_| head.intent.open_task().is_some());
     let Some(waiting) = waiting.filter(|waiting| waiting.asking == link.asking) else {
@@ -208,6 +216,18 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
         return Ok(LinkState::Ended(LinkEnd::Expired { at }));
     }
     Ok(LinkState::Open(Box::new(LinkedTask { link, head, spec })))
+}
+
+/// Returns the title of the task that a link was made for.
+fn title_of(tx: &mut Tx<'_>, link: &Link) -> Result<String, StoreError> {
+    let events = intents::list_events(tx, link.workspace, link.intent, 0, MOST_EVENTS)?;
+    // The event after the one that began the asking has the task; a reassignment keeps the task.
+    let before = events.into_iter().take_while(|event| event.position <= link.asking + 1);
+    let titles = before.filter_map(|event| match event.body {
+        EventBody::HumanTaskAssigned { task, .. } => Some(task.title),
+        _ => None,
+    });
+    Ok(titles.last().unwrap_or_default())
 }
 
 /// Finds out how the asking of a link ended, from the first later event that ends an asking.

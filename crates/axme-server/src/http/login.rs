@@ -48,9 +48,9 @@ async fn mail_answer(app: State, path: PathFields, request: HttpRequest) -> Resp
     sent(&app, enter(&app, &path.get("intent_id"), request).await)
 }
 
-async fn callback(path: PathFields, request: HttpRequest) -> Response<Body> {
+async fn callback(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
     respond(match read_id("sign-in", &path.get("intent_id")) {
-        Ok(id) => lead(&format!("/app/login/{id}"), &request),
+        Ok(id) => lead(&app, &format!("/app/login/{id}"), &request),
         Err(error) => Err(error),
     })
 }
@@ -64,8 +64,8 @@ async fn device_answer(app: State, request: HttpRequest) -> Response<Body> {
     sent(&app, approve(&app, request).await)
 }
 
-async fn trial_link(request: HttpRequest) -> Response<Body> {
-    respond(lead("/app/login/trial", &request))
+async fn trial_link(app: State, request: HttpRequest) -> Response<Body> {
+    respond(lead(&app, "/app/login/trial", &request))
 }
 
 async fn trial_page(app: State, request: HttpRequest) -> Response<Body> {
@@ -88,17 +88,23 @@ async fn published(app: &AppState) -> Result<Response<Body>> {
     Ok(response)
 }
 
-/// Redirects to `page` from another path that clients know it by.
-fn lead(page: &str, request: &HttpRequest) -> Result<Response<Body>> {
+/// Redirects to `page` from another path that clients know it by. Below a base path, the page is there too.
+fn lead(app: &AppState, page: &str, request: &HttpRequest) -> Result<Response<Body>> {
     let token = field(&query(request.uri().query()), "token");
     if !token.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(ApiError::not_found("this link").into());
     }
-    let to = HeaderValue::from_str(&format!("{page}?token={token}"));
+    let to = HeaderValue::from_str(&format!("{}{page}?token={token}", base_path(&app.site.base_url)));
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     response.headers_mut().extend(to.ok().map(|to| (header::LOCATION, to)));
     Ok(response)
+}
+
+/// Returns the path of the base URL; empty if the server is at the root of its host.
+fn base_path(base_url: &str) -> &str {
+    let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    rest.find('/').map_or("", |at| rest[at..].trim_end_matches('/'))
 }
 
 #[derive(Template)]

@@ -23,6 +23,7 @@ use super::extract::{PathFields, query, read_body, read_json};
 use super::form::{Field, FormFields, words};
 use super::{Gateway, form, respond};
 use axme_core::call::check_body;
+use axme_core::draft;
 use axme_core::error::Result;
 use axme_core::input::check_size;
 use axme_core::ops::links;
@@ -53,7 +54,22 @@ async fn show_task(app: State, path: PathFields, request: HttpRequest) -> Respon
 }
 
 async fn answer_task(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
-    sent(&app, take(&app, &path.get("intent_id"), request).await)
+    match take(&app, &path.get("intent_id"), request).await {
+        Ok(FormAnswer::Page(page)) => sent(&app, Ok(page)),
+        Ok(FormAnswer::Leads(to)) => {
+            let mut response = sent(&app, Ok(Page(303, String::new())));
+            response.headers_mut().extend(HeaderValue::from_str(&to).ok().map(|to| (header::LOCATION, to)));
+            response
+        }
+        Err(error) => sent(&app, Err(error)),
+    }
+}
+
+/// What follows a sent form.
+enum FormAnswer {
+    Page(Page),
+    /// Another page, relative to this one. Then the browser can go back to it, and never sends a form twice.
+    Leads(String),
 }
 
 async fn answer_by_json(app: State, request: HttpRequest) -> Response<Body> {
@@ -235,18 +251,39 @@ async fn look(app: &AppState, id: &str, token: &str) -> Result<(LinkState, Vec<E
 }
 
 async fn show(app: &AppState, id: &str, pairs: &[(String, String)]) -> Result<Page> {
-    let token = pairs.iter().find(|(name, _)| name == "token").map(|(_, value)| value.clone()).unwrap_or_default();
-    match look(app, id, &token).await? {
+    let field = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let token = field("token").unwrap_or_default();
+    match look(app, id, token).await? {
         (LinkState::Unknown, _) => unknown(),
+        (LinkState::Ended(LinkEnd::Used { outcome, title, at, is_open }), _) if field("answered").is_some() => {
+            thank(&outcome, &title, at, is_open)
+        }
         (LinkState::Ended(why), _) => over(&why),
         (LinkState::Open(asked), history) => {
-            form_page(app, &asked, &history, &token, &FormFields::default(), &BTreeMap::new(), 200)
+            // A draft that cannot be read, or is not allowed any more, is an empty form.
+            let draft = field("draft").and_then(|text| draft::open(token, id, text)).map(FormFields::new);
+            if let Some(filled) = &draft {
+                let answer = filled.answer();
+                if let Ok(verdict) = check(&asked, &answer) {
+                    return confirm_page(&asked, filled, &answer, verdict, token);
+                }
+            }
+            form_page(app, &asked, &history, token, &draft.unwrap_or_default(), &BTreeMap::new(), 200)
         }
     }
 }
 
+/// Thanks for an answer, and says what was recorded.
+fn thank(outcome: &str, title: &str, at: Time, is_open: bool) -> Result<Page> {
+    let recorded = format!("Your answer “{}” was recorded.", words(outcome));
+    let task = format!("You answered “{title}” at {}.", at.in_minutes());
+    let more =
+        if is_open { "Others still have to answer. You can close this page." } else { "You can close this page." };
+    message(200, "Thank you", &[&recorded, &task, more])
+}
+
 /// Handles a sent form: shows it again with its errors, asks to confirm it, or records it.
-async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<Page> {
+async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<FormAnswer> {
     let body = read_body(app, request.into_body()).await?;
     let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
     let pairs = query(Some(text));
@@ -256,12 +293,12 @@ async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<Pag
     let filled = FormFields::new(pairs);
     let token = filled.get("token").to_owned();
     let (asked, history) = match look(app, id, &token).await? {
-        (LinkState::Unknown, _) => return unknown(),
-        (LinkState::Ended(why), _) => return over(&why),
+        (LinkState::Unknown, _) => return unknown().map(FormAnswer::Page),
+        (LinkState::Ended(why), _) => return over(&why).map(FormAnswer::Page),
         (LinkState::Open(asked), history) => (asked, history),
     };
     let again = |wrong: BTreeMap<String, String>, status: u16| {
-        form_page(app, &asked, &history, &token, &filled, &wrong, status)
+        form_page(app, &asked, &history, &token, &filled, &wrong, status).map(FormAnswer::Page)
     };
     if filled.get("step") == "change" {
         return again(BTreeMap::new(), 200);
@@ -272,23 +309,13 @@ async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<Pag
         Err(wrong) => return again(wrong, 422),
     };
     if filled.get("step") != "confirm" {
-        return confirm_page(&asked, &filled, &answer, verdict, &token);
+        return match draft::seal(&app.system.rng, &token, id, filled.kept()) {
+            Some(draft) => Ok(FormAnswer::Leads(format!("?token={token}&draft={draft}"))),
+            None => confirm_page(&asked, &filled, &answer, verdict, &token).map(FormAnswer::Page),
+        };
     }
     match record(app, token.clone(), answer).await {
-        Ok(answered) => {
-            let outcome = words(&answered.outcome);
-            let is_over = answered
-                .head
-                .intent
-                .open_task()
-                .is_none_or(|_| answered.head.intent.waiting().is_none_or(|w| w.votes.is_empty()));
-            let more = if is_over {
-                "You can close this page."
-            } else {
-                "Others still have to answer. You can close this page."
-            };
-            message(200, "Thank you", &[&format!("Your answer “{outcome}” was recorded."), more])
-        }
+        Ok(_) => Ok(FormAnswer::Leads(format!("?token={token}&answered=1"))),
         // The task changed after it was read, or the answer breaks a rule that only recording checks.
         Err(error) if error.kind() == Some(ErrorKind::Invalid) => {
             again(BTreeMap::from([(String::new(), error.into_api().message)]), 422)

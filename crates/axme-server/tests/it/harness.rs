@@ -141,8 +141,8 @@ impl Server {
             Engine::Postgres => databases::open_postgres(&options).await,
         };
         let (stop, stopping) = watch::channel(false);
-        let site =
-            Site { base_url: SITE.to_owned(), trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")], ..site };
+        let base_url = if site.base_url.is_empty() { SITE.to_owned() } else { site.base_url.clone() };
+        let site = Site { base_url, trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")], ..site };
         let app = AppState::new(store, system, limits, site, stopping);
         if engine == Engine::Postgres {
             databases::note_server(&app);
@@ -190,7 +190,7 @@ impl Server {
         self.send_raw("", "GET", url.strip_prefix(SITE).unwrap_or(url), Vec::new(), &[]).await
     }
 
-    /// Submits the form of a page.
+    /// Submits the form of a page, and follows where the answer leads, as a browser does.
     pub async fn submit_form(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
         let (path, token) = url.strip_prefix(SITE).unwrap_or(url).split_once("?token=").expect("a link");
         let encode =
@@ -198,7 +198,12 @@ impl Server {
         let fields = fields.iter().map(|(name, value)| format!("&{}={}", encode(name), encode(value)));
         let body = format!("token={token}{}", fields.collect::<String>());
         let kind = [("content-type", "application/x-www-form-urlencoded")];
-        self.send_raw("", "POST", path, body.into_bytes(), &kind).await
+        let answer = self.send_raw("", "POST", path, body.into_bytes(), &kind).await;
+        if answer.status != StatusCode::SEE_OTHER {
+            return answer;
+        }
+        let to = answer.headers["location"].to_str().expect("an address");
+        self.page(&format!("{path}{to}")).await
     }
 
     pub fn now(&self) -> Time {

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use axme_core::state::Site;
+use axme_store::Limits;
 use serde_json::{Value, json};
 
 use crate::harness::{Engine, SITE, Server, each_engine, id_of};
 
 each_engine! {
+    the_back_button_shows_what_was_recorded,
+    redirects_stay_below_the_base_path,
     an_assignee_is_mailed_and_answers_by_the_link_once,
     a_form_says_what_is_wrong_and_keeps_what_was_typed,
     a_link_ends_with_its_expiry_its_task_or_its_assignee,
@@ -81,7 +85,8 @@ async fn an_assignee_is_mailed_and_answers_by_the_link_once(engine: Engine) {
     assert!(text(&confirm).contains("Please confirm") && text(&confirm).contains("go &#34;on&#34;"));
     assert_eq!(server.events(&id).await, before, "not yet");
     let done = server.submit_form(&link, &[("outcome", "approved"), ("comment", "go"), ("step", "confirm")]).await;
-    assert!(text(&done).contains("was recorded"), "{}", text(&done));
+    let said = text(&done);
+    assert!(said.contains("was recorded") && said.contains("You answered “Deploy?” at 2026-01-01"), "{said}");
 
     let intent = server.intent(&id).await;
     assert_eq!(
@@ -413,4 +418,43 @@ async fn deep_nesting_is_refused_by_links_too(engine: Engine) {
     let body = json!({ "token": token, "outcome": "approved", "data": { "tags": deep(100) } });
     server.send("", "POST", "/v1/tasks/action", Some(body)).await.refused(422, "form_invalid");
     assert_eq!(server.intent(&id).await["status"], "WAITING");
+}
+
+/// Each page of an answer has an address that can be opened again: none is the answer to a sent form.
+async fn the_back_button_shows_what_was_recorded(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (_, link) = ask_by_mail(&server, json!({ "title": "Pay?", "notify_email": ANN })).await;
+    let (path, token) = link.strip_prefix(SITE).unwrap().split_once("?token=").unwrap();
+    let send = async |fields: &str| {
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        let body = format!("token={token}&{fields}").into_bytes();
+        let answer = server.send_raw("", "POST", path, body, &kind).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        format!("{path}{}", answer.headers["location"].to_str().unwrap())
+    };
+    let review = send("outcome=approved&comment=a+secret").await;
+    assert!(!review.contains("secret"), "the address holds no answer in clear: {review}");
+    let shown = text(&server.page(&review).await);
+    assert!(shown.contains("Please confirm") && shown.contains("a secret"), "{shown}");
+    let done = send("outcome=approved&comment=a+secret&step=confirm").await;
+    assert!(text(&server.page(&done).await).contains("“Approved” was recorded"));
+    for before in [&review, &link] {
+        let back = text(&server.page(before).await);
+        assert!(back.contains("You answered “approved” to “Pay?”"), "{back}");
+    }
+    // A draft that was changed, or is of another link, is an empty form.
+    let (_, other) = ask_by_mail(&server, json!({ "title": "And this?", "notify_email": ANN })).await;
+    let draft = review.split_once("&draft=").unwrap().1;
+    let page = text(&server.page(&format!("{other}&draft={draft}")).await);
+    assert!(page.contains("And this?") && !page.contains("a secret"), "{page}");
+}
+
+async fn redirects_stay_below_the_base_path(engine: Engine) {
+    let site = Site { base_url: "https://example.com/axme".to_owned(), ..Site::default() };
+    let server = Server::start_at(engine, Limits::default(), site).await;
+    let trial = server.send_raw("", "GET", "/v1/alpha/verify-email?token=abc", Vec::new(), &[]).await;
+    assert_eq!(
+        (trial.status.as_u16(), trial.headers["location"].to_str().unwrap()),
+        (303, "/axme/app/login/trial?token=abc")
+    );
 }
