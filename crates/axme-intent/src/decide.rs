@@ -28,8 +28,12 @@ use axme_types::Holder;
 /// Decides the first events of a new intent: created, submitted, then delivered to an agent, waiting for a person, or
 /// running its first step. `intent` is a draft; the plan is in `spec`.
 pub fn submit(intent: &Intent, spec: IntentSpec, input: &DecideInput) -> Decision {
+    let planned;
     let mut builder = DecisionBuilder::new(intent, input);
     let (to, task, plan, deadline) = (spec.to.clone(), spec.task.clone(), spec.plan.clone(), spec.deadline_at);
+    // The texts of a plan's tasks read the payload.
+    planned = plan.as_ref().map(|_| spec.clone());
+    builder.spec = planned.as_ref();
     builder.push(EventBody::Created(Box::new(spec)));
     builder.push(EventBody::Submitted);
     // A child's deadline is its step's, and the parent's timer enforces it.
@@ -58,14 +62,15 @@ pub fn submit(intent: &Intent, spec: IntentSpec, input: &DecideInput) -> Decisio
     builder.done()
 }
 
-/// Decides what `command` does to `intent`. `plan` is the intent's plan, if it has one.
+/// Decides what `command` does to `intent`. `spec` is what the intent was created with, if it has a plan.
 pub fn decide(
     intent: &Intent,
-    plan: Option<&Plan>,
+    spec: Option<&IntentSpec>,
     command: Command,
     input: &DecideInput,
 ) -> Result<Decision, Refusal> {
-    let mut builder = DecisionBuilder::new(intent, input);
+    let mut builder = DecisionBuilder { spec, ..DecisionBuilder::new(intent, input) };
+    let plan = spec.and_then(|spec| spec.plan.as_ref());
     let status = intent.status();
     if status.is_terminal() {
         return match command {
@@ -107,13 +112,15 @@ struct DecisionBuilder<'a> {
     intent: Intent,
     input: &'a DecideInput,
     decision: Decision,
+    /// What the intent was created with, if it has a plan.
+    spec: Option<&'a IntentSpec>,
     /// What a person decides with this command.
     decided: Option<Outcome>,
 }
 
 impl<'a> DecisionBuilder<'a> {
     fn new(intent: &Intent, input: &'a DecideInput) -> DecisionBuilder<'a> {
-        DecisionBuilder { intent: intent.clone(), input, decision: Decision::default(), decided: None }
+        DecisionBuilder { intent: intent.clone(), input, decision: Decision::default(), spec: None, decided: None }
     }
 
     fn done(self) -> Decision {

@@ -355,7 +355,9 @@ mod tests {
             },
         });
         let checked = |given: Value, is_positive: bool| {
-            check(&schema, given.as_object().unwrap(), None, is_positive).map(Value::Object).map_err(|found| json!(found))
+            check(&schema, given.as_object().unwrap(), None, is_positive)
+                .map(Value::Object)
+                .map_err(|found| json!(found))
         };
         let complaints = json!({
             "agree": "has to be agreed to: send true", "not_related": "has to be agreed to: send false",

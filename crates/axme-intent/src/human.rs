@@ -1,7 +1,8 @@
 //! Human tasks: the question to a person, and who may answer it (`spec/protocol.md` §5). Answers
-//! are in `answer`.
+//! are in `answer`, texts with templates in `texts`.
 
 mod answer;
+mod texts;
 
 use std::collections::BTreeSet;
 
@@ -15,6 +16,10 @@ use crate::{Object, form};
 
 /// The largest quorum: as many people as a task can have assignees.
 const MOST_QUORUM: u32 = 20;
+
+/// The longest title and description, in characters.
+const MAX_TITLE_CHARS: usize = 255;
+const MAX_DESCRIPTION_CHARS: usize = 2_000;
 
 /// The title of a task that was declared without one.
 pub const DEFAULT_TITLE: &str = "Human approval required";
@@ -96,12 +101,12 @@ impl HumanTask {
                 continue;
             }
             match key.as_str() {
-                "title" => match limited_text(value, 255) {
+                "title" => match limited_text(value, MAX_TITLE_CHARS) {
                     Ok(text) if text.trim().is_empty() => {}
                     Ok(text) => task.title = text,
                     Err(why) => complaints.push(format!("title: {why}")),
                 },
-                "description" => match limited_text(value, 2000) {
+                "description" => match limited_text(value, MAX_DESCRIPTION_CHARS) {
                     Ok(text) => task.description = Some(text),
                     Err(why) => complaints.push(format!("description: {why}")),
                 },

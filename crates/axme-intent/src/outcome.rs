@@ -7,6 +7,7 @@ pub use axme_types::OutcomeKind;
 use serde::{Deserialize, Serialize};
 
 use crate::Status;
+use crate::fields::words;
 
 /// How an intent ended, and who decided it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,13 +60,12 @@ impl Outcome {
     }
 }
 
-/// Returns the words that go before `by`: `Changes requested`, or `Answered “ship it”` for a word that is not a participle.
+/// Returns the words that go before `by`: `Changes requested`, or `Answered “ship_it”` for a word that is not a participle.
 pub(crate) fn answered(word: &str) -> String {
-    let plain = word.replace(['_', '-', '.'], " ");
-    let plain = plain.trim();
+    let plain = words(word);
     let last = plain.rsplit(' ').next().unwrap_or_default().to_lowercase();
     let is_participle = last.len() > 5 && last.ends_with("ed") && !last.ends_with("eed") && last != "failed";
-    if is_participle { capital(plain) } else { format!("Answered “{plain}”") }
+    if is_participle { plain } else { format!("Answered “{word}”") }
 }
 
 /// Joins the names of people, without the scheme of their addresses.
@@ -95,7 +95,7 @@ mod tests {
         };
         assert_eq!(said(OutcomeKind::No, "rejected", &["bob@example.com"]), "Rejected by bob@example.com");
         assert_eq!(said(OutcomeKind::No, "changes_requested", &["user://bob"]), "Changes requested by bob");
-        assert_eq!(said(OutcomeKind::Yes, "ship_it", &["ann"]), "Answered “ship it” by ann");
+        assert_eq!(said(OutcomeKind::Yes, "ship_it", &["ann"]), "Answered “ship_it” by ann");
         assert_eq!(said(OutcomeKind::No, "failed", &["ann"]), "Answered “failed” by ann");
         assert_eq!(said(OutcomeKind::Yes, "approved", &["ann", "bob"]), "Approved by ann, bob");
         assert_eq!(said(OutcomeKind::TimedOut, "timed_out", &[]), "Timed out");

@@ -260,7 +260,8 @@ impl Reader<'_> {
         for (name, doubt) in fields::doubts(source) {
             self.warn(&format!("{place}.{name}"), doubt);
         }
-        let (task, complaints) = HumanTask::read(source);
+        let (task, mut complaints) = HumanTask::read(source);
+        complaints.extend(task.check_texts());
         for complaint in complaints {
             self.error(
                 &format!("{place}.{}", complaint.split(':').next().unwrap_or_default()),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::human::{is_email, is_same_person};
 use crate::lifecycle::{Event, EventBody, Holder, IntentSpec, Wait};
 use crate::outcome::{Outcome, answered, capital, people, person};
-use crate::{HumanTask, Object, OutcomeKind, WaitingReason};
+use crate::{HumanTask, Object, OutcomeKind, WaitingReason, template};
 
 /// The longest sentence, and the longest text of a person or an agent in it, in characters.
 const MAX_CHARS: usize = 1_000;
@@ -213,12 +213,9 @@ fn quoted(text: Option<&str>) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
 
-/// Returns text on one line: blanks are joined, and characters that control a terminal or the direction of text are
-/// dropped.
+/// Returns text on one line, and cut off where it gets too long.
 fn one_line(text: &str, most: usize) -> String {
-    let is_hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !is_hidden(*c)).collect();
-    let words = plain.split_whitespace().collect::<Vec<&str>>().join(" ");
+    let words = template::one_line(text);
     match words.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &words[..end]),
         None => words,

@@ -1,5 +1,5 @@
-//! Templates that users write: the subject and the body of notices, filled in from an intent's payload and its steps'
-//! results.
+//! Templates that users write: the subject and the body of notices, and the texts of a bundle's tasks, filled in from an
+//! intent's payload and its steps' results.
 //!
 //! They see only these values: no files, no includes, no functions that reach outside. Work and output are bounded.
 
@@ -19,18 +19,28 @@ pub const MAX_TEXT_BYTES: usize = 16_384;
 /// The most steps of the template engine that one template may take.
 const FUEL: u64 = 10_000;
 
-fn environment() -> Environment<'static> {
+/// How values are put into a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Values {
+    AsGiven,
+    /// On one line, and without what a mail program turns into a link: the author of the text is trusted, the sender of
+    /// a payload is not.
+    Literal,
+}
+
+fn environment(values: Values) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     // A payload may lack a field, and the message is sent nevertheless.
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.set_formatter(|out, state, value| match value.kind() {
+    environment.set_formatter(move |out, state, value| match value.kind() {
         // Values are shown as JSON, as everywhere else.
         ValueKind::Bool | ValueKind::None | ValueKind::Map | ValueKind::Seq => {
             let text = serde_json::to_string(value).map_err(|_| fmt::Error)?;
-            Ok(out.write_str(&text)?)
+            Ok(out.write_str(&if values == Values::Literal { literal(&text) } else { text })?)
         }
+        _ if values == Values::Literal => Ok(out.write_str(&literal(&value.to_string()))?),
         _ => minijinja::escape_formatter(out, state, value),
     });
     environment
@@ -42,7 +52,7 @@ pub fn check(text: &str) -> Result<(), String> {
     if chars > MAX_TEMPLATE_CHARS {
         return Err(format!("has {chars} characters, at most {MAX_TEMPLATE_CHARS} are allowed"));
     }
-    let environment = environment();
+    let environment = environment(Values::AsGiven);
     let template = environment.template_from_str(text).map_err(|error| explain(&error))?;
     // The engine looks up filters and functions only when it reaches them, so render once. Errors that depend on values
     // show up only with real ones.
@@ -57,8 +67,36 @@ pub fn check(text: &str) -> Result<(), String> {
 /// Fills in a template. On an error it returns the template itself, followed by the error in brackets, because the
 /// message must still be sent.
 pub fn render(text: &str, context: &Value) -> String {
+    fill(text, context, Values::AsGiven)
+}
+
+/// Fills in a text of a task. A value cannot add a line, a heading or a link to it.
+pub fn render_literal(text: &str, context: &Value) -> String {
+    if is_template(text) { fill(text, context, Values::Literal) } else { text.to_owned() }
+}
+
+/// True if a text has something to fill in.
+pub fn is_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark))
+}
+
+/// Returns a value on one line, without control and hidden characters. A word joiner after `:` keeps mail programs from
+/// turning a URL into a link.
+fn literal(value: &str) -> String {
+    one_line(value).replace("://", ":\u{2060}//").replace("www.", "www\u{2060}.")
+}
+
+/// Returns text on one line: blanks are joined, and characters that control a terminal or the direction of text are
+/// dropped.
+pub(crate) fn one_line(text: &str) -> String {
+    let is_hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
+    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !is_hidden(*c)).collect();
+    plain.split_whitespace().collect::<Vec<&str>>().join(" ")
+}
+
+fn fill(text: &str, context: &Value, values: Values) -> String {
     let mut written = BoundedBuffer(Vec::new());
-    let environment = environment();
+    let environment = environment(values);
     let outcome = environment
         .template_from_str(text)
         .and_then(|template| template.render_captured_to(Serde(context), &mut written));
@@ -111,6 +149,18 @@ mod tests {
         assert_eq!(render(text, &context), "api 3 true {\"n\":3,\"service\":\"api\"}");
         let text = "{% for name in payload %}{{ name }} {% endfor %}{{ '<b>' }}";
         assert_eq!(render(text, &context), "n service <b>");
+    }
+
+    #[test]
+    fn a_value_in_a_task_cannot_forge_a_line_a_heading_or_a_link() {
+        let context = json!({ "payload": {
+            "note": "12\n\n# Approved by the board\r\nhttps://evil.example/pay www.evil.example \u{202e}x", "list": ["a\nb"],
+        } });
+        let filled = render_literal("Pay {{ payload.note }}?\nThanks {{ payload.list }}", &context);
+        assert_eq!(filled.lines().count(), 2, "{filled}");
+        assert!(!filled.contains("https://") && !filled.contains("www.") && !filled.contains('\u{202e}'), "{filled}");
+        assert!(filled.starts_with("Pay 12 # Approved by the board https:"), "{filled}");
+        assert_eq!(render_literal("Look at https://example.com", &context), "Look at https://example.com");
     }
 
     #[test]

@@ -182,7 +182,7 @@ fn step(
         None => None,
     };
     let plan = spec.as_ref().and_then(|spec| spec.plan.as_ref());
-    let decision = decide(&head.intent, plan, command, &input)?;
+    let decision = decide(&head.intent, spec.as_ref(), command, &input)?;
     for event in &decision.events {
         apply(&mut head.intent, event);
     }

@@ -7,7 +7,7 @@ use axme_intent::lifecycle::IntentSpec;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
 use axme_intent::workflow::{Step, StepKind, Target};
 use axme_intent::{Address, DeliveryBinding};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::intents::plan_root;
@@ -132,11 +132,24 @@ pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Resu
         requested_with: caller.key_owner.clone(),
         step: None,
     };
+    let values = spec.task.as_ref().filter(|task| task.has_templates()).map(|_| task_values(&scenario, &spec));
+    let spec = match values {
+        Some(values) => IntentSpec { task: spec.task.map(|task| task.filled(&values)), ..spec },
+        None => spec,
+    };
     let callbacks =
         scenario.agents.iter().map(|agent| service_accounts::made_callback(context, agent.callback_url.as_deref()));
     let callbacks = callbacks.collect();
     let new = plan_root(context, spec)?;
     Ok(Application { new, scenario, warnings: report.warnings, callbacks, compile_id })
+}
+
+/// Returns the values that the texts of a task outside a workflow can read. The intent has no id yet.
+fn task_values(scenario: &Scenario, spec: &IntentSpec) -> Value {
+    json!({
+        "intent_type": spec.intent_type, "from_agent": spec.from, "scenario_id": scenario.scenario_id,
+        "payload": spec.payload, "results": {},
+    })
 }
 
 pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<ApplyAnswer> {

@@ -11,7 +11,7 @@ use crate::workflow::{
     StepOutcome, Target, combined_result,
 };
 use crate::{HolderKind, OutcomeKind, WaitingReason};
-use crate::{IntentId, Object};
+use crate::{HumanTask, IntentId, Object};
 use axme_types::Holder;
 
 /// The fault code of a canceled step.
@@ -323,13 +323,15 @@ impl DecisionBuilder<'_> {
                 self.effect(Effect::StartChild { child, step: step.id.clone() });
             }
             StepKind::Human { holder, task, escalated_from: None } => {
+                let task = self.filled(step, task);
                 if step.notice.is_some() {
                     self.effect(Effect::Notify { step: step.id.clone() });
                 }
-                self.wait_for_human(holder.clone(), task.as_ref().clone(), Some(step.id.clone()), due_at);
+                self.wait_for_human(holder.clone(), task, Some(step.id.clone()), due_at);
             }
             StepKind::Human { holder, task, escalated_from: Some(from) } => {
-                self.wait_for_human(from.clone(), task.as_ref().clone(), Some(step.id.clone()), due_at);
+                let task = self.filled(step, task);
+                self.wait_for_human(from.clone(), task, Some(step.id.clone()), due_at);
                 self.escalate(&ReminderPlan { escalate_to: Some(holder.clone()), ..ReminderPlan::default() }, None);
             }
             StepKind::Delay { .. } | StepKind::Timeout => self.wait_for_time(&step.id, due_at),
@@ -345,6 +347,17 @@ impl DecisionBuilder<'_> {
             StepKind::Pass => return Some(json!({})),
         }
         None
+    }
+}
+
+impl DecisionBuilder<'_> {
+    /// Returns the task of a step with its texts filled in from the payload and the results so far.
+    fn filled(&self, step: &Step, task: &HumanTask) -> HumanTask {
+        let planned = self.spec.and_then(|spec| Some((spec, spec.plan.as_ref()?)));
+        let Some((spec, plan)) = planned.filter(|_| task.has_templates()) else { return task.clone() };
+        let empty = Object::new();
+        let results = self.intent.cursor.as_ref().map_or(&empty, |cursor| &cursor.results);
+        task.clone().filled(&notice_context(&self.intent.id.to_string(), spec, plan, &step.id, results))
     }
 }
 
@@ -365,7 +378,7 @@ fn shown(targets: &[Target]) -> Value {
     targets.iter().map(target).collect()
 }
 
-/// Returns the values that the templates of a step's notice can read.
+/// Returns the values that the templates of a step's notice and task can read.
 pub fn notice_context(intent_id: &str, spec: &IntentSpec, plan: &Plan, step: &str, results: &Object) -> Value {
     serde_json::json!({
         "intent_id": intent_id,

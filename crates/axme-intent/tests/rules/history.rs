@@ -14,6 +14,7 @@ pub struct History {
     pub draft: Intent,
     pub intent: Intent,
     pub plan: Option<Plan>,
+    pub spec: IntentSpec,
     pub events: Vec<Event>,
     /// Timers that are set, as the store would hold them.
     pub timers: Vec<(TimerKind, Time)>,
@@ -30,6 +31,7 @@ impl History {
         let mut history = History {
             intent: draft.clone(),
             plan: spec.plan.clone(),
+            spec: spec.clone(),
             events: Vec::new(),
             timers: Vec::new(),
             children: Vec::new(),
@@ -55,9 +57,9 @@ impl History {
             // A timer that fires is removed.
             self.timers.retain(|(kind, _)| *kind != TimerKind::ReminderStage);
         }
-        let decision = decide(&self.intent, self.plan.as_ref(), command.clone(), input);
+        let decision = decide(&self.intent, Some(&self.spec), command.clone(), input);
         assert_eq!(self.intent, before, "deciding changed the intent");
-        assert_eq!(decide(&self.intent, self.plan.as_ref(), command, input), decision, "deciding twice differs");
+        assert_eq!(decide(&self.intent, Some(&self.spec), command, input), decision, "deciding twice differs");
         if let Ok(decision) = &decision {
             if before.status().is_terminal() {
                 assert_eq!(*decision, Decision::default(), "a command had an effect on an ended intent");

@@ -92,9 +92,9 @@ proptest! {
                 continue;
             }
             let command = turn.what.command(&history);
-            decide(&intent, history.plan.as_ref(), command.clone(), &input).ok();
+            decide(&intent, Some(&history.spec), command.clone(), &input).ok();
             decide(&intent, None, command.clone(), &input).ok();
-            decide(&history.draft, history.plan.as_ref(), command, &input).ok();
+            decide(&history.draft, Some(&history.spec), command, &input).ok();
         }
     }
 

@@ -15,6 +15,7 @@ each_engine! {
     a_chat_that_cannot_be_reached_is_a_dead_letter,
     an_escalation_asks_another_person_and_either_may_answer,
     a_person_is_asked_when_an_agent_does_not_finish,
+    the_texts_of_a_task_are_filled_in_and_a_payload_forges_nothing,
 }
 
 async fn apply(server: &Server, steps: Value) -> String {
@@ -225,4 +226,50 @@ async fn a_person_is_asked_when_an_agent_does_not_finish(engine: Engine) {
         }
         assert_eq!(server.intent(&id).await["status"], "COMPLETED");
     }
+}
+
+async fn the_texts_of_a_task_are_filled_in_and_a_payload_forges_nothing(engine: Engine) {
+    let server = Server::start(engine).await;
+    let task = json!({
+        "title": "Pay {{ payload.amount }} EUR to {{ payload.to }}?", "description": "Checked: {{ results.check.note }}",
+        "form_schema": { "properties": { "amount": { "title": "Amount for {{ payload.to }}", "default": "{{ payload.amount }}" } } },
+    });
+    let bundle = |task: &Value| {
+        json!({
+            "scenario_id": "pay.v1", "agents": [{ "role": "worker", "address": "worker", "create_if_missing": true }],
+            "humans": [{ "role": "boss", "contact": "boss@example.com" }],
+            "workflow": { "steps": [
+                { "step_id": "check", "assigned_to": "worker" }, { "step_id": "ask", "assigned_to": "boss", "human_task": task },
+            ] },
+            "intent": { "type": "intent.pay.v1", "payload": { "amount": 120, "to": "ACME\n\nApproved by the board" } },
+        })
+    };
+    let id = id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle(&task)).await);
+    let step = child(&server, &id).await;
+    answer(&server, &step, json!({ "action": "complete", "note": "fine\r\nhttps://evil.example/answer" })).await;
+    let title = "Pay 120 EUR to ACME Approved by the board?";
+    let shown = server.intent(&id).await["human_task"].clone();
+    assert_eq!(shown["title"], title);
+    let field = &shown["form_schema"]["properties"]["amount"];
+    assert_eq!((&field["title"], &field["default"]), (&json!("Amount for ACME Approved by the board"), &json!("120")));
+    let mail = server.mails().await.pop().unwrap();
+    assert_eq!(mail.subject, title);
+    let links = mail.text.matches("http").count();
+    assert!(mail.text.contains("Checked: fine http") && !mail.text.contains("https://evil"), "{}", mail.text);
+    assert!(links >= 1 && !mail.html.contains("https://evil"), "{}", mail.html);
+
+    let mut wrong = task.clone();
+    wrong["title"] = json!("Pay {{ payload.amount }?");
+    let report = server.post(&server.admin, "/v1/scenarios/validate", bundle(&wrong)).await;
+    let error = report["errors"][0].as_str().unwrap();
+    assert!(error.starts_with("workflow.steps[1].human_task.title: the template has an error"), "{report}");
+    // The task of a bundle without steps reads the payload too; a direct intent is shown as it was sent.
+    let mut alone = bundle(&task);
+    alone["workflow"] = Value::Null;
+    alone["intent"]["human_task"] = json!({ "title": "Pay {{ payload.amount }}?" });
+    let id = id_of(&server.post(&server.admin, "/v1/scenarios/apply", alone).await);
+    assert_eq!(server.intent(&id).await["human_task"]["title"], "Pay 120?");
+    let direct = json!({ "intent_type": "intent.pay.v1", "human_task": { "title": "Pay {{ payload.amount }}?" } });
+    let id = id_of(&server.post(&server.admin, "/v1/intents", direct).await);
+    assert_eq!(server.intent(&id).await["human_task"]["title"], "Pay {{ payload.amount }}?");
 }
