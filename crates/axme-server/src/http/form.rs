@@ -75,7 +75,8 @@ impl Field {
             Some(_) if self.value.is_empty() => String::new(),
             Some(_) => "Yes".to_owned(),
             None => {
-                let label = self.choices().iter().find(|(value, _)| *value == self.value).map(|(_, label)| label.clone());
+                let label =
+                    self.choices().iter().find(|(value, _)| *value == self.value).map(|(_, label)| label.clone());
                 label.unwrap_or_else(|| self.value.clone())
             }
         }

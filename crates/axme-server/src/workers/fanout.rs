@@ -99,7 +99,8 @@ fn of_decision(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> 
         let is_end = event.status.is_terminal();
         let payload = json!({
             "intent_id": row.intent, "intent_type": head.intent_type, "from_agent": head.from, "to_agent": head.to,
-            "status": shown.status, "event": shown,
+            "status": shown.status, "outcome": shown.outcome.outcome, "outcome_text": shown.outcome.outcome_text,
+            "event": shown,
         });
         let mut owners = vec![head.to.clone(), head.from.clone()];
         owners.extend(reply_to.clone().filter(|_| is_end));

@@ -106,12 +106,14 @@ async fn consent_that_was_not_given_is_never_recorded(engine: Engine) {
     assert_eq!(refused.body["error"]["details"]["fields"], json!({ "agree": "has to be agreed to: send true" }));
     refused.refused(422, "form_invalid");
     // On the page: a box to tick, which nobody ticks for the person, and the other constant in clear.
-    let link = server.post(&server.admin, &format!("/v1/tasks/{id}/links"), json!({ "person": "ann@example.com" })).await;
+    let link =
+        server.post(&server.admin, &format!("/v1/tasks/{id}/links"), json!({ "person": "ann@example.com" })).await;
     let link = link["url"].as_str().unwrap();
     let page = server.page(link).await.body.as_str().unwrap_or_default().to_owned();
     assert!(page.contains("I have read the terms") && page.contains("type=\"checkbox\" value=\"true\">"), "{page}");
     assert!(page.contains(">v2</output>") && !page.contains("checked"), "{page}");
-    let unticked = server.submit_form(link, &[("outcome", "approved"), ("field.terms", "v2"), ("step", "confirm")]).await;
+    let unticked =
+        server.submit_form(link, &[("outcome", "approved"), ("field.terms", "v2"), ("step", "confirm")]).await;
     assert_eq!(unticked.status, 422);
     assert_eq!(server.intent(&id).await["status"], "WAITING");
     let ticked = [("outcome", "approved"), ("field.terms", "v2"), ("field.agree", "true"), ("step", "confirm")];

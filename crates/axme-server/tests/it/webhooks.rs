@@ -420,6 +420,7 @@ async fn intent_events_reach_the_subscribers_they_concern(engine: Engine) {
     assert_eq!(event_types, [&json!("intent.created"), &json!("intent.completed")], "of its own intents only");
     let payload = &bodies[1]["payload"];
     assert_eq!((&payload["intent_id"], &payload["status"]), (&json!(id), &json!("COMPLETED")));
+    assert_eq!((&payload["outcome"], &payload["outcome_text"]), (&json!("completed"), &json!("Completed")));
     assert_eq!(payload["event"]["event_type"], "intent.completed");
     let mut inboxed = types(&inbox);
     inboxed.sort();

@@ -7,6 +7,7 @@
 mod help;
 mod login;
 mod start;
+mod outcomes;
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,0 +1,83 @@
+//! Commands that watch an intent exit by its outcome, and show it (`docs/scenarios.md`).
+
+use std::fs;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::{Home, stderr, stdout, until};
+
+fn bundle(home: &Home, name: &str, sign_off: Value) -> String {
+    let tell = json!({ "step_id": "tell", "runtime_type": "notification", "assigned_to": "ops", "config": { "subject": "No" } });
+    let bundle = json!({
+        "scenario_id": "deploy.v1", "humans": [{ "role": "ops", "contact": "ops@example.com", "display_name": "Operations" }],
+        "workflow": { "steps": [sign_off, tell] }, "intent": { "type": "intent.deploy.v1", "payload": { "service": "api" } },
+    });
+    let file = home.path(name);
+    fs::write(&file, bundle.to_string()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+fn ask() -> Value {
+    json!({ "step_id": "sign_off", "assigned_to": "ops", "human_task": { "title": "Deploy {{ payload.service }}?" }, "on_failure": "tell" })
+}
+
+/// Applies a bundle, watches it while `act` gets the id of its intent, and returns the exit code and the output.
+fn watch(home: &Home, file: &str, act: impl Fn(&str)) -> (i32, String) {
+    let mut command = home.command(&["scenarios", "apply", file, "--watch"]);
+    let watching = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut task = Value::Null;
+    until("the task waits", || {
+        let list: Value = serde_json::from_slice(&home.run(&["tasks", "list", "--json"]).stdout).unwrap_or_default();
+        task = list["tasks"][0].clone();
+        !task.is_null()
+    });
+    act(task["intent_id"].as_str().unwrap());
+    let output = watching.wait_with_output().unwrap();
+    (output.status.code().unwrap(), stdout(&output) + &stderr(&output))
+}
+
+#[test]
+fn a_command_that_watches_exits_by_the_outcome() {
+    let home = Home::new();
+    let _server = home.serve("serve");
+    let file = bundle(&home, "ask.json", ask());
+    let no = |id: &str| {
+        home.ok(&["tasks", "reject", id, "--comment", "too early"]);
+    };
+    let (code, said) = watch(&home, &file, no);
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains("Final status:  FAILED") && said.contains("Outcome:       ✗ Rejected by owner@local"),
+        "{said}"
+    );
+    assert!(!said.contains('✓'), "{said}");
+    let line = "Rejected by owner@local at the command line, on behalf of Operations: too early";
+    assert!(said.contains(line), "{said}");
+    let listed = home.ok_json(&["intents", "list", "--json"]);
+    let id = listed[0]["id"].as_str().unwrap();
+    assert_eq!(listed[0]["outcome"], "rejected");
+    assert!(home.ok(&["intents", "list"]).contains("✗ Rejected by owner@local"));
+    assert!(home.ok(&["intents", "log", id]).contains(line));
+    home.fails(&["intents", "watch", id], 3);
+    home.ok(&["intents", "watch", id, "--follow=false"]);
+    // A task that was answered says what was asked, and who answered how.
+    let task = home.ok(&["tasks", "get", id]);
+    assert!(task.contains("Title:       Deploy api?") && task.contains(line), "{task}");
+
+    let yes = |id: &str| {
+        home.ok(&["tasks", "approve", id]);
+    };
+    let (code, said) = watch(&home, &file, yes);
+    assert!(code == 0 && said.contains("Outcome:       ✓ Approved by owner@local"), "{code}: {said}");
+    let cancel = |id: &str| {
+        home.ok(&["intents", "cancel", id]);
+    };
+    let (code, said) = watch(&home, &file, cancel);
+    assert!(code == 1 && said.contains("Outcome:       ✗ Canceled by owner@local"), "{code}: {said}");
+    let mut late = ask();
+    late["step_deadline_seconds"] = json!(3);
+    let (code, said) = watch(&home, &bundle(&home, "late.json", late), |_| {});
+    assert!(code == 4 && said.contains("Outcome:       ✗ Timed out"), "{code}: {said}");
+    home.fails(&["scenarios", "apply", "--wach", &file], 2);
+}
