@@ -62,7 +62,7 @@ pub fn submit(intent: &Intent, spec: IntentSpec, input: &DecideInput) -> Decisio
     builder.done()
 }
 
-/// Decides what `command` does to `intent`. `spec` is what the intent was created with, if it has a plan.
+/// Decides what `command` does to `intent`. `spec` is the specification of an intent with a plan.
 pub fn decide(
     intent: &Intent,
     spec: Option<&IntentSpec>,
@@ -112,9 +112,9 @@ struct DecisionBuilder<'a> {
     intent: Intent,
     input: &'a DecideInput,
     decision: Decision,
-    /// What the intent was created with, if it has a plan.
+    /// The specification of the intent, if it has a plan.
     spec: Option<&'a IntentSpec>,
-    /// What a person decides with this command.
+    /// The decision of a person with this command.
     decided: Option<Outcome>,
 }
 

@@ -109,7 +109,7 @@ fn progress(step: Option<&str>, result: Option<&Value>, details: &Object, actor:
     if actor == PLATFORM {
         return Some(format!("Step {step} is done"));
     }
-    Some(format!("Step {step} was let go on by {}{}", name(actor), quoted(result["reason"].as_str())))
+    Some(format!("Step {step} was resumed by {}{}", name(actor), quoted(result["reason"].as_str())))
 }
 
 fn waits(waiting: &Wait) -> Option<String> {
@@ -119,7 +119,7 @@ fn waits(waiting: &Wait) -> Option<String> {
         WaitingReason::WaitingForHuman => None,
         WaitingReason::WaitingForTime => {
             let until = waiting.due_at.map(|at| format!("until {}", at.in_minutes()));
-            Some(format!("Waiting {}{step}", until.unwrap_or_else(|| "for somebody to let it go on".to_owned())))
+            Some(format!("Waiting {}{step}", until.unwrap_or_else(|| "until a caller resumes it".to_owned())))
         }
         WaitingReason::WaitingForAgent | WaitingReason::WaitingForTool => {
             Some(format!("Waiting for {}{step}", display(&waiting.holder)))

@@ -1,5 +1,5 @@
-//! Templates that users write: the subject and the body of notices, and the texts of a bundle's tasks, filled in from an
-//! intent's payload and its steps' results.
+//! Templates that users write: the subject and the body of notices, and the texts of a bundle's tasks. They are filled in
+//! from an intent's payload and its steps' results.
 //!
 //! They see only these values: no files, no includes, no functions that reach outside. Work and output are bounded.
 
@@ -23,8 +23,8 @@ const FUEL: u64 = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Values {
     AsGiven,
-    /// On one line, and without what a mail program turns into a link: the author of the text is trusted, the sender of
-    /// a payload is not.
+    /// On one line, and without anything that a mail program turns into a link. The author of a text is trusted, the
+    /// sender of a payload is not.
     Literal,
 }
 

@@ -47,10 +47,10 @@ pub struct Step {
     pub notice: Option<Box<Notice>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
-    /// What follows success; `None` ends the workflow: COMPLETED, or FAILED if an earlier failure is not handled.
+    /// The link after success; `None` ends the workflow: COMPLETED, or FAILED if an earlier failure is not handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_success: Option<Link>,
-    /// What follows failure, timeout or a person's no; `None` ends the workflow with FAILED.
+    /// The link after failure, timeout or a person's no; `None` ends the workflow with FAILED.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<Link>,
     /// Set for a notice, reminder or delay that runs after a failure and leads into the success path.
@@ -291,7 +291,7 @@ impl Plan {
     }
 }
 
-/// What follows a step.
+/// The step or the end that follows a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Next<'p> {
     Step(&'p Step),

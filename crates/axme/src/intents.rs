@@ -52,8 +52,8 @@ pub(crate) struct List {
 
 /// Show the events of an intent as they happen, until it ends
 ///
-/// The exit code is that of the outcome: 0 if the intent completes or a person says yes, 1 if it fails or is canceled, 3
-/// if a person says no, 4 if it times out. With --follow=false it is 0.
+/// The exit code is that of the outcome: 0 if the intent completes or a person says yes, 1 if it fails or is canceled.
+/// It is 3 if a person says no, and 4 if the intent times out. With --follow=false it is 0.
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
     /// Id of the intent

@@ -32,8 +32,8 @@ pub(crate) enum Scenarios {
 /// Registers the agents that are marked create_if_missing, compiles the workflow and submits the intent, all or
 /// nothing. Create keys for the agents with `axme agents keys create`.
 ///
-/// With --watch, the exit code is that of the outcome: 0 if the intent completes or a person says yes, 1 if it fails or
-/// is canceled, 3 if a person says no, 4 if it times out.
+/// With --watch, the exit code is 0 if the intent completes or a person says yes, and 1 if it fails or is canceled. It
+/// is 3 if a person says no, and 4 if the intent times out.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme scenarios apply examples/human-cli/scenario.json --watch")]
 pub(crate) struct Apply {

@@ -12,7 +12,7 @@ pub struct OutcomeView {
     /// `timed_out`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
-    /// What the outcome means for a caller that has to go on or to stop.
+    /// The meaning of the outcome for a caller that has to go on or to stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome_kind: Option<OutcomeKind>,
     /// The people who decided so: several if a quorum said yes; absent if no person decided.

@@ -43,7 +43,7 @@ pub enum EventBody {
         /// The latest failure of the workflow after this event, if a step has failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<Cause>,
-        /// What a person decided with the answer of this event.
+        /// The decision of a person with the answer of this event.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decided: Option<Outcome>,
     },

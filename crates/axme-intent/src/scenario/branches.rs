@@ -1,14 +1,14 @@
 //! Failure branches of a plan: which of their steps lead back into the success path, and whether the bundle says so.
 //!
-//! A branch that only tells people about a failure must not turn it into a success, and must not run on into the steps
-//! of the success path only because they are next in the file.
+//! A branch that only tells people about a failure must not turn it into a success. It must not run on into the success
+//! path either, only because those steps are next in the file.
 
 use std::collections::BTreeSet;
 
 use super::reader::Reader;
 use crate::workflow::{Link, Plan, Rejoin, Step};
 
-/// What a step of a failure branch does to the path after it.
+/// A step that leads from a failure into the success path.
 struct Finding {
     index: usize,
     next: String,

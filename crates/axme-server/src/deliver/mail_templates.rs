@@ -16,7 +16,7 @@ const MAX_SUBJECT_CHARS: usize = 200;
 pub struct TaskMail {
     pub about: Occasion,
     pub task: HumanTask,
-    /// What happened since the person was asked, as sentences.
+    /// The events since the person was asked, as sentences.
     pub history: Vec<String>,
     pub intent_id: String,
     pub intent_type: String,

@@ -65,7 +65,7 @@ async fn answer_task(app: State, path: PathFields, request: HttpRequest) -> Resp
     }
 }
 
-/// What follows a sent form.
+/// The answer to a sent form.
 enum FormAnswer {
     Page(Page),
     /// Another page, relative to this one. Then the browser can go back to it, and never sends a form twice.
