@@ -88,7 +88,9 @@ fn progress(step: Option<&str>, result: Option<&Value>, details: &Object, actor:
         let error = &result["error"];
         // The event before this one says that the step missed its deadline.
         let is_told = error["code"] == "step_timeout" && agent.is_none();
-        let by = agent.map(|by| format!(", reported{by}")).unwrap_or_default();
+        // The platform ends a step that is late or canceled; the agent has reported nothing.
+        let is_reported = error["code"] != "step_timeout" && error["code"] != "step_canceled";
+        let by = agent.filter(|_| is_reported).map(|by| format!(", reported{by}")).unwrap_or_default();
         return (!is_told).then(|| format!("Step {step} failed{by}{}", quoted(Some(&fault_text(error)))));
     }
     if let Some(agent) = agent {
