@@ -157,6 +157,8 @@ def _answer(page: Page) -> None:
     expect(page.get_by_role("definition").filter(has_text=re.compile("^30$"))).to_be_visible()
     _press(page, "Yes, send this answer")
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You have answered already")
 
 
 def _fill(page: Page, days: str) -> None:
