@@ -15,7 +15,6 @@ use axme_client::Object;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::exit;
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::follow::{Answerer, TaskAnswer};
@@ -166,7 +165,7 @@ impl Run {
             Ok(())
         } else {
             let message = format!("unexpected end of the example: expected {}", example.ending.text());
-            Err(exit::unexpected(&result.intent, message))
+            Err(Failure::unexpected(&result.intent, message))
         }
     }
 

@@ -6,8 +6,6 @@
 use axme_client::api::intents::IntentView;
 use axme_client::{OutcomeKind, Status};
 
-use crate::failure::Failure;
-
 pub(crate) const DONE: u8 = 0;
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
@@ -15,7 +13,7 @@ pub(crate) const NO: u8 = 3;
 pub(crate) const TIMED_OUT: u8 = 4;
 
 /// Returns the exit code for an ended intent.
-fn of_intent(intent: &IntentView) -> u8 {
+pub(crate) fn of_intent(intent: &IntentView) -> u8 {
     match intent.outcome.outcome_kind {
         Some(OutcomeKind::Completed | OutcomeKind::Yes) => DONE,
         Some(OutcomeKind::Failed | OutcomeKind::Canceled) => FAILED,
@@ -28,19 +26,6 @@ fn of_intent(intent: &IntentView) -> u8 {
             _ => FAILED,
         },
     }
-}
-
-/// Ends a command that watched an intent to its end.
-pub(crate) fn by_outcome(intent: &IntentView) -> Result<(), Failure> {
-    match of_intent(intent) {
-        DONE => Ok(()),
-        code => Err(Failure::quiet(code)),
-    }
-}
-
-/// Ends a command whose intent did not end as it should have, for the reason in `message`.
-pub(crate) fn unexpected(intent: &IntentView, message: String) -> Failure {
-    Failure { code: of_intent(intent).max(FAILED), message }
 }
 
 #[cfg(test)]

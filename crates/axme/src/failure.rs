@@ -4,6 +4,8 @@
 use std::fmt::Display;
 use std::io;
 
+use axme_client::api::intents::IntentView;
+
 use crate::exit;
 
 #[derive(Debug)]
@@ -22,6 +24,19 @@ impl Failure {
     /// A usage error.
     pub(crate) fn usage(message: impl Display) -> Failure {
         Failure { code: exit::USAGE, message: message.to_string() }
+    }
+
+    /// Ends a command that watched an intent to its end.
+    pub(crate) fn by_outcome(intent: &IntentView) -> Result<(), Failure> {
+        match exit::of_intent(intent) {
+            exit::DONE => Ok(()),
+            code => Err(Failure::quiet(code)),
+        }
+    }
+
+    /// The failure of a command whose intent did not end as it should have.
+    pub(crate) fn unexpected(intent: &IntentView, message: String) -> Failure {
+        Failure { code: exit::of_intent(intent).max(exit::FAILED), message }
     }
 
     /// An exit code without a message.

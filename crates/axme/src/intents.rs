@@ -10,7 +10,6 @@ use futures_util::StreamExt;
 use serde_json::json;
 
 use crate::clock::{age, seconds_of};
-use crate::exit;
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::lifecycle::{event_line, outcome_label, summary};
@@ -185,7 +184,7 @@ impl Watch {
             show_event(session, &session.check(event)?)?;
         }
         let intent = session.check(session.client.get_intent(&self.intent_id).await)?.intent;
-        exit::by_outcome(&intent)
+        Failure::by_outcome(&intent)
     }
 }
 

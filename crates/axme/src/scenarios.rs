@@ -7,7 +7,6 @@ use axme_client::api::scenarios::ApplyAnswer;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::exit;
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::follow::{Answerer, follow};
@@ -95,7 +94,7 @@ impl Apply {
         if output.is_json() {
             output.print_json(&serde_json::to_value(&intent)?)?;
         }
-        exit::by_outcome(&intent)
+        Failure::by_outcome(&intent)
     }
 }
 
