@@ -41,7 +41,7 @@ mod tests {
         assert_eq!(open("token", "intent", &draft), Some(fields));
         assert_eq!(open("other", "intent", &draft), None);
         assert_eq!(open("token", "elsewhere", &draft), None);
-        let long = vec![("comment".to_owned(), "x".repeat(MAX_CHARS))];
+        let long = [("comment".to_owned(), "x".repeat(MAX_CHARS))];
         assert_eq!(seal(&Rng::seeded(1), "token", "intent", long.iter()), None);
     }
 }
