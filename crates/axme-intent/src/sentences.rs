@@ -168,7 +168,9 @@ fn ended(event: &Event, by: &str) -> String {
     match &event.body {
         EventBody::Failed { .. } if is_decided => format!("Failed: {}", decision()),
         EventBody::Failed { fault, .. } => {
-            let by = if by.is_empty() { String::new() } else { format!(", reported{by}") };
+            // The end of a workflow follows from its steps, which have their own sentences.
+            let is_workflow = fault.result.as_ref().is_some_and(|result| result["steps"].is_object());
+            let by = if by.is_empty() || is_workflow { String::new() } else { format!(", reported{by}") };
             format!("Failed{by}{}", quoted(Some(&fault_words(&fault.code, &fault.message))))
         }
         EventBody::Canceled { .. } if is_decided => format!("Canceled: {}", decision()),

@@ -47,7 +47,7 @@ impl DecisionBuilder<'_> {
         let decided = decision(&result, verdict, by, &waiting.votes);
         let (step, child) = (waiting.step.clone(), waiting.child);
         let mut details = task_details(&result, by, response);
-        let asked = self.asked_by_name();
+        let asked = self.asked_by_name(&response.standing.groups);
         if !asked.is_empty() {
             details.insert("answered_for".to_owned(), json!(asked));
         }
@@ -123,12 +123,15 @@ impl DecisionBuilder<'_> {
         Ok(())
     }
 
-    /// Returns the people who are asked if somebody else answers for them; empty if any person may answer.
-    fn asked_by_name(&self) -> Vec<String> {
+    /// Returns the people who are asked if another person answers for them; empty if any person may answer. `groups` are
+    /// those that the author belongs to.
+    fn asked_by_name(&self, groups: &[String]) -> Vec<String> {
         let Some(waiting) = self.intent.waiting() else { return Vec::new() };
         let asked = self.intent.asked();
-        let is_open = |person: &&str| is_anyone(person);
-        if asked.iter().any(|person| is_same_person(person, &self.input.actor)) || asked.iter().any(is_open) {
+        let includes_author = |person: &&str| {
+            is_same_person(person, &self.input.actor) || groups.iter().any(|group| group == person) || is_anyone(person)
+        };
+        if asked.iter().any(includes_author) {
             return Vec::new();
         }
         let name = |person: &str| {

@@ -256,7 +256,10 @@ impl DecisionBuilder<'_> {
             (StepEnd::Success(_), _) => EndTarget::Completed,
             (StepEnd::Failure(_) | StepEnd::Refusal(_), _) => EndTarget::Failed,
         });
-        let of_cause = cursor.cause.as_ref().map(|cause| cause.outcome.clone());
+        // A no that a later decision has overruled is not the outcome.
+        let is_last = |outcome: &Outcome| !outcome.kind.is_decision() || cursor.decided.as_ref() == Some(outcome);
+        let cause = cursor.cause.as_ref().filter(|cause| is_last(&cause.outcome));
+        let of_cause = cause.map(|cause| cause.outcome.clone());
         match target {
             EndTarget::Completed => {
                 let last = match end {
@@ -269,7 +272,7 @@ impl DecisionBuilder<'_> {
             EndTarget::Failed => {
                 let mut fault = match end {
                     StepEnd::Failure(fault) | StepEnd::Refusal(fault) => fault,
-                    StepEnd::Success(_) => earlier_fault(cursor.cause.as_ref(), &cursor.results, step),
+                    StepEnd::Success(_) => earlier_fault(cause, &cursor.results, step),
                 };
                 let last = fault.result.take().unwrap_or(Value::Null);
                 fault.result = Some(combined_result(&last, &cursor.results));

@@ -91,7 +91,7 @@ fn with_escalations(steps: &[Step], id: &str) -> Vec<String> {
     let mut found = vec![id.to_owned()];
     while let Some(next) = found
         .last()
-        .and_then(|last| steps.iter().find(|step| step.id == *last)?.on_failure.clone())
+        .and_then(|last| steps.iter().find(|step| step.id == *last)?.on_failure.as_ref()?.step().map(str::to_owned))
         .filter(|next| !found.contains(next))
         .filter(|next| steps.iter().any(|step| step.id == *next && is_escalation(step)))
     {

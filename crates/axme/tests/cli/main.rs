@@ -6,8 +6,8 @@
 
 mod help;
 mod login;
-mod start;
 mod outcomes;
+mod start;
 
 use std::fmt::Write as _;
 use std::fs;
