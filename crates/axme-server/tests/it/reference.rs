@@ -149,7 +149,7 @@ async fn every_type_is_resolved() {
     assert!(pages.values().all(|html| !html.contains("$ref") && !html.contains("components/schemas")));
     let intents = &pages["/docs/intents"];
     assert!(intents.contains("<summary>Fields of IntentView</summary>"));
-    assert!(intents.contains("<li><code>COMPLETED</code>: It ended as intended.</li>"));
+    assert!(intents.contains("<li><code>CANCELED</code>: It was canceled.</li>"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
