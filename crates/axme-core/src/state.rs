@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
@@ -15,6 +16,7 @@ use axme_store::{JobError, Limits, Store, Tx, Wakeups};
 use crate::auth::oidc::OidcSettings;
 use crate::auth::{Caller, Keys};
 use crate::error::Result;
+use crate::policy::body_budget::BodyBudget;
 use crate::policy::fair_gate::FairGate;
 use crate::policy::quota;
 use crate::policy::rate_limit::RateLimiter;
@@ -29,6 +31,8 @@ pub struct AppState {
     pub limiter: RateLimiter,
     /// The turns of callers at the read connections.
     reads: Arc<FairGate>,
+    /// The memory for request bodies.
+    pub bodies: BodyBudget,
     pub limits: Arc<Limits>,
     pub site: Site,
     /// Outgoing mail, for an operator who watches it. Slow watchers lose mail.
@@ -52,6 +56,13 @@ pub struct Site {
     pub oidc: Option<Arc<OidcSettings>>,
     /// Anyone can get an organization and a key for a trial.
     pub trials: bool,
+}
+
+impl Site {
+    /// Returns true for the address of a trusted proxy.
+    pub fn trusts(&self, address: &IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(&address.to_canonical()))
+    }
 }
 
 /// The reads per connection that are handed to the store, so that no connection waits for the next one.
@@ -92,6 +103,7 @@ impl AppState {
             keys,
             limiter,
             reads: FairGate::new(limits.read_threads * READS_AHEAD),
+            bodies: BodyBudget::new(limits.bodies_bytes, limits.bodies_bytes_per_client),
             limits,
             site,
             mails,

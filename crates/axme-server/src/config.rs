@@ -150,10 +150,21 @@ impl Config {
             ("window_bytes", limits.window_bytes),
             ("window_events", limits.window_events),
             ("cached_keys", limits.cached_keys),
+            ("connections", limits.connections),
+            ("connections_per_address", limits.connections_per_address),
         ] {
             if number == 0 {
                 return Err(format!("limits.{name} must be at least 1"));
             }
+        }
+        let longest = limits.body_bytes.max(limits.public_body_bytes);
+        if limits.bodies_bytes_per_client < longest || limits.bodies_bytes < limits.bodies_bytes_per_client {
+            return Err(format!(
+                "limits.bodies_bytes_per_client must be at least {longest}, the longest body, and at most bodies_bytes"
+            ));
+        }
+        if limits.header_seconds == 0 || limits.unread_seconds == 0 {
+            return Err("limits.header_seconds and limits.unread_seconds must be at least 1".to_owned());
         }
         Ok(())
     }

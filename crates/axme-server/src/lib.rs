@@ -24,7 +24,6 @@ use axme_core::state::{AppState, Site};
 use axme_core::system::{Mail, System};
 use axme_store::wakeups::{SWEEP_BETWEEN_NODES, SWEEP_IN_PROCESS};
 use axme_store::{Limits, Store, StoreError, StoreOptions, Wakeups};
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
@@ -119,20 +118,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         workers.push(spawn("pg_wakeups", workers::pg_wakeups::run(app.clone(), url.clone())));
     }
     let router = http::router(Gateway { app: app.clone(), files });
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "could not set TCP_NODELAY on a connection");
-        }
-    });
-    let stopped = app.clone();
-    let server = tokio::spawn(async move {
-        // The rate limits of public routes need the client's address.
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(async move { stopped.stopped().await });
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "the server stopped with an error");
-        }
-    });
+    let server = tokio::spawn(http::connections::serve(listener, router, app.clone()));
     // Commands on this machine use the local address, even if public_url is set.
     folder.write_run(&RunFile { base_url: local_url, pid: std::process::id() })?;
     tracing::info!(%addr, base_url, storage = app.store.engine.as_str(), data = %folder.path().display(), "axme is listening");

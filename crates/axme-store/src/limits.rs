@@ -10,6 +10,18 @@ use serde::Deserialize;
 pub struct Limits {
     /// The longest request body.
     pub body_bytes: usize,
+    /// The longest body of a call without a credential, unless it shows the link of an open task.
+    pub public_body_bytes: usize,
+    /// The memory for all request bodies that are on their way or in use, and the part that one client may take.
+    pub bodies_bytes: usize,
+    pub bodies_bytes_per_client: usize,
+    /// Open connections, in total and per address. Trusted proxies count only in total.
+    pub connections: usize,
+    pub connections_per_address: usize,
+    /// The time in which the headers of a request must arrive, and how long a connection stays open between requests.
+    pub header_seconds: u64,
+    /// How long a client may read nothing of an answer before its connection is closed.
+    pub unread_seconds: u64,
     /// The longest file.
     pub media_bytes: u64,
     /// The time in which a request body, or each part of a file, must arrive.
@@ -76,6 +88,13 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             body_bytes: 1024 * 1024,
+            public_body_bytes: 16 * 1024,
+            bodies_bytes: 32 * 1024 * 1024,
+            bodies_bytes_per_client: 8 * 1024 * 1024,
+            connections: 10_000,
+            connections_per_address: 2_500,
+            header_seconds: 30,
+            unread_seconds: 30,
             media_bytes: 100 * 1024 * 1024,
             body_seconds: 30,
             idempotency_key_chars: 255,

@@ -124,7 +124,11 @@ async fn start(
     let mut settings = Settings::load(&settings)?;
     adjust(&mut settings.server);
     logs::start(settings.log.as_deref().unwrap_or(level), settings.log_format)?;
-    raise_file_limit();
+    // Files, the database and outgoing calls need open files too.
+    let most = raise_file_limit().map_or(usize::MAX, |most| usize::try_from(most / 4 * 3).unwrap_or(usize::MAX));
+    let limits = &mut settings.server.limits;
+    limits.connections = limits.connections.min(most);
+    limits.connections_per_address = limits.connections_per_address.min((limits.connections / 2).max(1));
     server::start(settings.server).await.map_err(Failure::new)
 }
 
@@ -142,14 +146,19 @@ async fn unless_stopped(
     }
 }
 
-/// Raises the limit of open files: every stream and every call holds a connection.
-fn raise_file_limit() {
+/// Raises the limit of open files, and returns it: every stream and every call holds a connection.
+fn raise_file_limit() -> Option<u64> {
     match rlimit::increase_nofile_limit(MOST_FILES) {
-        Ok(most) if most < FEW_FILES => {
-            warn!(most, "the limit of open files allows few connections: raise it")
+        Ok(most) => {
+            if most < FEW_FILES {
+                warn!(most, "the limit of open files allows few connections: raise it");
+            }
+            Some(most)
         }
-        Ok(_) => {}
-        Err(error) => warn!(%error, "cannot raise the limit of open files"),
+        Err(error) => {
+            warn!(%error, "cannot raise the limit of open files");
+            None
+        }
     }
 }
 

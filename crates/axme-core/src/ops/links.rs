@@ -22,7 +22,7 @@ use axme_store::{Tx, groups, intents, links as store};
 /// Maximum validity of a link (`spec/protocol.md` §5.7).
 pub(crate) const DAYS: u64 = 7;
 
-const PREFIX: &str = "axt_";
+pub const TOKEN_PREFIX: &str = "axt_";
 /// Maximum events read to show a history, or to find out how a task ended.
 const MOST_EVENTS: i64 = 1_000;
 
@@ -50,7 +50,7 @@ pub fn make(tx: &mut Tx<'_>, workspace: uuid::Uuid, head: &Head, request: &LinkR
             format!("the intent is not waiting for a person; its status is {}", head.intent.status().as_str());
         ApiError::new(ErrorCode::NotWaitingForHuman, message)
     })?;
-    let token = format!("{PREFIX}{}", rng.hex::<32>());
+    let token = format!("{TOKEN_PREFIX}{}", rng.hex::<32>());
     let link = Link {
         workspace,
         hash: auth::hash(&token).to_vec(),

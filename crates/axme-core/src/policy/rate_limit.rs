@@ -77,12 +77,7 @@ impl RateLimiter {
         if per_minute == 0 {
             return Ok(None);
         }
-        let key = match source.map(|address| address.to_canonical()) {
-            Some(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
-            Some(address) => address.to_string(),
-            None => "unknown".to_owned(),
-        };
-        self.check(&key, operation, per_minute, now)
+        self.check(&client_of(source), operation, per_minute, now)
     }
 
     /// Returns the allowance of a workspace, which may be some seconds old. `None` if nothing is limited.
@@ -118,6 +113,19 @@ impl RateLimiter {
     #[cfg(test)]
     fn remembered(&self) -> usize {
         self.full_at.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// Returns the name of a client without credentials.
+pub fn client_of(source: Option<IpAddr>) -> String {
+    source.map_or_else(|| "unknown".to_owned(), |address| network(address).to_string())
+}
+
+/// Returns the address under which a client is counted: all IPv6 addresses of one /64 network are one client.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
     }
 }
 

@@ -4,13 +4,17 @@
 //! last address in `X-Forwarded-For` that is not a trusted proxy. A client can forge the addresses before it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::time::Duration;
 
 use axme_api::{ApiError, ErrorCode};
 use axme_core::error::Result;
+use axme_core::ops::links::{self, LinkState};
+use axme_core::policy::body_budget::BodyPermit;
+use axme_core::policy::rate_limit::client_of;
 use axme_core::request::{Credentials, KeyHeader, RequestMeta};
 use axme_core::state::AppState;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Response};
@@ -99,44 +103,72 @@ fn address_of_hop(hop: &str) -> Option<IpAddr> {
     with_port.or_else(|_| hop.trim_matches(['[', ']']).parse()).ok()
 }
 
-/// Reads a body within the limits of size and time. A body that is too long is read and discarded for a while, so that
-/// the client receives the error and not a broken connection.
-pub(crate) async fn read_body(app: &AppState, mut body: Body) -> Result<Bytes> {
-    const DRAINED: usize = 8;
+/// A body in memory. It holds its part of the memory for bodies until it is dropped.
+pub(crate) struct HeldBody {
+    pub bytes: Bytes,
+    _permit: Option<BodyPermit>,
+}
+
+impl HeldBody {
+    /// Returns a body of JSON without a byte order mark.
+    pub(crate) fn json(self) -> Result<HeldBody> {
+        Ok(HeldBody { bytes: without_mark(self.bytes)?, ..self })
+    }
+}
+
+impl Deref for HeldBody {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Reads the body of a client that has shown a credential.
+pub(crate) async fn read_body(app: &AppState, client: &str, body: Body) -> Result<HeldBody> {
     let most = app.limits.body_bytes;
-    let unreadable = || ApiError::new(ErrorCode::BodyUnreadable, "the body did not arrive completely");
+    in_time(app, async { BodyReader::begin(app, client, body, most).await?.finish(most).await }).await
+}
+
+/// Reads the body of a call that needs no credential.
+pub(crate) async fn read_public_body(app: &AppState, source: Option<IpAddr>, body: Body) -> Result<HeldBody> {
+    let most = app.limits.public_body_bytes;
+    in_time(app, async { BodyReader::begin(app, &client_of(source), body, most).await?.finish(most).await }).await
+}
+
+/// Reads the body of an answer to a task. To be longer than other public bodies, it must show the token of an open link
+/// in its first part.
+pub(crate) async fn read_answer(app: &AppState, source: Option<IpAddr>, body: Body) -> Result<HeldBody> {
+    let (first, most, client) = (app.limits.public_body_bytes, app.limits.body_bytes, client_of(source));
     let read = async {
-        let mut parts: Vec<Bytes> = Vec::new();
-        let mut length = 0;
-        while let Some(frame) = body.frame().await {
-            let Ok(part) = frame.map_err(|_| unreadable())?.into_data() else { continue };
-            length += part.len();
-            if length > most.saturating_mul(DRAINED) {
-                break;
-            }
-            if length <= most {
-                parts.push(part);
-            }
+        let mut reader = BodyReader::begin(app, &client, body, first).await?;
+        if !reader.is_longer_than(first).await? || !shows_open_link(app, &reader.parts.concat()).await? {
+            return reader.finish(first).await;
         }
-        if length > most {
-            let message = format!("the body is longer than {most} bytes");
-            return Err(ApiError::new(ErrorCode::BodyTooLarge, message));
-        }
-        Ok(if parts.len() == 1 { parts.swap_remove(0) } else { parts.concat().into() })
+        reader.reserve(app, &client, most).await?;
+        reader.finish(most).await
     };
+    in_time(app, read).await
+}
+
+/// Returns true if a text contains the token of a link whose task is open.
+async fn shows_open_link(app: &AppState, text: &[u8]) -> Result<bool> {
+    let text = String::from_utf8_lossy(text);
+    let Some(at) = text.find(links::TOKEN_PREFIX) else { return Ok(false) };
+    let token: String = text[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    let state = app.store.read(move |tx| links::look(tx, &token)).await?;
+    Ok(matches!(state, LinkState::Open(_)))
+}
+
+async fn in_time(app: &AppState, read: impl Future<Output = Result<HeldBody>>) -> Result<HeldBody> {
     let seconds = app.limits.body_seconds;
     match tokio::time::timeout(Duration::from_secs(seconds), read).await {
-        Ok(outcome) => Ok(outcome?),
+        Ok(outcome) => outcome,
         Err(_) => {
             let message = format!("the body did not arrive within {seconds} s");
             Err(ApiError::new(ErrorCode::RequestTimeout, message).into())
         }
     }
-}
-
-/// Reads a body of JSON. See [`read_body`].
-pub(crate) async fn read_json(app: &AppState, body: Body) -> Result<Bytes> {
-    Ok(without_mark(read_body(app, body).await?)?)
 }
 
 /// Removes the byte order mark that some editors and clients write. Refuses UTF-16 by name.
@@ -147,6 +179,69 @@ fn without_mark(body: Bytes) -> Result<Bytes, ApiError> {
             Err(ApiError::new(ErrorCode::InvalidJson, "the body is UTF-16; send it as UTF-8"))
         }
         _ => Ok(body),
+    }
+}
+
+/// A body that is being read.
+struct BodyReader {
+    body: Body,
+    parts: Vec<Bytes>,
+    length: usize,
+    permit: Option<BodyPermit>,
+}
+
+/// How long a body waits for memory.
+const RESERVE_PATIENCE: Duration = Duration::from_secs(10);
+
+impl BodyReader {
+    /// Waits for the memory of a body of at most `most` bytes.
+    async fn begin(app: &AppState, client: &str, body: Body, most: usize) -> Result<BodyReader> {
+        let mut reader = BodyReader { body, parts: Vec::new(), length: 0, permit: None };
+        reader.reserve(app, client, most).await?;
+        Ok(reader)
+    }
+
+    /// Reserves memory for the rest of the body: the announced length, or the longest that is read.
+    async fn reserve(&mut self, app: &AppState, client: &str, most: usize) -> Result<()> {
+        let announced = self.body.size_hint().upper().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let bytes = announced.unwrap_or(most).min(most);
+        // Without the first part, a body that waits for more keeps nothing that others wait for.
+        self.permit = None;
+        let permit = tokio::time::timeout(RESERVE_PATIENCE, app.bodies.reserve(client, bytes)).await;
+        self.permit = permit.ok().flatten();
+        match self.permit {
+            Some(_) => Ok(()),
+            None => Err(ApiError::unavailable("too many long requests are on their way: try again").into()),
+        }
+    }
+
+    /// Reads on until the body ends, or is longer than `most`.
+    async fn is_longer_than(&mut self, most: usize) -> Result<bool> {
+        let unreadable = |_| ApiError::new(ErrorCode::BodyUnreadable, "the body did not arrive completely");
+        while self.length <= most {
+            let Some(frame) = self.body.frame().await else { return Ok(false) };
+            let Ok(part) = frame.map_err(unreadable)?.into_data() else { continue };
+            self.length += part.len();
+            self.parts.push(part);
+        }
+        Ok(true)
+    }
+
+    /// Reads to the end. A body that is too long is read and discarded for a while, so that the client receives the error
+    /// and not a broken connection.
+    async fn finish(mut self, most: usize) -> Result<HeldBody> {
+        const DRAINED: usize = 8 * 1024 * 1024;
+        if !self.is_longer_than(most).await? {
+            let mut parts = self.parts;
+            let bytes = if parts.len() == 1 { parts.swap_remove(0) } else { parts.concat().into() };
+            return Ok(HeldBody { bytes, _permit: self.permit });
+        }
+        self.parts.clear();
+        while self.length <= DRAINED {
+            let Some(Ok(frame)) = self.body.frame().await else { break };
+            self.length += frame.into_data().map_or(0, |part| part.len());
+        }
+        Err(ApiError::new(ErrorCode::BodyTooLarge, format!("the body is longer than {most} bytes")).into())
     }
 }
 

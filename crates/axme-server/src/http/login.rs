@@ -14,7 +14,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::get;
 use uuid::Uuid;
 
-use super::extract::{PathFields, field, query, read_body};
+use super::extract::{PathFields, field, meta, query, read_public_body};
 use super::form::FormFields;
 use super::pages::{Page, message, page, sent};
 use super::{Gateway, respond};
@@ -168,7 +168,8 @@ async fn enter(app: &AppState, id: &str, request: HttpRequest) -> Result<Page> {
 }
 
 pub(super) async fn read_form(app: &AppState, request: HttpRequest) -> Result<FormFields> {
-    let body = read_body(app, request.into_body()).await?;
+    let (parts, body) = request.into_parts();
+    let body = read_public_body(app, meta(app, &parts).source_ip, body).await?;
     let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
     let pairs = query(Some(text));
     if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {

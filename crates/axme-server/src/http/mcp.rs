@@ -20,7 +20,7 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::http::Response;
 use serde_json::{Value, json};
 
-use super::extract::{Fields, meta, read_json};
+use super::extract::{Fields, meta, read_body};
 use super::{json as respond_json, respond};
 
 /// The most requests in one batch.
@@ -84,9 +84,9 @@ async fn handle(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Bo
     let (parts, body) = request.into_parts();
     let meta = meta(app, &parts);
     let permit = call::authenticate(app, Access::Key, &meta).await?;
-    let body = read_json(app, body).await?;
+    let body = read_body(app, &permit.caller.service_account_id, body).await?.json()?;
     let mcp_call = McpCall { app, permit, meta };
-    let answer = match read(&body) {
+    let answer = match read(&body.bytes) {
         Err(error) => Some(enclose(Value::Null, Err(error))),
         Ok(Value::Array(requests)) => mcp_call.batch(&requests).await,
         Ok(request) => mcp_call.one(&request).await,

@@ -1,5 +1,6 @@
 //! The HTTP edge: routes, headers, bodies, streams and pages.
 
+pub mod connections;
 mod drain;
 mod extract;
 mod form;

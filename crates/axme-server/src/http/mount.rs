@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axme_api::{ApiError, Effect, ErrorCode, Method, Route};
+use axme_api::{Access, ApiError, Effect, ErrorCode, Method, Route};
 use axme_core::call::{self, Binding};
 use axme_core::error::Result;
 use axme_core::request::Request;
@@ -20,7 +20,7 @@ use axum::http::request::Parts;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use tracing::Instrument;
 
-use super::extract::{Fields, PathFields, RequestId, meta, query, read_json};
+use super::extract::{Fields, PathFields, RequestId, meta, query, read_body, read_public_body};
 use super::{Gateway, refusal, respond};
 
 type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -208,14 +208,18 @@ async fn answer_in_span(
         Err(error) => return refusal(&error.into_api()),
     };
     let answered = async {
-        let body = read_json(app, body).await?;
+        let held = match info.access {
+            Access::Public => read_public_body(app, meta.source_ip, body).await?,
+            _ => read_body(app, &permit.caller.service_account_id, body).await?,
+        };
+        let held = held.json()?;
         let request = Request {
             method: info.method.as_str(),
             path: parts.uri.path().to_owned(),
             path_fields,
             query: query(parts.uri.query()),
             meta,
-            body,
+            body: held.bytes.clone(),
         };
         let reply = call::call(app, binding, &permit, request).await?;
         Ok(super::json(reply.status, reply.body))

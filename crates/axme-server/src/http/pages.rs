@@ -13,13 +13,13 @@ use axme_intent::human::Verdict;
 use axme_intent::sentences;
 use axme_intent::{Event, TaskResult, Time};
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::extract::{PathFields, query, read_body, read_json};
+use super::extract::{PathFields, meta, query, read_answer};
 use super::form::{Field, FormFields, words};
 use super::{Gateway, form, respond};
 use axme_core::call::check_body;
@@ -284,7 +284,8 @@ fn thank(outcome: &str, title: &str, at: Time, is_open: bool) -> Result<Page> {
 
 /// Handles a sent form: shows it again with its errors, asks to confirm it, or records it.
 async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<FormAnswer> {
-    let body = read_body(app, request.into_body()).await?;
+    let (parts, body) = request.into_parts();
+    let body = read_answer(app, meta(app, &parts).source_ip, body).await?;
     let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
     let pairs = query(Some(text));
     if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
@@ -467,8 +468,9 @@ fn span(now: Time, since: Time) -> String {
 
 /// Records an answer sent as JSON: the token is the credential, and the call needs no confirmation.
 async fn act(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>> {
-    let body: Bytes = read_json(app, request.into_body()).await?;
-    check_body(&body)?;
+    let (parts, body) = request.into_parts();
+    let body = read_answer(app, meta(app, &parts).source_ip, body).await?.json()?;
+    check_body(&body.bytes)?;
     let fields: Value = serde_json::from_slice(&body)
         .map_err(|error| ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {error}")))?;
     let Value::Object(mut fields) = fields else {

@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::extract::{meta, read_json};
+use super::extract::{meta, read_body};
 use super::{Gateway, respond};
 use crate::workers::{timers, webhooks};
 use axme_core::auth::Caller;
@@ -70,8 +70,8 @@ async fn answer(app: &Arc<AppState>, round: Round, request: HttpRequest) -> Resu
     let (parts, body) = request.into_parts();
     let caller = authenticate(app, Access::Admin, &meta(app, &parts)).await?.caller;
     authorize(Access::Admin, &caller)?;
-    let body = read_json(app, body).await?;
-    check_body(&body)?;
+    let body = read_body(app, &caller.service_account_id, body).await?.json()?;
+    check_body(&body.bytes)?;
     let answer = match round {
         Round::Workflow | Round::Webhook => {
             let asked: Tick = read(&body)?;

@@ -12,6 +12,7 @@ mod audit;
 mod bundles;
 mod calls;
 mod concurrency;
+mod connection_limits;
 mod connections;
 mod contract;
 mod control;
