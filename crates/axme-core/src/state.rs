@@ -93,7 +93,7 @@ impl AppState {
         site: Site,
         stopping: watch::Receiver<bool>,
     ) -> Arc<AppState> {
-        let (keys, limiter) = (Keys::new(limits.cached_keys, &site.base_url), RateLimiter::default());
+        let (keys, limiter) = (Keys::new(limits.cached_keys, &site.base_url, system.clock.clone()), RateLimiter::default());
         let wakeups = store.wakeups().clone();
         let (mails, _) = broadcast::channel(MOST_MAILS);
         Arc::new(AppState {
@@ -141,7 +141,7 @@ impl AppState {
 
     /// Returns the allowance of a workspace, which may be some seconds old. `None` if nothing is limited.
     pub(crate) async fn allowance(&self, workspace: Uuid) -> Result<Option<Allowance>> {
-        self.limiter.allowance(&self.store, &self.limits, self.system.clock.now(), workspace).await
+        self.limiter.allowance(&self.store, &self.limits, workspace).await
     }
 
     /// Completes once the server must stop.

@@ -11,16 +11,24 @@ use axme_store::{Clock, Rng};
 
 /// Returns the system that a server runs on; `outbound` makes its outgoing calls.
 pub fn real(outbound: Arc<dyn Outbound>) -> System {
-    System { clock: Arc::new(RealClock), rng: Rng::system(), outbound }
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    let clock = RealClock { began: std::time::Instant::now() };
+    System { clock: Arc::new(clock), rng: Rng::system(), outbound }
 }
 
-struct RealClock;
+struct RealClock {
+    began: std::time::Instant,
+}
 
 impl Clock for RealClock {
     fn now(&self) -> Time {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
         let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Time::from_micros(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    fn running(&self) -> Duration {
+        self.began.elapsed()
     }
 
     fn sleep_until(&self, at: Time) -> Pin<Box<dyn Future<Output = ()> + Send>> {

@@ -3,12 +3,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use axme_intent::Time;
 
 /// Tells the time and waits for it.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Time;
+    /// Returns the time since some fixed moment. It never goes back, even when the time of day does.
+    fn running(&self) -> Duration;
     /// Completes once `now()` is at or past `at`.
     fn sleep_until(&self, at: Time) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
@@ -19,33 +22,40 @@ pub use manual::ManualClock;
 #[cfg(feature = "simulation")]
 mod manual {
     use std::sync::{Arc, Mutex, PoisonError};
-    use std::time::Duration;
 
     use tokio::sync::Notify;
 
-    use super::{Clock, Future, Pin, Time};
+    use super::{Clock, Duration, Future, Pin, Time};
 
     /// A clock that only a test moves.
     pub struct ManualClock {
         now: Mutex<Time>,
+        running: Mutex<Duration>,
         moved: Arc<Notify>,
         sleepers: Mutex<Vec<Time>>,
     }
 
     impl ManualClock {
         pub fn at(now: Time) -> Arc<ManualClock> {
-            Arc::new(ManualClock { now: Mutex::new(now), moved: Arc::new(Notify::new()), sleepers: Mutex::default() })
+            Arc::new(ManualClock {
+                now: Mutex::new(now),
+                running: Mutex::default(),
+                moved: Arc::new(Notify::new()),
+                sleepers: Mutex::default(),
+            })
         }
 
         pub fn advance(&self, by: Duration) {
             let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
             *now = now.plus_millis(u64::try_from(by.as_millis()).unwrap_or(u64::MAX));
+            *self.running.lock().unwrap_or_else(PoisonError::into_inner) += by;
             self.moved.notify_waiters();
         }
 
-        /// Sets the clock, forward or back.
+        /// Sets the clock, forward or back. The time that it has been running follows forward only.
         pub fn set(&self, now: Time) {
-            *self.now.lock().unwrap_or_else(PoisonError::into_inner) = now;
+            let before = std::mem::replace(&mut *self.now.lock().unwrap_or_else(PoisonError::into_inner), now);
+            *self.running.lock().unwrap_or_else(PoisonError::into_inner) += now.since(before);
             self.moved.notify_waiters();
         }
 
@@ -89,6 +99,10 @@ mod manual {
     impl Clock for Arc<ManualClock> {
         fn now(&self) -> Time {
             self.read()
+        }
+
+        fn running(&self) -> Duration {
+            *self.running.lock().unwrap_or_else(PoisonError::into_inner)
         }
 
         fn sleep_until(&self, at: Time) -> Pin<Box<dyn Future<Output = ()> + Send>> {

@@ -102,8 +102,9 @@ pub struct StoreOptions {
 
 impl StoreOptions {
     fn environment(&self) -> Arc<Environment> {
-        let StoreOptions { limits, rng, wakeups, .. } = self.clone();
-        Arc::new(Environment { rng, limits, wakeups, rules: Default::default(), closed: OnceLock::new() })
+        let StoreOptions { limits, rng, wakeups, clock } = self.clone();
+        let (rules, latest, closed) = Default::default();
+        Arc::new(Environment { rng, limits, wakeups, rules, clock, latest, closed })
     }
 }
 
@@ -193,11 +194,11 @@ impl Store {
         &self.environment.wakeups
     }
 
-    /// Returns the cached value of an owner's rules if its version was current at `oldest` or later. Only [`Tx::rules`]
+    /// Returns the cached value of an owner's rules if its version was current less than `age` ago. Only [`Tx::rules`]
     /// checks it in a transaction.
-    pub fn remembered_rules<T: Send + Sync + 'static>(&self, owner: Uuid, oldest: Time) -> Option<Arc<T>> {
+    pub fn remembered_rules<T: Send + Sync + 'static>(&self, owner: Uuid, age: Duration) -> Option<Arc<T>> {
         let entry = self.environment.rules.get(owner)?;
-        let is_recent = entry.is_exact || entry.checked_at >= oldest;
+        let is_recent = entry.is_exact || self.clock.running() < entry.checked_at + age;
         if is_recent { entry.value.downcast().ok() } else { None }
     }
 

@@ -273,7 +273,8 @@ macro_rules! candidates {
     };
 }
 
-/// Lists a page of due items after a position, longest due first.
+/// Lists a page of due items after a position, longest due first. An item that was never offered is due at once: its time
+/// lies ahead only because the clock was set back.
 pub fn list_due(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -290,7 +291,29 @@ pub fn list_due(
         ),
         &[workspace.into(), to.into(), due_at.into(), id.into(), now.into(), limit.into()],
     )?;
-    rows.iter().map(candidate).collect()
+    let mut found = rows.iter().map(candidate).collect::<Result<Vec<_>, _>>()?;
+    let rest = limit - i64::try_from(found.len()).unwrap_or(limit);
+    if now >= tx.now && tx.latest > tx.now && rest > 0 {
+        let rows = tx.rows(
+            candidates!(
+                "WHERE workspace_id = $1 AND address = $2 AND (due_at, item_id) > ($3, $4) AND due_at > $5 AND due_at <= $6 \
+                 AND number IS NULL AND dead_at IS NULL AND offers = 0 ORDER BY due_at, item_id LIMIT $7"
+            ),
+            &[
+                workspace.into(),
+                to.into(),
+                due_at.into(),
+                id.into(),
+                now.into(),
+                tx.latest.into(),
+                rest.into(),
+            ],
+        )?;
+        for row in &rows {
+            found.push(candidate(row)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Lists a page of items that have been offered, after a position, soonest due first.

@@ -7,8 +7,8 @@
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use axme_intent::Time;
 use hashlink::LruCache;
 use uuid::Uuid;
 
@@ -22,8 +22,8 @@ pub(crate) type CachedRules = Arc<dyn Any + Send + Sync>;
 pub(crate) struct Entry {
     pub version: i64,
     pub value: CachedRules,
-    /// When a transaction last found the version to be current.
-    pub checked_at: Time,
+    /// When a transaction last found the version to be current, by the time that the clock has been running.
+    pub checked_at: Duration,
     /// True if the only writer of the database found the version to be current. Then it stays so until that writer
     /// removes the entry.
     pub is_exact: bool,
@@ -51,7 +51,7 @@ impl RulesCache {
     }
 
     /// Records that the version was still current at a time.
-    pub fn confirm(&self, owner: Uuid, version: i64, at: Time, is_exact: bool) {
+    pub fn confirm(&self, owner: Uuid, version: i64, at: Duration, is_exact: bool) {
         if let Some(entry) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&owner)
             && entry.version == version
         {

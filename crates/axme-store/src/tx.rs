@@ -2,11 +2,14 @@
 //! It also decides when a value from the cache of rules may be used.
 
 use std::any::Any;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axme_intent::Time;
 use uuid::Uuid;
 
+use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::limits::Limits;
 use crate::rng::Rng;
@@ -21,6 +24,10 @@ pub struct Tx<'a> {
     signals: Vec<Signal>,
     /// When the call or the worker's tick asked for the transaction.
     pub now: Time,
+    /// The latest time of any transaction of this process: later than `now` after the clock was set back.
+    pub latest: Time,
+    /// When the transaction began, by the time that the clock has been running.
+    began: Duration,
     pub rng: &'a Rng,
     pub limits: &'a Arc<Limits>,
     cache: &'a RulesCache,
@@ -50,7 +57,7 @@ pub(crate) struct RulesInUse {
     /// Values that this transaction has loaded. They enter the cache after the commit.
     loaded: Vec<(Uuid, Entry)>,
     /// Versions that the commit compares, each with the time of the transaction.
-    guarded: Vec<(Uuid, i64, Time)>,
+    guarded: Vec<(Uuid, i64, Duration)>,
     changed: Vec<Uuid>,
 }
 
@@ -81,6 +88,9 @@ pub(crate) struct Environment {
     pub rules: RulesCache,
     /// Why the store accepts no more writes.
     pub closed: OnceLock<String>,
+    pub clock: Arc<dyn Clock>,
+    /// The latest time of any job, in microseconds. It is ahead of the clock after that was set back.
+    pub latest: AtomicI64,
 }
 
 /// The interface of an engine inside a transaction. Parameters are `$1`, `$2`, … and must first appear in ascending
@@ -104,9 +114,10 @@ pub(crate) trait Connection {
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(connection: &'a mut dyn Connection, environment: &'a Environment, now: Time) -> Tx<'a> {
-        let Environment { rng, limits, rules: cache, .. } = environment;
-        let rules = RulesInUse::default();
-        Tx { connection, signals: Vec::new(), now, rng, limits, cache, rules, is_repeated: false }
+        let Environment { rng, limits, rules: cache, clock, latest, .. } = environment;
+        let (rules, began) = (RulesInUse::default(), clock.running());
+        let latest = Time::from_micros(latest.fetch_max(now.micros(), Ordering::Relaxed)).max(now);
+        Tx { connection, signals: Vec::new(), now, latest, began, rng, limits, cache, rules, is_repeated: false }
     }
 
     pub fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
@@ -151,14 +162,14 @@ impl<'a> Tx<'a> {
         let value = match remembered {
             Some(entry) if is_exact && entry.is_exact => entry.value,
             Some(entry) if self.may_guard(owner) && self.guard_version(owner, entry.version)? => {
-                self.rules.guarded.push((owner, entry.version, self.now));
+                self.rules.guarded.push((owner, entry.version, self.began));
                 entry.value
             }
             remembered => {
                 let version = self.rules_version(owner)?;
                 match remembered.filter(|entry| entry.version == version) {
                     Some(entry) => {
-                        self.cache.confirm(owner, version, self.now, is_exact);
+                        self.cache.confirm(owner, version, self.began, is_exact);
                         entry.value
                     }
                     None => self.load(owner, version, is_exact, load)?,
@@ -198,7 +209,7 @@ impl<'a> Tx<'a> {
             return Err(StoreError::Conflict("the rules changed while they were read".to_owned()));
         }
         if !self.rules.changed.contains(&owner) {
-            let entry = Entry { version, value: value.clone(), checked_at: self.now, is_exact };
+            let entry = Entry { version, value: value.clone(), checked_at: self.began, is_exact };
             self.rules.loaded.push((owner, entry));
         }
         Ok(value)

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::human::is_same_person;
@@ -22,14 +23,24 @@ use crate::request::Credentials;
 use axme_store::organizations::{OrganizationStatus, WorkspaceStatus};
 use axme_store::person_accounts::{Account, Membership};
 use axme_store::service_accounts::{AccountRole, AccountStatus};
-use axme_store::{Rng, Store, Tx, groups, person_accounts as records, service_accounts};
+use axme_store::{Clock, Rng, Store, Tx, groups, person_accounts as records, service_accounts};
 
 /// How long a look-up is cached.
-const TRUST_MILLIS: u64 = 1_000;
+const TRUST: Duration = Duration::from_secs(1);
 type Hash = [u8; 32];
 
+/// A cached look-up.
+struct Known {
+    caller: Arc<Caller>,
+    /// Until when it is cached, by the time that the clock has been running: the time of day may be set back.
+    trusted_until: Duration,
+    /// The end of the key or the token.
+    ends_at: Time,
+}
+
 pub struct Keys {
-    known: Mutex<HashMap<Hash, (Arc<Caller>, Time)>>,
+    known: Mutex<HashMap<Hash, Known>>,
+    clock: Arc<dyn Clock>,
     most: usize,
     pub signer: Signer,
     pub uses: KeyUses,
@@ -44,8 +55,8 @@ struct PersonSession {
 }
 
 impl Keys {
-    pub fn new(most: usize, issuer: &str) -> Keys {
-        Keys { known: Mutex::default(), most, signer: Signer::new(issuer), uses: KeyUses::default() }
+    pub fn new(most: usize, issuer: &str, clock: Arc<dyn Clock>) -> Keys {
+        Keys { known: Mutex::default(), clock, most, signer: Signer::new(issuer), uses: KeyUses::default() }
     }
 
     /// Identifies the caller. The key selects the workspace; the token identifies the person. Without a key, the call
@@ -57,13 +68,15 @@ impl Keys {
             (Some(key), Some(token)) => hash(&format!("{key} {token}")),
             (None, None) => return Err(missing_key().into()),
         };
-        if let Some((caller, until)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&hash)
-            && now < *until
+        let running = self.clock.running();
+        let is_valid = |known: &Known| running < known.trusted_until && now < known.ends_at;
+        if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&hash)
+            && is_valid(known)
         {
-            return Ok(caller.clone());
+            return Ok(known.caller.clone());
         }
         let found = self.look_up(store, (key, token), now).await;
-        let (caller, until) = match found {
+        let (caller, ends_at) = match found {
             Ok(found) => found,
             Err(error) => {
                 self.forget(&hash);
@@ -71,15 +84,14 @@ impl Keys {
             }
         };
         let caller = Arc::new(caller);
-        let until = now.plus_millis(TRUST_MILLIS).min(until);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= self.most {
-            known.retain(|_, (_, until)| now < *until);
+            known.retain(|_, known| is_valid(known));
             if known.len() >= self.most {
                 known.clear();
             }
         }
-        known.insert(hash, (caller.clone(), until));
+        known.insert(hash, Known { caller: caller.clone(), trusted_until: running + TRUST, ends_at });
         Ok(caller)
     }
 

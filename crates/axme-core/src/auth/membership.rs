@@ -1,11 +1,12 @@
 //! The memberships of a person: the organizations and workspaces they belong to, and their role in each. A role for a
 //! whole organization reaches all its workspaces.
 
+use axme_api::ApiError;
 use axme_api::roles::OrgRole;
 use axme_intent::human::{is_email, person_key};
 use uuid::Uuid;
 
-use super::caller::Role;
+use super::caller::{Caller, Role};
 use crate::error::StoreError;
 use axme_store::members::MemberStatus;
 use axme_store::organizations::{Organization, Workspace, WorkspaceStatus};
@@ -24,6 +25,23 @@ pub fn address(text: &str) -> String {
 pub fn name_of(actor: &str) -> String {
     let key = person_key(actor);
     if is_email(&key) { key } else { actor.trim().to_owned() }
+}
+
+/// The prefix of the owner of a trial's keys: a name of its own, not the email address.
+const TRIAL_OWNER: &str = "trial:";
+
+/// Returns the owner of a trial's keys.
+pub fn trial_owner(trial: Uuid) -> String {
+    format!("{TRIAL_OWNER}{trial}")
+}
+
+/// Refuses more organizations and workspaces to a trial: each would have quotas of its own.
+pub fn check_is_no_trial(caller: &Caller) -> Result<(), ApiError> {
+    if !caller.owner.starts_with(TRIAL_OWNER) {
+        return Ok(());
+    }
+    let message = "a trial has one organization with one workspace; verify its email address, and sign in to create more";
+    Err(ApiError::forbidden(message))
 }
 
 /// Lists the roles that reach a workspace.

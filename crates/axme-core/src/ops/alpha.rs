@@ -64,7 +64,7 @@ pub fn bootstrap(context: AsyncContext, input: Bootstrap) -> BoxFuture<Bootstrap
                 return Err(too_many("too many trials for this email address today; try again tomorrow", 86_400));
             }
             let id = rng.uuid_at(now);
-            let owner = owner_of(id);
+            let owner = membership::trial_owner(id);
             let name = input.company.clone().unwrap_or_else(|| email.clone());
             let workspace = found(tx, &owner, &name)?;
             let organization = organizations::find(tx, workspace.org_id)?;
@@ -170,7 +170,7 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
         }
         store::mark_verified(tx, trial.id, now)?;
         records::insert(tx, rng.uuid(), &trial.email, now)?;
-        let first = members::find_actor(tx, trial.org_id, &owner_of(trial.id), Uuid::nil())?;
+        let first = members::find_actor(tx, trial.org_id, &membership::trial_owner(trial.id), Uuid::nil())?;
         if let Some(first) = first {
             members::update(tx, &Member { status: MemberStatus::Removed, updated_at: now, ..first })?;
         }
@@ -192,11 +192,6 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
         Ok(Trial { verified_at: Some(now), ..trial })
     };
     app.store.write(Shard::CONTROL, job).await
-}
-
-/// Returns the owner of a trial's keys: a name of its own, not the email address.
-fn owner_of(trial: Uuid) -> String {
-    format!("trial:{trial}")
 }
 
 pub fn resend(context: AsyncContext, input: ResendEmail) -> BoxFuture<ResendEmailAnswer> {

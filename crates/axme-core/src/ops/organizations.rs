@@ -9,7 +9,7 @@ use axme_api::{ApiError, ErrorCode, Object};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::auth::placement;
+use crate::auth::{membership, placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
@@ -47,6 +47,7 @@ fn check_fields(
 }
 
 pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateOrganization) -> Result<OrganizationAnswer> {
+    membership::check_is_no_trial(cx.caller)?;
     let owner = cx.caller.owner.clone();
     let made = found(cx, input, &owner)?;
     Ok(OrganizationAnswer { ok: true, organization: view(&made)? })

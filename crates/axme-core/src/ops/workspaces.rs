@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::organizations::{distinct, own_tenant, slug};
-use crate::auth::placement;
+use crate::auth::{membership, placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
@@ -34,6 +34,7 @@ pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateWorkspace) -> 
 }
 
 pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateWorkspace) -> Result<WorkspaceAnswer> {
+    membership::check_is_no_trial(cx.caller)?;
     let (org, _) = placement::org(cx, &input.org_id, Permission::CreateWorkspaces)?;
     if store::count_workspaces(cx.tx, org)? >= MOST_WORKSPACES {
         return Err(ApiError::invalid(format!("an organization may have at most {MOST_WORKSPACES} workspaces")).into());

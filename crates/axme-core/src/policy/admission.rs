@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::agent_limits::spend;
 use super::agent_rules::AgentRules;
 use super::payload_schemas;
-use super::quota::{self, Dimension};
+use super::quota;
 use super::snapshot::{SenderPolicy, Snapshot};
 use crate::auth::placement::workspace_of_address;
 use crate::context::CallContext;
@@ -197,8 +197,7 @@ pub(crate) fn take_in(
     for (address, policy) in &charges.agents {
         spend(cx.tx, cx.caller.workspace, address, policy)?;
     }
-    let payer = quota::payer(cx, tenant)?;
-    quota::charge(cx.tx, payer, Dimension::Intents, 1)?;
+    quota::charge_intent(cx, tenant)?;
     payload_schemas::check(cx, intent.intent_type, intent.to, intent.payload)
 }
 

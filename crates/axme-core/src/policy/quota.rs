@@ -262,14 +262,20 @@ pub(crate) fn named_tenant(payload: &Value) -> Option<(Uuid, Uuid)> {
     Some((id("org_id")?, id("workspace_id")?))
 }
 
-/// Finds the workspace that an intent is charged to: the tenant in its payload, if the caller belongs to that tenant;
-/// otherwise the caller's own. A payload that names another tenant is not an error.
-pub(crate) fn payer(cx: &mut CallContext<'_, '_>, named: Option<(Uuid, Uuid)>) -> Result<Uuid> {
+/// Charges an intent to the caller's workspace, and to the tenant that its payload names if the caller belongs to that
+/// tenant. Naming another tenant is not an error, and avoids no quota.
+pub(crate) fn charge_intent(cx: &mut CallContext<'_, '_>, named: Option<(Uuid, Uuid)>) -> Result<()> {
     let own = cx.caller.workspace;
-    let Some((org, workspace)) = named.filter(|(_, workspace)| *workspace != own) else { return Ok(own) };
-    let found = organizations::find_workspace(cx.tx, workspace)?.filter(|found| found.org_id == org);
-    let is_own = found.is_some() && RoleSet::in_org(cx, org)?.reaches(workspace);
-    Ok(if is_own { workspace } else { own })
+    let mut payers = vec![own];
+    if let Some((org, workspace)) = named.filter(|(_, workspace)| *workspace != own) {
+        let found = organizations::find_workspace(cx.tx, workspace)?.filter(|found| found.org_id == org);
+        if found.is_some() && RoleSet::in_org(cx, org)?.reaches(workspace) {
+            payers.push(workspace);
+        }
+    }
+    // In one order, so that two calls that name each other's workspace do not wait for each other.
+    payers.sort_unstable();
+    payers.into_iter().try_for_each(|payer| charge(cx.tx, payer, Dimension::Intents, 1))
 }
 
 /// The default policy of a workspace, which sets no limits.

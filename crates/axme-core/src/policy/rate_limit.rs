@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::Time;
@@ -22,7 +23,7 @@ const MINUTE_MICROS: i64 = 60_000_000;
 /// The most allowances in memory. Full ones are not stored; beyond the limit, those with the least usage are dropped.
 const MOST_REMEMBERED: usize = 100_000;
 /// How long the limits of a workspace are cached.
-const TRUST_MILLIS: u64 = 5_000;
+const TRUST: Duration = Duration::from_secs(5);
 
 /// The remaining allowance after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +86,6 @@ impl RateLimiter {
         &self,
         store: &Store,
         limits: &Limits,
-        now: Time,
         workspace: Uuid,
     ) -> Result<Option<Allowance>> {
         if workspace.is_nil() {
@@ -93,7 +93,7 @@ impl RateLimiter {
             let is_limited = limits.tier.is_hosted() || limits.rate_limit_per_minute.is_some();
             return Ok(is_limited.then(|| quota::allowance(limits, None)).transpose()?);
         }
-        let rules = match store.remembered_rules::<Snapshot>(workspace, now.minus_millis(TRUST_MILLIS)) {
+        let rules = match store.remembered_rules::<Snapshot>(workspace, TRUST) {
             Some(rules) => rules,
             None => store.read(move |tx| Snapshot::of(tx, workspace)).await?,
         };

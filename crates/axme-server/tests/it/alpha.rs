@@ -12,6 +12,7 @@ each_engine! {
     a_trial_begins_without_a_sign_in,
     an_unverified_email_address_owns_nothing,
     trials_are_bounded,
+    a_trial_has_one_organization_with_one_workspace,
 }
 
 async fn open(engine: Engine) -> Server {
@@ -124,4 +125,30 @@ async fn trials_are_bounded(engine: Engine) {
     server.clock.advance(Duration::from_secs(7 * 86_400));
     verify(&server, token_of(mails[3].link.as_ref().unwrap())).await.refused(410, "verification_expired");
     server.send("", "POST", "/v1/alpha/verify-email", Some(Value::Null)).await.refused(422, "validation_failed");
+}
+
+async fn a_trial_has_one_organization_with_one_workspace(engine: Engine) {
+    let server = open(engine).await;
+    let trial = begin(&server, "ann@example.com").await.ok();
+    let key = trial["key"]["token"].as_str().unwrap();
+    let own = format!("/v1/organizations/{}/workspaces", trial["organization"]["org_id"].as_str().unwrap());
+    let another = [
+        ("/v1/organizations", json!({ "name": "Another" })),
+        (own.as_str(), json!({ "name": "Another", "environment": "sandbox" })),
+    ];
+    let link = server.mails().await[0].link.clone().unwrap();
+    for is_verified in [false, true] {
+        for (path, body) in &another {
+            server.send(key, "POST", path, Some(body.clone())).await.refused(403, "forbidden");
+        }
+        if !is_verified {
+            verify(&server, token_of(&link)).await.ok();
+            server.clock.advance(Duration::from_secs(2));
+        }
+    }
+    // The owner of the address may, after a sign-in.
+    let ann = server.sign_in("ann@example.com").await;
+    for (path, body) in &another {
+        server.as_person(&ann, "POST", path, Some(body.clone())).await.ok();
+    }
 }

@@ -9,6 +9,7 @@ use crate::harness::{Answer, Engine, Server, each_engine};
 use crate::organizations::{organization, workspace};
 
 each_engine! {
+    naming_another_workspace_avoids_no_quota,
     intents_charged_to_another_workspace_are_refused_beyond_its_quota,
     a_quota_holds_under_concurrency,
     a_quota_update_keeps_the_dimensions_it_does_not_name,
@@ -53,6 +54,23 @@ async fn used(server: &Server, pair: &str, window: &str) -> Value {
     server.get(&server.admin, &path).await["summary"]["dimensions"]["intents_per_day"].clone()
 }
 
+async fn naming_another_workspace_avoids_no_quota(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (path, org) = organization(&server, "Acme").await;
+    let ws = workspace(&server, &path, "Main").await;
+    let (own_org, own) = (server.bootstrap.org_id.clone(), server.bootstrap.workspace_id.clone());
+    limit(&server, &own_org, &own, json!({ "intents_per_day": 2 }), "block").await;
+    let tenant = json!({ "tenant": { "org_id": org, "workspace_id": ws } });
+    for _ in 0..2 {
+        create(&server, tenant.clone()).await.ok();
+    }
+    refused_until_tomorrow(create(&server, tenant).await, "intents_per_day", 2, 2);
+    let pair = format!("org_id={org}&workspace_id={ws}");
+    for pair in ["", &pair] {
+        assert_eq!(used(&server, pair, "day").await["used"], 2, "a refused call is charged to neither");
+    }
+}
+
 async fn intents_charged_to_another_workspace_are_refused_beyond_its_quota(engine: Engine) {
     let server = Server::start(engine).await;
     let (path, org) = organization(&server, "Acme").await;
@@ -65,8 +83,8 @@ async fn intents_charged_to_another_workspace_are_refused_beyond_its_quota(engin
     let pair = format!("org_id={org}&workspace_id={ws}");
     assert_eq!(used(&server, &pair, "day").await, json!({ "used": 1, "limit": 1, "remaining": 0 }));
     assert_eq!(used(&server, &pair, "week").await, json!({ "used": 1, "limit": 7, "remaining": 6 }));
-    // Its own workspace has no limit and is not charged; another tenant in the body changes nothing.
-    for n in 1..4 {
+    // Its own workspace is charged too, and has no limit; a tenant that does not exist changes nothing.
+    for n in 2..5 {
         create(&server, json!({ "tenant": { "org_id": org, "workspace_id": org } })).await.ok();
         let own = used(&server, "", "day").await;
         assert_eq!(own, json!({ "used": n, "limit": 0, "remaining": 2_147_483_647 }));

@@ -19,6 +19,7 @@ each_engine! {
     a_repeated_call_gets_the_same_key_and_only_its_caller_does,
     no_secret_is_stored_in_the_clear,
     the_last_use_of_a_key_is_reported,
+    a_clock_that_is_set_back_revives_no_key_and_hides_no_intent,
     only_a_sign_in_makes_keys_of_a_login_account,
     keys_of_sign_ins_end_with_logout_everywhere_and_a_new_password,
     nobody_ends_a_key_or_an_account_above_their_own_role,
@@ -342,7 +343,30 @@ async fn the_last_use_of_a_key_is_reported(engine: Engine) {
     assert_eq!(workers::key_uses::tick(&server.app).await.unwrap(), 0);
 }
 
-/// Returns the id of the account whose name begins with a text.
+async fn a_clock_that_is_set_back_revives_no_key_and_hides_no_intent(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let id = account(&server, "worker").await;
+    let key = server.post(&server.admin, &keys(&id), json!({})).await;
+    let token = key["api_key"].as_str().unwrap();
+    server.clock.advance(Duration::from_secs(2 * 3_600));
+    server.get(token, "/v1/me").await;
+    let before = server.submit("worker", json!({})).await;
+    server.clock.set(server.now().minus_millis(3_600_000));
+    let revoke = format!("{}/{}/revoke", keys(&id), key["key"]["key_id"].as_str().unwrap());
+    server.post(&server.admin, &revoke, json!({})).await;
+    server.clock.advance(Duration::from_secs(2));
+    server.send(token, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
+    let after = server.submit("worker", json!({})).await;
+    let path = "/v1/agents/agent://local/default/worker/intents/stream?since=2&wait_seconds=1";
+    let mut offered = server.stream(&worker, path).await.intent_ids().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    offered.sort();
+    let mut sent = vec![before, after];
+    sent.sort();
+    assert_eq!(offered, sent);
+}
+
+/// Returns the id of the account with a name.
 async fn account_named(server: &Server, name: &str) -> String {
     let listed = server.get(&server.admin, ACCOUNTS).await["service_accounts"].clone();
     let found = listed.as_array().unwrap().iter().find(|account| account["name"] == name).unwrap();
