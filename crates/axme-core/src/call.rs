@@ -242,9 +242,13 @@ fn via(info: &OpInfo, client: &str) -> Via {
     }
 }
 
-/// Checks that the query and the header do not name different owners.
+/// Checks that the query names one owner, and the header no other.
 fn check_owner(request: &Request, caller: &Caller) -> Result<()> {
     let header = request.meta.owner.as_deref().filter(|text| !text.is_empty());
+    if request.query.iter().filter(|(name, _)| name == "owner_agent").count() > 1 {
+        let message = "owner_agent is in the query more than once; name one owner";
+        return Err(ApiError::new(ErrorCode::OwnerMismatch, message).into());
+    }
     let query = request.query.iter().find(|(name, _)| name == "owner_agent").map(|(_, value)| value.as_str());
     let (Some(header), Some(query)) = (header, query.filter(|text| !text.is_empty())) else { return Ok(()) };
     if Address::resolve(header, caller.home()) == Address::resolve(query, caller.home()) {

@@ -105,8 +105,10 @@ pub struct Grant {
     pub account_id: Option<Uuid>,
     pub created_at: Time,
     pub expires_at: Time,
-    /// When the program received its session, which happens once.
+    /// When the program received its session.
     pub delivered_at: Option<Time>,
+    /// The session that it received, sealed under the id of the grant.
+    pub sealed: Option<Vec<u8>>,
 }
 
 fn grant(row: &Row) -> Result<Grant, StoreError> {
@@ -118,6 +120,7 @@ fn grant(row: &Row) -> Result<Grant, StoreError> {
         expires_at: row.time(4)?,
         delivered_at: row.opt_time(5)?,
         is_device: row.int(6)? != 0,
+        sealed: row.opt_bytes(7)?.map(<[u8]>::to_vec),
     })
 }
 
@@ -125,7 +128,7 @@ fn grant(row: &Row) -> Result<Grant, StoreError> {
 macro_rules! grant {
     ($rest:literal) => {
         concat!(
-            "SELECT hash, user_code, account_id, created_at, expires_at, delivered_at, is_device FROM cli_grants ",
+            "SELECT hash, user_code, account_id, created_at, expires_at, delivered_at, is_device, sealed FROM cli_grants ",
             $rest
         )
     };
@@ -167,8 +170,12 @@ pub fn approve(tx: &mut Tx<'_>, hash: &[u8], account: Uuid, now: Time) -> Result
     Ok(changed > 0)
 }
 
-pub fn mark_delivered(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<(), StoreError> {
-    tx.push("UPDATE cli_grants SET delivered_at = $1 WHERE hash = $2", &[now.into(), hash.into()])
+/// Records the session that the program received.
+pub fn mark_delivered(tx: &mut Tx<'_>, hash: &[u8], now: Time, sealed: &[u8]) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE cli_grants SET delivered_at = $1, sealed = $2 WHERE hash = $3",
+        &[now.into(), sealed.into(), hash.into()],
+    )
 }
 
 /// A sign-in at an OpenID Connect provider.

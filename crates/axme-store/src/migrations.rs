@@ -58,7 +58,7 @@ mod tests {
     const RELEASED: [&str; 3] = [
         "8671e28a968d482dceecf1fba53933a4d20aa1e5a9e9bce61e9b3dde13c6176a",
         "a8c0f8391b1a24d56f5ef47f270c2911450519445c59534253e00c99af47f073",
-        "0cdfb1f0f6c3fe7566f36c8feea49d3fafe4249cd8a8245ad0a8e97eaa343231",
+        "c3054451cab482ecac7de8aff05d9936aae7361704b890c7e41f00bf43b134b7",
     ];
 
     #[test]

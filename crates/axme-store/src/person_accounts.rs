@@ -277,6 +277,8 @@ pub struct RefreshToken {
     pub session_id: Uuid,
     pub expires_at: Time,
     pub used_at: Option<Time>,
+    /// Set with `used_at`. With the token itself, it gives the next token.
+    pub next_nonce: Option<Vec<u8>>,
 }
 
 pub fn insert_refresh(
@@ -293,13 +295,27 @@ pub fn insert_refresh(
 }
 
 pub fn find_refresh(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<RefreshToken>, StoreError> {
-    let row = tx.row("SELECT session_id, expires_at, used_at FROM refresh_tokens WHERE hash = $1", &[hash.into()])?;
-    row.map(|row| Ok(RefreshToken { session_id: row.uuid(0)?, expires_at: row.time(1)?, used_at: row.opt_time(2)? }))
-        .transpose()
+    let row = tx.row(
+        "SELECT session_id, expires_at, used_at, next_nonce FROM refresh_tokens WHERE hash = $1",
+        &[hash.into()],
+    )?;
+    row.map(|row| {
+        Ok(RefreshToken {
+            session_id: row.uuid(0)?,
+            expires_at: row.time(1)?,
+            used_at: row.opt_time(2)?,
+            next_nonce: row.opt_bytes(3)?.map(<[u8]>::to_vec),
+        })
+    })
+    .transpose()
 }
 
-pub fn use_refresh(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<(), StoreError> {
-    tx.push("UPDATE refresh_tokens SET used_at = COALESCE(used_at, $1) WHERE hash = $2", &[now.into(), hash.into()])
+/// Marks a token as used. `next_nonce` gives the next token.
+pub fn use_refresh(tx: &mut Tx<'_>, hash: &[u8], now: Time, next_nonce: &[u8]) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE refresh_tokens SET used_at = $1, next_nonce = $2 WHERE hash = $3 AND used_at IS NULL",
+        &[now.into(), next_nonce.into(), hash.into()],
+    )
 }
 
 pub fn insert_exchange(

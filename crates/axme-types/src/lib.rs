@@ -32,6 +32,7 @@ pub mod tasks;
 pub mod text_enum;
 pub mod time;
 pub mod timestamp;
+pub mod visible;
 pub mod webhooks;
 
 pub use delivery_binding::DeliveryBinding;

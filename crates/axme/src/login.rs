@@ -227,7 +227,7 @@ async fn verify_code(session: &Session, intent_id: &str, input: &mut TerminalInp
         match session.client.call_json(&auth::VERIFY.info, &request, None).await {
             Ok(answer) => return Ok(answer),
             Err(ClientError::Refused(refusal)) if refusal.status == 422 => {
-                eprintln!("{}", refusal.message);
+                eprintln!("{}", axme_intent::visible::visible(&refusal.message));
                 last_failure = Some(Failure::new(refusal));
             }
             // The link was opened in the meantime: the grant returns the credentials.
@@ -370,7 +370,8 @@ async fn finish(
     let portal = match session.client.call(&personal::CONTEXT, &EmptyInput::default()).await {
         Ok(portal) => Some(select_only_workspace(&session, portal).await?),
         Err(error) => {
-            eprintln!("axme: signed in, but cannot read the account: {}", session.explain(&error).message);
+            let why = session.explain(&error).message;
+            eprintln!("axme: signed in, but cannot read the account: {}", axme_intent::visible::visible(&why));
             None
         }
     };

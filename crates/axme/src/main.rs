@@ -104,7 +104,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.message.is_empty() {
-                eprintln!("axme: {}", failure.message);
+                eprintln!("axme: {}", axme_intent::visible::visible(&failure.message));
             }
             ExitCode::from(failure.code)
         }

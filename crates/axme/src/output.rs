@@ -3,6 +3,7 @@
 
 use std::io::{Write, stdout};
 
+use axme_intent::visible::{visible, visible_line};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -37,19 +38,20 @@ impl OutputFormat {
 }
 
 pub(crate) fn line(text: impl AsRef<str>) -> Result<(), Failure> {
-    Ok(writeln!(stdout(), "{}", text.as_ref())?)
+    // Most lines show text from others.
+    Ok(writeln!(stdout(), "{}", visible(text.as_ref()))?)
 }
 
 /// Prints text without a line end and flushes it.
 pub(crate) fn print_prompt(text: &str) -> Result<(), Failure> {
-    write!(stdout(), "{text}")?;
+    write!(stdout(), "{}", visible(text))?;
     Ok(stdout().flush()?)
 }
 
 /// Returns `  [kind]          :  message`, with messages aligned.
 pub(crate) fn tagged(kind: &str, message: &str) -> String {
     let pad = 20usize.saturating_sub(kind.chars().count());
-    format!("  [{kind}]{:pad$}:  {message}", "")
+    format!("  [{kind}]{:pad$}:  {}", "", visible_line(message))
 }
 
 pub(crate) fn divider() -> String {
@@ -62,6 +64,8 @@ pub(crate) fn print_table(header: &[&str], rows: impl Iterator<Item = Vec<String
 
 /// Aligns columns as wide as their widest cell, two spaces apart, without trailing spaces.
 fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let shown = |row: &Vec<String>| row.iter().map(|cell| visible_line(cell).into_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(shown).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([header[column].chars().count()]).max().unwrap_or(0)
@@ -72,7 +76,7 @@ fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
         cells.collect::<Vec<String>>().join("  ").trim_end().to_owned()
     };
-    std::iter::once(&header).chain(rows).map(layout).collect()
+    std::iter::once(&header).chain(&rows).map(layout).collect()
 }
 
 /// Cuts text to `most` characters, and marks the cut.
@@ -83,6 +87,13 @@ pub(crate) fn truncate(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_from_others_cannot_steer_the_terminal() {
+        let title = "Pay\u{1b}[1A\u{1b}[2K\nApproved";
+        assert_eq!(tagged("system", title), "  [system]              :  Pay\\u{1b}[1A\\u{1b}[2K\\u{a}Approved");
+        assert_eq!(table(&["T"], &[vec![title.to_owned()]])[1], "Pay\\u{1b}[1A\\u{1b}[2K\\u{a}Approved");
+    }
 
     #[test]
     fn things_stand_under_each_other() {

@@ -4,7 +4,9 @@
 use axme_api::auth::{SignInAnswer, TokenType};
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::Time;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::keys::{FreshKey, fresh_key, hash};
@@ -12,10 +14,11 @@ use super::membership;
 use super::tokens::{Person, TOKEN_SECONDS};
 use crate::error::{Error, Result, StoreError};
 use crate::input::check_chars;
+use crate::seal;
 use crate::state::AppState;
 use axme_store::person_accounts::{Account, Key, Session};
 use axme_store::service_accounts::{AccountRole, NewKey, ServiceAccount};
-use axme_store::{Tx, person_accounts as records, service_accounts};
+use axme_store::{Rng, Tx, person_accounts as records, service_accounts};
 
 /// The `client_type` of a session that an exchange token began.
 pub(crate) const DASHBOARD: &str = "dashboard";
@@ -32,6 +35,7 @@ pub enum SessionOrigin {
 }
 
 /// A new session, with the secrets that are shown once.
+#[derive(Serialize, Deserialize)]
 pub struct NewSession {
     person: Person,
     refresh_token: String,
@@ -39,6 +43,21 @@ pub struct NewSession {
     org: Option<Uuid>,
     workspace: Option<Uuid>,
 }
+
+impl NewSession {
+    /// Encrypts the session under a secret that only its program knows.
+    pub(crate) fn seal(&self, rng: &Rng, secret: &str) -> Option<Vec<u8>> {
+        seal::seal(rng, secret, SEALED_SESSION, &serde_json::to_string(self).ok()?)
+    }
+
+    /// Decrypts a sealed session.
+    pub(crate) fn open(secret: &str, sealed: &[u8]) -> Option<NewSession> {
+        serde_json::from_str(&seal::open(secret, SEALED_SESSION, sealed)?).ok()
+    }
+}
+
+/// What is sealed, so that no other sealed text passes for it.
+const SEALED_SESSION: &str = "session of a grant";
 
 /// Begins a session. Without open sign-up, refuses a person without any membership.
 pub fn enter(
@@ -122,13 +141,32 @@ pub fn audit(
     axme_store::audit::insert(tx, &event)
 }
 
-/// Creates a refresh token of a session.
-pub(crate) fn fresh_refresh(tx: &mut Tx<'_>, session: &Session) -> Result<String, StoreError> {
+/// The prefix of refresh tokens.
+const REFRESH: &str = "axme_rt_";
+
+/// Creates the first refresh token of a session.
+fn fresh_refresh(tx: &mut Tx<'_>, session: &Session) -> Result<String, StoreError> {
     let rng = tx.rng;
     let now = tx.now;
-    let token = format!("axme_rt_{}", rng.hex::<32>());
+    let token = format!("{REFRESH}{}", rng.hex::<32>());
     records::insert_refresh(tx, &hash(&token), session.session_id, now, session.expires_at)?;
     Ok(token)
+}
+
+/// Uses a refresh token up and creates the next one.
+pub(crate) fn next_refresh(tx: &mut Tx<'_>, token: &str, session: &Session) -> Result<String, StoreError> {
+    let (nonce, now): ([u8; 32], Time) = (tx.rng.bytes(), tx.now);
+    let next = refresh_after(token, &nonce);
+    records::use_refresh(tx, &hash(token), now, &nonce)?;
+    records::insert_refresh(tx, &hash(&next), session.session_id, now, session.expires_at)?;
+    Ok(next)
+}
+
+/// Derives the token after a used one. It takes the used token and the stored nonce: the database alone gives no token.
+pub(crate) fn refresh_after(token: &str, nonce: &[u8]) -> String {
+    let digest = Sha256::new().chain_update(b"axme next refresh token v1\0").chain_update(nonce).chain_update(token);
+    let bytes: [u8; 32] = digest.finalize().into();
+    format!("{REFRESH}{}", axme_store::hex(&bytes))
 }
 
 /// Creates a key for a person in a workspace. It always has the person's current role there.

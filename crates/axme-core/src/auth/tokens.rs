@@ -177,7 +177,7 @@ impl Signer {
 }
 
 /// A person who has signed in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     pub account_id: Uuid,
     pub session_id: Uuid,

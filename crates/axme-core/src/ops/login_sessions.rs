@@ -14,7 +14,9 @@ use uuid::Uuid;
 use super::webhooks;
 use crate::auth;
 use crate::auth::membership;
-use crate::auth::sign_in::{Client, SessionOrigin, SignInRules, audit, enter, fresh_refresh, signed_in};
+use crate::auth::sign_in::{
+    Client, SessionOrigin, SignInRules, audit, enter, next_refresh, refresh_after, signed_in,
+};
 use crate::auth::tokens::{Person, TOKEN_SECONDS};
 use crate::call::{AsyncContext, Binding, BoxFuture, PrepareContext, async_handler, handler};
 use crate::context::CallContext;
@@ -49,7 +51,7 @@ const ASSISTANT: &str = "assistant:";
 pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<RefreshAnswer> {
     Box::pin(async move {
         let (now, rules) = (context.now, SignInRules::of(&context.app));
-        let hash = auth::hash(&input.refresh_token);
+        let (hash, presented) = (auth::hash(&input.refresh_token), input.refresh_token);
         // An invalid token, or one of an ended session, must not occupy the writer.
         let look = move |tx: &mut Tx<'_>| -> Result<_> {
             let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
@@ -59,22 +61,26 @@ pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<RefreshA
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
             let session = check_live(store::lock_session(tx, known.session_id)?, &known, now)?;
-            // Read the token again under the lock: it may have been used meanwhile.
-            let used_at = store::find_refresh(tx, &hash)?.and_then(|token| token.used_at);
-            if used_at.is_some_and(|at| at.plus_seconds(REPEAT_SECONDS) <= now) {
-                // Two parties hold the token. End the session; the rightful one can sign in again.
-                store::revoke_session(tx, session.account_id, session.session_id, now)?;
-                let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
-                tell_ended(tx, &account, &[session.session_id], "refresh_token_reused")?;
-                let message = "this refresh token was already used, so its session was ended; sign in again";
-                return Err(Error::kept(ApiError::new(ErrorCode::RefreshTokenReused, message)));
-            }
             let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
-            store::use_refresh(tx, &hash, now)?;
-            let expires_at = now.plus_seconds(rules.session_days * 86_400);
-            let session = Session { refreshed_at: now, expires_at, ..session };
-            store::extend_session(tx, &session)?;
-            let token = fresh_refresh(tx, &session)?;
+            // Read the token again under the lock: it may have been used meanwhile.
+            let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
+            let token = match known.used_at {
+                Some(at) if at.plus_seconds(REPEAT_SECONDS) <= now => {
+                    // Two parties hold the token. End the session; the rightful one can sign in again.
+                    store::revoke_session(tx, session.account_id, session.session_id, now)?;
+                    tell_ended(tx, &account, &[session.session_id], "refresh_token_reused")?;
+                    let message = "this refresh token was already used, so its session was ended; sign in again";
+                    return Err(Error::kept(ApiError::new(ErrorCode::RefreshTokenReused, message)));
+                }
+                // The first answer may be lost, or two windows of one browser ask at once: all get the same token.
+                Some(_) => last_refresh(tx, &presented)?,
+                None => {
+                    let expires_at = now.plus_seconds(rules.session_days * 86_400);
+                    let session = Session { refreshed_at: now, expires_at, ..session.clone() };
+                    store::extend_session(tx, &session)?;
+                    next_refresh(tx, &presented, &session)?
+                }
+            };
             let person =
                 Person { account_id: account.account_id, session_id: session.session_id, email: account.email };
             Ok((person, token))
@@ -92,6 +98,24 @@ pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<RefreshA
             session_id: person.session_id.into(),
         })
     })
+}
+
+/// The most refreshes that are followed after a repeated token.
+const MOST_FOLLOWED: usize = 20;
+
+/// Follows the tokens that came after a used one, and returns the last, which is not used yet.
+fn last_refresh(tx: &mut Tx<'_>, used: &str) -> Result<String> {
+    let mut token = used.to_owned();
+    for _ in 0..MOST_FOLLOWED {
+        let known = store::find_refresh(tx, &auth::hash(&token))?.ok_or_else(unknown)?;
+        match (known.used_at, known.next_nonce) {
+            (None, _) => return Ok(token),
+            (Some(_), Some(nonce)) => token = refresh_after(&token, &nonce),
+            // A token from before nonces were stored.
+            (Some(_), None) => return Err(unknown().into()),
+        }
+    }
+    Err(unknown().into())
 }
 
 /// Returns the session of a refresh token if both are valid.

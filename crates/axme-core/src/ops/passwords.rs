@@ -79,7 +79,9 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Reg
             if !store::set_password(tx, &changed)? {
                 return Err(ApiError::new(ErrorCode::NickTaken, "nick: already taken; choose another").into());
             }
-            logins::forget_failures(tx, &auth::hash(&changed.email))?;
+            for name in [Some(&changed.email), changed.nick.as_ref()].into_iter().flatten() {
+                logins::forget_failures(tx, &auth::hash(name))?;
+            }
             // One of the other sessions, or a key, may be in the hands of the intruder that the new password must keep out.
             store::revoke_others(tx, changed.account_id, session_id, now)?;
             service_accounts::revoke_login_keys(tx, &changed.email, now)?;
@@ -136,13 +138,13 @@ pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignInAns
         check_chars("password", Some(&input.password), 1, MOST_CHARS)?;
         let given = membership::address(&input.nick);
         let find = move |tx: &mut Tx<'_>| -> Result<_> {
-            let by_email = store::find_by_email(tx, &given)?;
-            let account = if by_email.is_some() { by_email } else { store::find_by_nick(tx, &given)? };
-            Ok((account, given.clone()))
+            // Both, for every name: the time of the answer must not tell which names exist.
+            let (by_email, by_nick) = (store::find_by_email(tx, &given)?, store::find_by_nick(tx, &given)?);
+            Ok((by_email.or(by_nick), given.clone()))
         };
         let (account, given) = context.app.store.read(find).await?;
-        // The email address and the nick of a person share one lock.
-        let name = auth::hash(account.as_ref().map_or(&given, |account| &account.email));
+        // The name as it was typed: one lock for an address and its nick would tell whose nick it is.
+        let name = auth::hash(&given);
         let permit = HashPermit::acquire().await?;
         let tries = reserve(&context, name).await?;
         let known = account.as_ref().and_then(|account| account.password_hash.clone());

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axme_intent::lifecycle::Occasion;
+use axme_intent::visible::visible_line;
 use axme_intent::{HumanTask, Time};
 use uuid::Uuid;
 
@@ -145,5 +146,5 @@ pub(crate) fn of_trial(notice: &Notice, trial: &Trial, token: &str, base_url: &s
 
 fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").chars().take(MAX_SUBJECT_CHARS).collect()
+    visible_line(&words.join(" ")).chars().take(MAX_SUBJECT_CHARS).collect()
 }

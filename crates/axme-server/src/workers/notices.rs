@@ -250,7 +250,8 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
             post(app, notice, &body).await.map_err(|why| MailError { why, is_final: false })
         }
         Ok(Content::Login { login }) => {
-            let draw = move |tx: &mut Tx<'_>| logins::draw(tx, login);
+            let may_anybody = app.site.sign_up;
+            let draw = move |tx: &mut Tx<'_>| logins::draw(tx, login, may_anybody);
             match app.store.write(Shard::CONTROL, draw).await? {
                 Some(secrets) => mail(app, mail_templates::of_login(notice, login, &secrets, &app.site.base_url)).await,
                 None => Ok(()),

@@ -443,6 +443,8 @@ async fn an_owner_that_is_named_twice_must_be_the_same(engine: Engine) {
         server.send_with(&server.admin, "POST", &path, Some(json!({})), &[("x-owner-agent", header)]).await
     };
     send("worker", "other").await.refused(400, "owner_mismatch");
+    // Whichever of two is checked, the other one might be used.
+    send("worker", "worker&owner_agent=other").await.refused(400, "owner_mismatch");
     send("agent://local/default/worker", "agent://other/default/worker").await.refused(400, "owner_mismatch");
     assert_eq!(server.events(&id).await.len(), 3);
     send("worker", "worker").await.ok();

@@ -16,6 +16,8 @@ each_engine! {
     open_sign_up_creates_an_organization,
     codes_cannot_be_guessed,
     a_session_is_refreshed_with_each_token_once,
+    parallel_refreshes_leave_one_chain,
+    known_and_unknown_addresses_cause_the_same_work,
     sessions_are_listed_and_ended,
     only_tokens_of_this_server_are_accepted,
     a_session_begun_with_a_key_ends_with_the_key,
@@ -124,6 +126,11 @@ async fn the_link_of_a_mail_signs_in_the_waiting_device(engine: Engine) {
     let person = Person::new(&answer);
     assert_eq!(server.get(&person.key, "/v1/me").await["role"], "workspace_admin");
     assert_eq!(context(&server, &person).await.ok()["account"]["email"], OWNER);
+    // If the answer was lost, the same program gets the same session again, for some seconds.
+    let again = Person::new(&poll(&server, &asked).await.ok());
+    assert_eq!((&again.key, &again.refresh), (&person.key, &person.refresh));
+    context(&server, &again).await.ok();
+    server.clock.advance(Duration::from_secs(30));
     poll(&server, &asked).await.refused(410, "grant_expired");
     assert_eq!(server.page(&link).await.status, 409);
     verify(&server, &asked, &code_of(&mails)).await.refused(409, "code_already_used");
@@ -243,6 +250,41 @@ async fn codes_cannot_be_guessed(engine: Engine) {
     assert!(server.mails().await.is_empty());
 }
 
+async fn parallel_refreshes_leave_one_chain(engine: Engine) {
+    let server = Server::start(engine).await;
+    let person = server.sign_in(OWNER).await;
+    let both = (0..6).map(|_| refresh(&server, &person.refresh));
+    let mut tokens: Vec<String> = futures_util::future::join_all(both)
+        .await
+        .into_iter()
+        .map(|answer| answer.ok()["refresh_token"].as_str().unwrap().to_owned())
+        .collect();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 1);
+    assert_ne!(tokens[0], person.refresh);
+    // Two parties that share it are noticed as soon as they use the same token at different times.
+    refresh(&server, &tokens[0]).await.ok();
+    server.clock.advance(Duration::from_secs(11));
+    refresh(&server, &tokens[0]).await.refused(401, "refresh_token_reused");
+}
+
+async fn known_and_unknown_addresses_cause_the_same_work(engine: Engine) {
+    let server = Server::start(engine).await;
+    let waiting = async || {
+        let now = server.now();
+        let queue = axme_store::notices::address("login");
+        let due = server.app.store.read(move |tx| axme_store::queue::list_due(tx, uuid::Uuid::nil(), &queue, now, None, 10));
+        due.await.unwrap().len()
+    };
+    for (email, expected) in [(OWNER, 1), ("nobody@example.com", 2)] {
+        ask(&server, email).await;
+        assert_eq!(waiting().await, expected, "{email}");
+    }
+    let mails = server.mails().await;
+    assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), [OWNER]);
+    assert_eq!(waiting().await, 0, "nothing is left of the other");
+}
+
 async fn a_session_is_refreshed_with_each_token_once(engine: Engine) {
     let server = Server::start(engine).await;
     let person = server.sign_in(OWNER).await;
@@ -261,11 +303,14 @@ async fn a_session_is_refreshed_with_each_token_once(engine: Engine) {
     let body = Some(json!({ "refresh_token": person.refresh }));
     let first = server.send_with("", "POST", "/v1/auth/refresh", body, &both).await.ok();
     let second = refresh(&server, &person.refresh).await.ok();
-    assert_ne!(first["refresh_token"], second["refresh_token"]);
+    // One chain: two windows that refresh at once get one token, and stay signed in.
+    assert_eq!(first["refresh_token"], second["refresh_token"]);
     assert_eq!((&second["expires_in"], &second["access_token"]), (&json!(900), &second["account_session_token"]));
     let next = Person::new(&second);
     context(&server, &next).await.ok();
     let next = Person::new(&refresh(&server, &next.refresh).await.ok());
+    let late = refresh(&server, &person.refresh).await.ok();
+    assert_eq!(late["refresh_token"], json!(next.refresh), "a slow window gets the end of the chain");
     // Much later, a reused token is treated as stolen: the whole session ends.
     server.clock.advance(Duration::from_secs(11));
     refresh(&server, &person.refresh).await.refused(401, "refresh_token_reused");

@@ -23,6 +23,7 @@ each_engine! {
     a_reassigned_task_is_not_mailed_to_its_former_assignee,
     a_deadline_that_was_moved_moves_the_links,
     deep_nesting_is_refused_by_links_too,
+    the_subject_of_a_mail_shows_control_characters,
 }
 
 pub const ANN: &str = "ann@example.com";
@@ -457,4 +458,13 @@ async fn redirects_stay_below_the_base_path(engine: Engine) {
         (trial.status.as_u16(), trial.headers["location"].to_str().unwrap()),
         (303, "/axme/app/login/trial?token=abc")
     );
+}
+
+async fn the_subject_of_a_mail_shows_control_characters(engine: Engine) {
+    let server = Server::start(engine).await;
+    let task = json!({ "title": "Pay\u{1b}[2K \u{202e}now\r\nBcc: x", "assignees": ["ann@example.com"] });
+    let body = json!({ "intent_type": "x", "to_agent": "worker", "human_task": task });
+    server.post(&server.admin, "/v1/intents", body).await;
+    let subject = server.mails().await[0].subject.clone();
+    assert_eq!(subject, "Pay\\u{1b}[2K \\u{202e}now Bcc: x");
 }
