@@ -301,8 +301,6 @@ pub struct Key {
     pub key_hint: String,
     /// Always `active`.
     pub status: KeyStatus,
-    /// The caller who made the key.
-    pub created_by_actor_id: String,
     /// When the key was created.
     pub created_at: Timestamp,
     /// The key stops working at this time; null for a key that does not expire.

@@ -1,6 +1,5 @@
 //! Webhooks: subscriptions to events, and events of one's own (`spec/protocol.md` §2.7).
 
-pub use axme_types::webhooks::EventOrigin;
 use serde::{Deserialize, Serialize};
 
 use crate::op::{AnyOp, Op};
@@ -202,8 +201,6 @@ pub struct PublishEventAnswer {
     pub event_type: String,
     /// The program that sent the event.
     pub source: String,
-    /// Always `caller`, as in the body that subscribers get.
-    pub origin: EventOrigin,
     /// The owner of the event.
     pub owner_agent: String,
     /// The id of the event, for `webhooks.events.replay`.

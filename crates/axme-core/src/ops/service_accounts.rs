@@ -418,7 +418,6 @@ pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> 
             service_account_id: account.service_account_id,
             key_hint: request.fresh.hint.clone(),
             status: KeyStatus::Active,
-            created_by_actor_id: cx.caller.owner.clone(),
             created_at: cx.now.into(),
             expires_at: request.expires_at.map(Timestamp::from),
             token: request.fresh.token.clone(),

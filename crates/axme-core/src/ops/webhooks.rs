@@ -308,7 +308,6 @@ pub fn publish(cx: &mut CallContext<'_, '_>, NewEvent(event): &NewEvent) -> Resu
         accepted_at: cx.now.into(),
         event_type: event.event_type.clone(),
         source: event.source.clone(),
-        origin: EventOrigin::Caller,
         owner_agent: event.owners.iter().map(Address::to_string).next().unwrap_or_default(),
         event_id: event.id.into(),
         counters: counters(cx, event.id, queued)?,

