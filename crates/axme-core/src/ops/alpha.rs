@@ -134,6 +134,17 @@ pub fn draw(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<(Trial, String)>, StoreE
     Ok(Some((trial, token)))
 }
 
+/// Draws the token for another mail about the latest trial of an address; `None` if there is no open one, or it had enough
+/// mails.
+pub fn draw_again(tx: &mut Tx<'_>, email: &str) -> Result<Option<(Trial, String)>, StoreError> {
+    let since = tx.now.minus_millis(TRIAL_SECONDS * 1_000);
+    let Some(trial) = store::list(tx, email, since, 1)?.pop() else { return Ok(None) };
+    if trial.verified_at.is_some() || store::count_mail(tx, trial.id)? >= MOST_MAILS {
+        return Ok(None);
+    }
+    draw(tx, trial.id)
+}
+
 fn view(trial: &Trial) -> EmailVerification {
     EmailVerification {
         email: trial.email.clone(),
@@ -197,14 +208,10 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
 pub fn resend(context: AsyncContext, input: ResendEmail) -> BoxFuture<ResendEmailAnswer> {
     Box::pin(async move {
         check_enabled(&context.app)?;
-        let (now, email) = (context.now, membership::address(&input.email));
+        let email = membership::address(&input.email);
+        // The same work for every address. Whether it gets a mail is decided when the mail is sent.
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
-            let trials = store::list(tx, &email, now.minus_millis(TRIAL_SECONDS * 1_000), 1)?;
-            if let Some(trial) = trials.first().filter(|trial| trial.verified_at.is_none() && now < trial.expires_at)
-                && store::count_mail(tx, trial.id)? < MOST_MAILS
-            {
-                tell(tx, trial)?;
-            }
+            mail(tx, &email, json!({ "trial_of": email }))?;
             Ok(ResendEmailAnswer { ok: true })
         };
         context.app.store.write(Shard::CONTROL, job).await

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axme_api::{ApiError, ErrorCode};
 use axme_core::error::Result;
-use axme_core::ops::links::{self, LinkState};
+use axme_core::ops::links::{self, LinkEnd, LinkState};
 use axme_core::policy::body_budget::BodyPermit;
 use axme_core::policy::rate_limit::client_of;
 use axme_core::request::{Credentials, KeyHeader, RequestMeta};
@@ -136,13 +136,13 @@ pub(crate) async fn read_public_body(app: &AppState, source: Option<IpAddr>, bod
     in_time(app, async { BodyReader::begin(app, &client_of(source), body, most).await?.finish(most).await }).await
 }
 
-/// Reads the body of an answer to a task. To be longer than other public bodies, it must show the token of an open link
-/// in its first part.
+/// Reads the body of an answer to a task. To be longer than other public bodies, it must show the token of a link in its
+/// first part.
 pub(crate) async fn read_answer(app: &AppState, source: Option<IpAddr>, body: Body) -> Result<HeldBody> {
     let (first, most, client) = (app.limits.public_body_bytes, app.limits.body_bytes, client_of(source));
     let read = async {
         let mut reader = BodyReader::begin(app, &client, body, first).await?;
-        if !reader.is_longer_than(first).await? || !shows_open_link(app, &reader.parts.concat()).await? {
+        if !reader.is_longer_than(first).await? || !shows_link(app, &reader.parts.concat()).await? {
             return reader.finish(first).await;
         }
         reader.reserve(app, &client, most).await?;
@@ -151,13 +151,13 @@ pub(crate) async fn read_answer(app: &AppState, source: Option<IpAddr>, body: Bo
     in_time(app, read).await
 }
 
-/// Returns true if a text contains the token of a link whose task is open.
-async fn shows_open_link(app: &AppState, text: &[u8]) -> Result<bool> {
+/// Returns true if a text contains the token of a link whose task is open, or was answered by it.
+async fn shows_link(app: &AppState, text: &[u8]) -> Result<bool> {
     let text = String::from_utf8_lossy(text);
     let Some(at) = text.find(links::TOKEN_PREFIX) else { return Ok(false) };
     let token: String = text[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
     let state = app.store.read(move |tx| links::look(tx, &token)).await?;
-    Ok(matches!(state, LinkState::Open(_)))
+    Ok(matches!(state, LinkState::Open(_) | LinkState::Ended(LinkEnd::Used { .. })))
 }
 
 async fn in_time(app: &AppState, read: impl Future<Output = Result<HeldBody>>) -> Result<HeldBody> {

@@ -21,12 +21,13 @@ use uuid::Uuid;
 
 use crate::deliver::mail_templates::{self, TaskMail};
 use axme_core::auth::membership;
-use axme_core::error::Result;
+use axme_core::error::{Result, StoreError};
 use axme_core::ops::links::LinkRequest;
 use axme_core::ops::{alpha, links, logins};
 use axme_core::policy::asking::asks;
 use axme_core::state::AppState;
 use axme_core::system::{Mail, MailError, Post, PostError};
+use axme_store::alpha::Trial;
 use axme_store::notices::Notice;
 use axme_store::{Shard, Signal, Tx, intents, notices as store, queue as items};
 
@@ -66,6 +67,10 @@ enum Content {
     /// The mail of a trial.
     Trial {
         trial: Uuid,
+    },
+    /// Another mail of the latest trial of an address.
+    TrialAgain {
+        trial_of: String,
     },
     /// A routed delivery, as it is sent.
     Delivery {
@@ -258,13 +263,10 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
             }
         }
         Ok(Content::Trial { trial }) => {
-            let draw = move |tx: &mut Tx<'_>| alpha::draw(tx, trial);
-            match app.store.write(Shard::CONTROL, draw).await? {
-                Some((trial, token)) => {
-                    mail(app, mail_templates::of_trial(notice, &trial, &token, &app.site.base_url)).await
-                }
-                None => Ok(()),
-            }
+            trial_mail(app, notice, move |tx| alpha::draw(tx, trial)).await?
+        }
+        Ok(Content::TrialAgain { trial_of }) => {
+            trial_mail(app, notice, move |tx| alpha::draw_again(tx, &trial_of)).await?
         }
         Ok(Content::Delivery { delivery }) => {
             post(app, notice, &delivery).await.map_err(|why| MailError { why, is_final: false })
@@ -272,6 +274,18 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
         Err(error) => {
             Err(MailError { why: format!("the notice cannot be read: {:?} error", error.classify()), is_final: true })
         }
+    })
+}
+
+/// Sends the mail of a trial, if `draw` finds one to send.
+async fn trial_mail(
+    app: &Arc<AppState>,
+    notice: &Notice,
+    draw: impl FnMut(&mut Tx<'_>) -> std::result::Result<Option<(Trial, String)>, StoreError> + Send + 'static,
+) -> Result<std::result::Result<(), MailError>> {
+    Ok(match app.store.write(Shard::CONTROL, draw).await? {
+        Some((trial, token)) => mail(app, mail_templates::of_trial(notice, &trial, &token, &app.site.base_url)).await,
+        None => Ok(()),
     })
 }
 

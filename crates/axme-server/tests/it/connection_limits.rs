@@ -83,12 +83,13 @@ async fn public_bodies_are_short_until_a_link_is_shown(engine: Engine) {
     let task = json!({ "intent_type": "x", "to_agent": "worker", "human_task": task });
     let id = crate::harness::id_of(&server.post(&server.admin, "/v1/intents", task).await);
     let link = json!({ "person": "ann@example.com" });
-    let link = server.post(&server.admin, &format!("/v1/tasks/{id}/link"), link).await;
+    let link = server.post(&server.admin, &format!("/v1/tasks/{id}/links"), link).await;
     let answer = json!({ "token": link["token"], "outcome": "approved", "notes": long });
-    let used = server.send("", "POST", "/v1/tasks/action", Some(answer.clone())).await.ok();
-    assert_eq!(used["outcome"], "approved");
-    // The link is used up, and with it the room.
-    server.send("", "POST", "/v1/tasks/action", Some(answer)).await.refused(413, "body_too_large");
+    // A repeat gets the same reply.
+    for _ in 0..2 {
+        let used = server.send("", "POST", "/v1/tasks/action", Some(answer.clone())).await.ok();
+        assert_eq!(used["outcome"], "approved");
+    }
     // With a key, bodies are as long as before.
     let body = json!({ "intent_type": "x", "to_agent": "worker", "payload": { "notes": long } });
     server.post(&server.admin, "/v1/intents", body).await;
