@@ -93,7 +93,8 @@ impl AppState {
         site: Site,
         stopping: watch::Receiver<bool>,
     ) -> Arc<AppState> {
-        let (keys, limiter) = (Keys::new(limits.cached_keys, &site.base_url, system.clock.clone()), RateLimiter::default());
+        let (keys, limiter) =
+            (Keys::new(limits.cached_keys, &site.base_url, system.clock.clone()), RateLimiter::default());
         let wakeups = store.wakeups().clone();
         let (mails, _) = broadcast::channel(MOST_MAILS);
         Arc::new(AppState {

@@ -40,7 +40,8 @@ pub fn check_is_no_trial(caller: &Caller) -> Result<(), ApiError> {
     if !caller.owner.starts_with(TRIAL_OWNER) {
         return Ok(());
     }
-    let message = "a trial has one organization with one workspace; verify its email address, and sign in to create more";
+    let message =
+        "a trial has one organization with one workspace; verify its email address, and sign in to create more";
     Err(ApiError::forbidden(message))
 }
 

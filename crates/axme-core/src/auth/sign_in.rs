@@ -56,7 +56,7 @@ impl NewSession {
     }
 }
 
-/// What is sealed, so that no other sealed text passes for it.
+/// The name of the sealed thing, so that no other sealed text passes for it.
 const SEALED_SESSION: &str = "session of a grant";
 
 /// Begins a session. Without open sign-up, refuses a person without any membership.

@@ -14,9 +14,7 @@ use uuid::Uuid;
 use super::webhooks;
 use crate::auth;
 use crate::auth::membership;
-use crate::auth::sign_in::{
-    Client, SessionOrigin, SignInRules, audit, enter, next_refresh, refresh_after, signed_in,
-};
+use crate::auth::sign_in::{Client, SessionOrigin, SignInRules, audit, enter, next_refresh, refresh_after, signed_in};
 use crate::auth::tokens::{Person, TOKEN_SECONDS};
 use crate::call::{AsyncContext, Binding, BoxFuture, PrepareContext, async_handler, handler};
 use crate::context::CallContext;

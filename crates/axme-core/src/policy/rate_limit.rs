@@ -82,12 +82,7 @@ impl RateLimiter {
     }
 
     /// Returns the allowance of a workspace, which may be some seconds old. `None` if nothing is limited.
-    pub(crate) async fn allowance(
-        &self,
-        store: &Store,
-        limits: &Limits,
-        workspace: Uuid,
-    ) -> Result<Option<Allowance>> {
+    pub(crate) async fn allowance(&self, store: &Store, limits: &Limits, workspace: Uuid) -> Result<Option<Allowance>> {
         if workspace.is_nil() {
             // No workspace: the limits of the server apply, so the store is not read.
             let is_limited = limits.tier.is_hosted() || limits.rate_limit_per_minute.is_some();

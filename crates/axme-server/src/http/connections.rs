@@ -1,5 +1,5 @@
-//! Accepts connections and bounds what each may hold: how many there are, in total and per address, how long headers may
-//! take, and how long a client may leave an answer unread.
+//! Accepts connections and bounds them. Their number is limited in total and per address. Headers must arrive in time, and
+//! a client must read its answers.
 //!
 //! The server speaks HTTP/1.1 only. One connection of HTTP/2 would multiply everything that a connection may hold.
 
@@ -36,7 +36,7 @@ const WARN_SECONDS: u64 = 60;
 
 /// Serves until the server stops, then finishes the connections in progress.
 pub async fn serve(listener: TcpListener, router: Router, app: Arc<AppState>) {
-    let places = Arc::new(Places::default());
+    let places = Arc::new(OpenConnections::default());
     let (open, is_open) = watch::channel(());
     let mut warned_at = None;
     loop {
@@ -103,7 +103,7 @@ async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, app: &AppSt
 
 /// The open connections, counted.
 #[derive(Default)]
-struct Places(Mutex<Counts>);
+struct OpenConnections(Mutex<Counts>);
 
 #[derive(Default)]
 struct Counts {
@@ -112,14 +112,14 @@ struct Counts {
 }
 
 /// The place of a connection. Dropping it frees the place.
-struct Place {
-    places: Arc<Places>,
+struct ConnectionPermit {
+    places: Arc<OpenConnections>,
     /// `None` for a trusted proxy, whose connections belong to many clients.
     network: Option<IpAddr>,
 }
 
-impl Places {
-    fn take(self: &Arc<Places>, app: &AppState, address: IpAddr) -> Option<Place> {
+impl OpenConnections {
+    fn take(self: &Arc<OpenConnections>, app: &AppState, address: IpAddr) -> Option<ConnectionPermit> {
         let network = Some(network(address)).filter(|_| !app.site.trusts(&address));
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.total >= app.limits.connections {
@@ -133,11 +133,11 @@ impl Places {
             *open += 1;
         }
         counts.total += 1;
-        Some(Place { places: self.clone(), network })
+        Some(ConnectionPermit { places: self.clone(), network })
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut counts = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.total -= 1;

@@ -262,9 +262,7 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
                 None => Ok(()),
             }
         }
-        Ok(Content::Trial { trial }) => {
-            trial_mail(app, notice, move |tx| alpha::draw(tx, trial)).await?
-        }
+        Ok(Content::Trial { trial }) => trial_mail(app, notice, move |tx| alpha::draw(tx, trial)).await?,
         Ok(Content::TrialAgain { trial_of }) => {
             trial_mail(app, notice, move |tx| alpha::draw_again(tx, &trial_of)).await?
         }

@@ -106,7 +106,10 @@ async fn bodies_share_a_budget_and_one_client_cannot_take_it(engine: Engine) {
     let worker: Value = serde_json::from_str(worker.split("\r\n\r\n").nth(1).unwrap()).unwrap();
     // A body that does not come holds all that the client may have.
     let mut first = node.connect().await;
-    let head = format!("POST /v1/intents HTTP/1.1\r\nhost: axme\r\nx-api-key: {}\r\ncontent-length: {LONG}\r\n\r\n{{", node.key);
+    let head = format!(
+        "POST /v1/intents HTTP/1.1\r\nhost: axme\r\nx-api-key: {}\r\ncontent-length: {LONG}\r\n\r\n{{",
+        node.key
+    );
     first.write_all(head.as_bytes()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     let intent = json!({ "intent_type": "x", "to_agent": "worker" });

@@ -273,7 +273,8 @@ async fn known_and_unknown_addresses_cause_the_same_work(engine: Engine) {
     let waiting = async || {
         let now = server.now();
         let queue = axme_store::notices::address("login");
-        let due = server.app.store.read(move |tx| axme_store::queue::list_due(tx, uuid::Uuid::nil(), &queue, now, None, 10));
+        let due =
+            server.app.store.read(move |tx| axme_store::queue::list_due(tx, uuid::Uuid::nil(), &queue, now, None, 10));
         due.await.unwrap().len()
     };
     for (email, expected) in [(OWNER, 1), ("nobody@example.com", 2)] {

@@ -359,7 +359,8 @@ async fn a_clock_that_is_set_back_revives_no_key_and_hides_no_intent(engine: Eng
     server.send(token, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
     let after = server.submit("worker", json!({})).await;
     let path = "/v1/agents/agent://local/default/worker/intents/stream?since=2&wait_seconds=1";
-    let mut offered = server.stream(&worker, path).await.intent_ids().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let mut offered =
+        server.stream(&worker, path).await.intent_ids().into_iter().map(str::to_owned).collect::<Vec<_>>();
     offered.sort();
     let mut sent = vec![before, after];
     sent.sort();
