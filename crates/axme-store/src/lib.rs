@@ -58,7 +58,7 @@ pub mod webhooks;
 mod writer;
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axme_intent::Time;
