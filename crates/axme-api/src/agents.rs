@@ -27,7 +27,7 @@ pub static GET: Op<GetAgent, AgentAnswer> = Op::get("agents.get", "/v1/agents/{*
     .about("Get one agent by its address.");
 
 /// Streams the intents to an agent.
-pub const STREAM: Route = Route::get("/v1/agents/{*address}/intents/stream")
+pub const STREAM: Route = Route::get("agents.stream", "/v1/agents/{*address}/intents/stream")
     .about("Stream the intents to an agent as server-sent events. Parameters: since, wait_seconds, status, follow.");
 
 /// Which agents to list.

@@ -35,15 +35,17 @@ pub static RESEND: Op<ResendEmail, ResendEmailAnswer> =
         .about("Send the mail of a trial again. The answer is the same if the address has no trial.");
 
 /// Redirects from the path that clients know to [`PAGE`].
-pub const LINK: Route =
-    Route::get("/v1/alpha/verify-email").access(Access::Public).about("Redirect to the page of a mailed trial link.");
+pub const LINK: Route = Route::get("alpha.link", "/v1/alpha/verify-email")
+    .access(Access::Public)
+    .about("Redirect to the page of a mailed trial link.");
 /// Shows the page of a mailed trial link.
-pub const PAGE: Route = Route::get("/app/login/trial")
+pub const PAGE: Route = Route::get("alpha.page", "/app/login/trial")
     .access(Access::Public)
     .about("Show the page of a mailed trial link, with a button that verifies the address.");
 /// Verifies the email address of a trial from its page.
-pub const PAGE_ANSWER: Route =
-    Route::post("/app/login/trial").access(Access::Public).about("Verify the address of a trial by its mailed link.");
+pub const PAGE_ANSWER: Route = Route::post("alpha.confirm_by_link", "/app/login/trial")
+    .access(Access::Public)
+    .about("Verify the address of a trial by its mailed link.");
 
 /// A new trial.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -141,37 +141,39 @@ pub static INTROSPECT: Op<Introspect, Introspection> = Op::ask("auth.introspect"
     .about("Check whether an access token is valid, and get its claims.");
 
 /// Returns the public keys of access tokens, as a JSON Web Key Set.
-pub const KEYS: Route = Route::get("/.well-known/jwks.json")
+pub const KEYS: Route = Route::get("auth.keys", "/.well-known/jwks.json")
     .access(Access::Public)
     .about("Get the public keys that verify access tokens, as a JSON Web Key Set.");
 /// Shows the page of a mailed sign-in link.
-pub const MAIL_PAGE: Route = Route::get("/app/login/{intent_id}")
+pub const MAIL_PAGE: Route = Route::get("auth.mail_page", "/app/login/{intent_id}")
     .access(Access::Public)
     .about("Show the page of a mailed sign-in link, with a button that signs in.");
 /// Signs in from the page of a mailed link.
-pub const MAIL_PAGE_ANSWER: Route =
-    Route::post("/app/login/{intent_id}").access(Access::Public).about("Sign in by a mailed link.");
+pub const MAIL_PAGE_ANSWER: Route = Route::post("auth.confirm_by_link", "/app/login/{intent_id}")
+    .access(Access::Public)
+    .about("Sign in by a mailed link.");
 /// Redirects from the path that clients know to [`MAIL_PAGE`].
-pub const CALLBACK: Route = Route::get("/v1/auth/login-intent/{intent_id}/callback")
+pub const CALLBACK: Route = Route::get("auth.callback", "/v1/auth/login-intent/{intent_id}/callback")
     .access(Access::Public)
     .about("Redirect to the page of a mailed sign-in link.");
 /// Shows the page on which a person approves a sign-in on another device.
-pub const DEVICE_PAGE: Route = Route::get("/app/login/cli")
+pub const DEVICE_PAGE: Route = Route::get("auth.device_page", "/app/login/cli")
     .access(Access::Public)
     .about("Show the page that approves a sign-in on another device.");
 /// Takes one step of that approval: the email address, then the mailed code.
-pub const DEVICE_PAGE_ANSWER: Route = Route::post("/app/login/cli")
+pub const DEVICE_PAGE_ANSWER: Route = Route::post("auth.confirm_device", "/app/login/cli")
     .access(Access::Public)
     .about("Approve a sign-in on another device, one step at a time: the email address, then the mailed code.");
 /// Redirects to the provider of OpenID Connect, if the settings name one.
-pub const PROVIDER: Route =
-    Route::get("/app/login/provider").access(Access::Public).about("Redirect to the provider of OpenID Connect.");
+pub const PROVIDER: Route = Route::get("auth.provider", "/app/login/provider")
+    .access(Access::Public)
+    .about("Redirect to the provider of OpenID Connect.");
 /// Shows the page on which a person confirms the sign-in at the provider.
-pub const PROVIDER_ANSWER: Route = Route::get("/app/login/provider-callback")
+pub const PROVIDER_ANSWER: Route = Route::get("auth.provider_page", "/app/login/provider-callback")
     .access(Access::Public)
     .about("Show the page that confirms a sign-in at the provider of OpenID Connect, which redirects here.");
 /// Signs in as the person that the provider has identified.
-pub const PROVIDER_CONFIRM: Route = Route::post("/app/login/provider-callback")
+pub const PROVIDER_CONFIRM: Route = Route::post("auth.confirm_by_provider", "/app/login/provider-callback")
     .access(Access::Public)
     .about("Sign in as the person that the provider of OpenID Connect has identified.");
 

@@ -40,7 +40,12 @@ pub fn document(examples: &BTreeMap<String, Example>) -> Value {
     schemas.sort_keys();
     json!({
         "openapi": "3.1.0",
-        "info": { "title": "AXME", "version": env!("CARGO_PKG_VERSION"), "license": { "name": "MIT OR Apache-2.0" } },
+        "info": {
+            "title": "AXME",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": crate::openapi::PURPOSE,
+            "license": { "name": "MIT OR Apache-2.0" },
+        },
         "tags": crate::families::tags(),
         "paths": paths,
         "components": {
@@ -85,7 +90,10 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator, example: 
             }));
         }
         (_, Input::RawBody) => {
-            body = Some(properties.get("body").cloned().unwrap_or_else(|| json!({ "type": "object" })));
+            let mut whole = properties.get("body").cloned().unwrap_or_else(|| json!({ "type": "object" }));
+            // A fuzzer does not find the fields of a body behind a reference.
+            written_out(&mut whole, generator);
+            body = Some(whole);
             is_needed = required.contains(&"body");
         }
         (_, Input::Flat) => {
@@ -104,7 +112,7 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator, example: 
         "summary": info.about,
         "parameters": parameters,
         "security": security(info.access),
-        "responses": responses(info, &output.to_value(), example),
+        "responses": responses(info, &output.to_value(), example, generator),
     });
     if let Some(schema) = body {
         let mut content = json!({ "schema": schema });
@@ -163,12 +171,13 @@ fn like(path: &str, name: &str, known: &[(&OpInfo, Vec<Value>)]) -> Value {
 }
 
 /// The answer, and for each status of an error the codes that come with it.
-fn responses(info: &OpInfo, answer: &Value, example: Option<&Example>) -> Value {
+fn responses(info: &OpInfo, answer: &Value, example: Option<&Example>, generator: &schemars::SchemaGenerator) -> Value {
+    let about = resolved(answer, generator)["description"].clone();
     let mut content = json!({ "schema": answer });
     if let Some(example) = example {
         content["example"] = example.answer.clone();
     }
-    let ok = json!({ "description": "OK", "content": { "application/json": content } });
+    let ok = json!({ "description": about, "content": { "application/json": content } });
     let errors = error_responses(info.error_codes()).map(|(status, response)| (status.to_string(), response));
     std::iter::once(("200".to_owned(), ok)).chain(errors).collect::<Map<_, _>>().into()
 }

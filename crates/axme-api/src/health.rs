@@ -9,28 +9,32 @@ use crate::op::{Access, Route};
 pub const ROUTES: &[Route] = &[HEALTH, HEALTH_V1, READY, OPENAPI, REFERENCE, REFERENCE_PAGE, REFERENCE_FILTER];
 
 /// Returns the health of the server.
-pub const HEALTH: Route =
-    Route::get("/health").access(Access::Public).about("Get the version and the storage of a running server.");
+pub const HEALTH: Route = Route::get("health.get", "/health")
+    .access(Access::Public)
+    .about("Get the version and the storage of a running server.");
 /// The same as [`HEALTH`].
-pub const HEALTH_V1: Route =
-    Route::get("/v1/health").access(Access::Public).about("Get the version and the storage, like /health.");
+pub const HEALTH_V1: Route = Route::get("health.get_v1", "/v1/health")
+    .access(Access::Public)
+    .about("Get the version and the storage, like /health.");
 /// Tells whether the server accepts calls.
-pub const READY: Route = Route::get("/ready")
+pub const READY: Route = Route::get("health.ready", "/ready")
     .access(Access::Public)
     .about("Check whether the server accepts calls and reaches its database.");
 /// Returns the OpenAPI document.
-pub const OPENAPI: Route =
-    Route::get("/openapi.json").access(Access::Public).about("Get this API as an OpenAPI 3.1 document.");
+pub const OPENAPI: Route = Route::get("health.openapi", "/openapi.json")
+    .access(Access::Public)
+    .about("Get this API as an OpenAPI 3.1 document.");
 /// Shows the index of the reference.
 pub const REFERENCE: Route =
-    Route::get("/docs").access(Access::Public).about("Show the index of this reference for people.");
+    Route::get("health.docs", "/docs").access(Access::Public).about("Show the index of this reference for people.");
 /// Shows another page of the reference.
-pub const REFERENCE_PAGE: Route = Route::get("/docs/{page}")
+pub const REFERENCE_PAGE: Route = Route::get("health.docs_page", "/docs/{page}")
     .access(Access::Public)
     .about("Show a page of this reference: a family of operations, or `errors`.");
 /// Returns the script of the index.
-pub const REFERENCE_FILTER: Route =
-    Route::get("/docs/filter.js").access(Access::Public).about("Get the script behind the filter field of the index.");
+pub const REFERENCE_FILTER: Route = Route::get("health.docs_filter", "/docs/filter.js")
+    .access(Access::Public)
+    .about("Get the script behind the filter field of the index.");
 
 /// The health of a server.
 #[derive(Debug, Clone, Serialize, Deserialize)]

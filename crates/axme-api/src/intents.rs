@@ -1,6 +1,8 @@
 //! Intents: create, read, answer, end (`spec/protocol.md` §2.1, §4).
 
+mod answer_body;
 mod control;
+mod event_details;
 mod events;
 mod outcome;
 mod resume;
@@ -18,7 +20,15 @@ use crate::op::{AnyOp, Op, Route};
 use crate::page::Limit;
 use crate::{ErrorCode, Id, Number, Object, Timestamp, lenient};
 
-pub use control::{BulkCancel, BulkCancelAnswer, ChangePolicyAnswer, ChangeReason, UpdateControls, UpdatePolicy};
+pub use answer_body::{
+    AnswerBody, CompleteAction, CompletedWork, FailAction, FailedWork, FailureWord, GoOn, HandOver, PendingWord,
+    PersonAnswer, ReportedFailure,
+};
+pub use control::{
+    BulkCancel, BulkCancelAnswer, ChangePolicyAnswer, ChangeReason, Controls, Envelope, Grant, UpdateControls,
+    UpdatePolicy,
+};
+pub use event_details::{EventDetails, StepOutcome};
 pub use events::{EventList, EventView, ListEvents};
 pub use outcome::OutcomeView;
 pub use resume::{ResumeAnswer, ResumeIntent};
@@ -112,7 +122,7 @@ pub static BULK_CANCEL: Op<BulkCancel, BulkCancelAnswer> = Op::post("intents.bul
     .about("Cancel live intents older than a number of hours. Only lists them unless dry_run is false.");
 
 /// Streams the events of an intent.
-pub const STREAM: Route = Route::get("/v1/intents/{intent_id}/events/stream")
+pub const STREAM: Route = Route::get("intents.stream", "/v1/intents/{intent_id}/events/stream")
     .about("Stream the events of an intent as server-sent events. Parameters: since, wait_seconds, follow.");
 
 /// The longest payload and result, in bytes of JSON.
@@ -125,7 +135,8 @@ pub struct CreateIntent {
     /// The type of the intent: letters, digits, `.`, `_` and `-`. Published types look like `intent.ask.v1`.
     #[serde(alias = "intentType")]
     pub intent_type: String,
-    /// The receiver, as an address in any form. `agent://agent_core` and `human` wait for a person.
+    /// The receiver, as an address in any form. `agent://agent_core` and `human` wait for a person. Required, unless the
+    /// intent has a `human_task`: then the platform itself is the receiver by default.
     #[serde(default, alias = "toAgent", deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub to_agent: Option<String>,
     /// The sender. Used only when the key has no agent address of its own.
@@ -166,9 +177,9 @@ pub struct CreateIntent {
     /// How many pushes to the receiver may fail before the intent fails.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub max_delivery_attempts: Option<Number<1, MAX_DELIVERY_ATTEMPTS>>,
-    /// The task for a person: title, description, task_type, allowed_outcomes, required_comment, evidence_required,
-    /// assignees.
+    /// The task for a person.
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::tasks::HumanTask>"))]
     pub human_task: Option<Object>,
     /// Every other field of the request.
     #[serde(flatten)]
@@ -333,6 +344,7 @@ pub struct IntentView {
     pub error: Value,
     /// The task for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::tasks::HumanTask>"))]
     pub human_task: Option<Value>,
     /// The actor that has to act next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -360,12 +372,15 @@ pub struct IntentView {
     pub escalate_to: Option<String>,
     /// The controls that were changed while the intent was live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Controls>"))]
     pub controls: Option<Object>,
     /// The other addresses that may act on the intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "control::grants_schema"))]
     pub grants: Option<Object>,
     /// The bounds of the intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Envelope>"))]
     pub envelope: Option<Object>,
     /// Reminders since the intent began to wait for its present holder.
     pub remind_count: u32,

@@ -12,7 +12,7 @@ pub const ROUTES: &[Route] = &[ENDPOINT];
 
 /// Answers JSON-RPC 2.0: `initialize`, `ping`, `tools/list`, `tools/call`, `resources/list`, `prompts/list`,
 /// notifications, and batches of them.
-pub const ENDPOINT: Route = Route::post("/mcp")
+pub const ENDPOINT: Route = Route::post("mcp.call", "/mcp")
     .about("Call operations as tools of the Model Context Protocol, with JSON-RPC 2.0 over plain JSON.");
 
 /// The prefix of the names of all tools. The id of the operation follows it.

@@ -30,15 +30,15 @@ pub static GET: Op<GetUpload, UploadAnswer> = Op::get("media.get", "/v1/media/{u
     .about("Get a file, with download URLs that are valid for an hour.");
 
 /// Receives the bytes of a file.
-pub const UPLOAD: Route = Route::put("/v1/media/upload/{upload_id}")
+pub const UPLOAD: Route = Route::put("media.upload", "/v1/media/upload/{upload_id}")
     .access(Access::Public)
     .about("Upload the bytes of a file. The token of the URL is the credential.");
 /// Returns the bytes of a file.
-pub const DOWNLOAD: Route = Route::get("/v1/media/download/{upload_id}")
+pub const DOWNLOAD: Route = Route::get("media.download", "/v1/media/download/{upload_id}")
     .access(Access::Public)
     .about("Download the bytes of a file, all or one range. The token of the URL is the credential.");
 /// Returns the bytes of a picture.
-pub const PREVIEW: Route = Route::get("/v1/media/preview/{upload_id}")
+pub const PREVIEW: Route = Route::get("media.preview", "/v1/media/preview/{upload_id}")
     .access(Access::Public)
     .about("Show a picture inline. The token of the URL is the credential.");
 

@@ -3,11 +3,14 @@
 //!
 //! An agent is named by its `address_id` or by its address in any form, slashes included.
 
+mod metrics;
+
 use axme_types::text_enum;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use axme_types::mesh::{AgentHealth, MeshEventType};
+pub use metrics::Metrics;
 
 use crate::op::{Access, AnyOp, Op};
 use crate::page::Limit;
@@ -92,10 +95,9 @@ pub static DELETE_ACTION: Op<DeleteAction, ActionAnswer> =
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Heartbeat {
-    /// Numbers since the last heartbeat: `intents_total`, `intents_succeeded`, `intents_failed`, `avg_latency_ms`
-    /// (the mean over these intents) and `cost_usd`. The counts are at most 10^12, the others at most 10^9. Other fields
-    /// are stored as the metadata of the agent: at most 4,096 bytes of JSON.
+    /// Numbers since the last heartbeat, and metadata of the agent.
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Metrics>"))]
     pub metrics: Option<Object>,
 }
 

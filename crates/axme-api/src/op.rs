@@ -123,6 +123,8 @@ pub struct OpInfo {
 /// A plain route: a page, a stream or a document. It is not an operation, but has an access of its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
+    /// The id: the family and a verb or a noun, such as `intents.stream`.
+    pub id: &'static str,
     /// The HTTP method.
     pub method: Method,
     /// The path, with path fields like those of [`OpInfo::path`].
@@ -134,23 +136,23 @@ pub struct Route {
 }
 
 impl Route {
-    const fn new(method: Method, path: &'static str) -> Route {
-        Route { method, path, access: Access::Key, about: "" }
+    const fn new(id: &'static str, method: Method, path: &'static str) -> Route {
+        Route { id, method, path, access: Access::Key, about: "" }
     }
 
     /// Returns a route with the method GET, for any key.
-    pub const fn get(path: &'static str) -> Route {
-        Route::new(Method::Get, path)
+    pub const fn get(id: &'static str, path: &'static str) -> Route {
+        Route::new(id, Method::Get, path)
     }
 
     /// Returns a route with the method POST, for any key.
-    pub const fn post(path: &'static str) -> Route {
-        Route::new(Method::Post, path)
+    pub const fn post(id: &'static str, path: &'static str) -> Route {
+        Route::new(id, Method::Post, path)
     }
 
     /// Returns a route with the method PUT, for any key.
-    pub const fn put(path: &'static str) -> Route {
-        Route::new(Method::Put, path)
+    pub const fn put(id: &'static str, path: &'static str) -> Route {
+        Route::new(id, Method::Put, path)
     }
 
     /// Sets the callers who may call the route.

@@ -9,6 +9,11 @@ use crate::op::{Input, OpInfo};
 /// The text of the document.
 pub const OPENAPI: &str = include_str!("../../../spec/openapi.json");
 
+/// The purpose of the API, for people.
+pub const PURPOSE: &str = "With this API, a program submits an intent once and gets its result later. Until then the server \
+                           delivers the intent to agents, asks people, and enforces deadlines. Requests and answers are \
+                           JSON over HTTP, and an answer to a change means that the change is stored.";
+
 /// Returns the document. The first call parses it.
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> =

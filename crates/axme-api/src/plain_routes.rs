@@ -14,6 +14,7 @@ use crate::{ErrorCode, Status, agents, alpha, auth, health, intents, mcp, media,
 const HTML: &str = "text/html";
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
+const EVENTS: &str = "text/event-stream";
 
 /// How a route is called, and how it answers.
 struct Form {
@@ -31,24 +32,24 @@ struct Form {
 type MakeForm = fn(&mut SchemaGenerator) -> Form;
 
 static FORMS: &[(&Route, MakeForm)] = &[
-    (&intents::STREAM, |_| stream(15, &[ErrorCode::NotFound])),
+    (&intents::STREAM, |_| stream(15, INTENT_FRAMES, &[ErrorCode::NotFound])),
     (&agents::STREAM, |_| agent_stream()),
-    (&sessions::STREAM, |_| stream(30, &[ErrorCode::NotFound])),
+    (&sessions::STREAM, |_| stream(30, SESSION_FRAMES, &[ErrorCode::NotFound])),
     (&mcp::ENDPOINT, |_| rpc()),
     (&scheduler::WORKFLOW, round::<scheduler::Tick, scheduler::TickAnswer>),
     (&scheduler::WEBHOOK, round::<scheduler::Tick, scheduler::TickAnswer>),
     (&scheduler::RECONCILE, round::<scheduler::ReconcileRound, scheduler::ReconcileRoundAnswer>),
-    (&health::HEALTH, |generator| Form::json(generator.subschema_for::<health::Health>().to_value())),
-    (&health::HEALTH_V1, |generator| Form::json(generator.subschema_for::<health::Health>().to_value())),
-    (&health::READY, |_| Form::json(object(&[("ok", json!({ "const": true, "description": "Always true." }))]))),
-    (&health::OPENAPI, |_| Form::json(json!({ "type": "object" }))),
+    (&health::HEALTH, health),
+    (&health::HEALTH_V1, health),
+    (&health::READY, |_| Form::json("The server accepts calls.", object(&[ok_field()]))),
+    (&health::OPENAPI, |_| Form::json("The OpenAPI document.", json!({ "type": "object" }))),
     (&health::REFERENCE, |_| Form::page(&[500])),
     (&health::REFERENCE_PAGE, |_| Form::page(&[404, 500])),
-    (&health::REFERENCE_FILTER, |_| Form::answering("text/javascript", json!({ "type": "string" }))),
+    (&health::REFERENCE_FILTER, |_| Form::answering("The script.", "text/javascript", json!({ "type": "string" }))),
     (&media::UPLOAD, |_| upload()),
     (&media::DOWNLOAD, |_| file()),
     (&media::PREVIEW, |_| file()),
-    (&tasks::ACTION, |_| action()),
+    (&tasks::ACTION, action),
     (&tasks::PAGE, |_| {
         Form::page(&[404, 410])
             .query("token", TOKEN)
@@ -61,8 +62,8 @@ static FORMS: &[(&Route, MakeForm)] = &[
         form.answers.extend(leads);
         form
     }),
-    (&tasks::STYLE, |_| Form::answering("text/css", json!({ "type": "string" }))),
-    (&auth::KEYS, |_| Form::json(json!({ "type": "object", "description": "A JSON Web Key Set (RFC 7517)." }))),
+    (&tasks::STYLE, |_| Form::answering("The style sheet.", "text/css", json!({ "type": "string" }))),
+    (&auth::KEYS, |_| Form::json("A JSON Web Key Set (RFC 7517).", json!({ "type": "object" }))),
     (&auth::MAIL_PAGE, |_| Form::page(&[404, 409, 410]).query("token", TOKEN)),
     (&auth::MAIL_PAGE_ANSWER, |_| Form::page(&[403, 404, 409, 410]).filled("The token of the link.")),
     (&auth::CALLBACK, |_| Form::redirect().query("token", TOKEN).errors(&[ErrorCode::NotFound])),
@@ -86,6 +87,31 @@ static FORMS: &[(&Route, MakeForm)] = &[
 
 const TOKEN: &str = "The token of the link, which is the credential.";
 
+/// Windows of the streams (`spec/protocol.md` §11.1).
+const INTENT_FRAMES: &str = concat!(
+    "id: 8\nevent: intent.completed\n",
+    r#"data: {"intent_id":"0191b2a0-0000-7000-8000-000000000001","seq":8,"event_type":"intent.completed","#,
+    r#""status":"COMPLETED","waiting_reason":null,"pending_with":null,"handler":null,"#,
+    r#""actor":"agent://acme/production/deploy-checker","at":"2026-01-01T00:00:02.000Z","details":{},"#,
+    r#""result":{"approved":true},"data":{"approved":true}}"#,
+    "\n\nevent: stream.timeout\ndata: {\"ok\":true,\"next_seq\":8}\n\n",
+);
+const AGENT_FRAMES: &str = concat!(
+    "id: 2\nevent: intent.delivered\n",
+    r#"data: {"seq":2,"intent_id":"0191b2a0-0000-7000-8000-000000000001","event_type":"intent.delivered","#,
+    r#""status":"DELIVERED","intent_type":"intent.check.v1","from_agent":"agent://acme/production/release-bot","#,
+    r#""to_agent":"agent://acme/production/deploy-checker","at":"2026-01-01T00:00:00.000Z","offer":1,"#,
+    r#""payload":{"service":"api"}}"#,
+    "\n\nevent: stream.timeout\ndata: {\"ok\":true,\"next_seq\":2}\n\n",
+);
+const SESSION_FRAMES: &str = concat!(
+    "id: 1\nevent: session.message\n",
+    r#"data: {"seq":1,"type":"session.message","session_id":"sess_0191b2a0-0000-7000-8000-000000000001","#,
+    r#""message_id":"msg_0191b2a0-0000-7000-8000-000000000002","role":"reviewer","content":"The build is green.","#,
+    r#""content_type":"text","actor":"agent://acme/production/deploy-checker","created_at":"2026-01-01T00:00:00.000Z"}"#,
+    "\n\nevent: stream.timeout\ndata: {\"ok\":true,\"next_seq\":1}\n\n",
+);
+
 /// The errors of reading a body.
 const BODY_ERRORS: &[ErrorCode] = &[ErrorCode::BodyTooLarge, ErrorCode::BodyUnreadable, ErrorCode::RequestTimeout];
 
@@ -101,10 +127,9 @@ pub(crate) fn describe(
     path_parameter: impl Fn(&'static str) -> Value,
 ) -> Value {
     let form = form(route, generator);
-    let name = route.path.trim_matches('/').replace(['/', '{', '}', '*'], "_");
-    let method = route.method.as_str().to_ascii_lowercase();
     let mut described = json!({
-        "operationId": if method == "get" { name } else { format!("{name}_{method}") },
+        "operationId": route.id,
+        "tags": [route.id.split('.').next().unwrap_or_default()],
         "summary": route.about,
         "parameters": path_fields(route.path).map(path_parameter).chain(form.parameters.iter().cloned()).collect::<Vec<_>>(),
         "security": security(route.access),
@@ -152,18 +177,19 @@ impl Form {
         Form { parameters: Vec::new(), body: None, answers, pages: BTreeSet::new(), errors }
     }
 
-    fn answering(media_type: &str, schema: Value) -> Form {
-        let answer = json!({ "description": "OK", "content": { media_type: { "schema": schema } } });
+    /// A form with one answer: its description, its media type and its schema.
+    fn answering(about: &str, media_type: &str, schema: Value) -> Form {
+        let answer = json!({ "description": about, "content": { media_type: { "schema": schema } } });
         Form::new(BTreeMap::from([(200, answer)]))
     }
 
-    fn json(schema: Value) -> Form {
-        Form::answering(JSON, schema)
+    fn json(about: &str, schema: Value) -> Form {
+        Form::answering(about, JSON, schema)
     }
 
     /// A page, and the statuses beside 500 and 503 with which it says what is wrong.
     fn page(wrong: &[u16]) -> Form {
-        let mut form = Form::answering(HTML, json!({ "type": "string" })).pages(wrong).pages(&[500, 503]);
+        let mut form = Form::answering("The page.", HTML, json!({ "type": "string" })).pages(wrong).pages(&[500, 503]);
         // The limit on the calls of one address answers before the page.
         form.errors = vec![ErrorCode::RateLimitExceeded];
         form
@@ -171,8 +197,16 @@ impl Form {
 
     fn redirect() -> Form {
         let to = json!({ "schema": { "type": "string" }, "description": "Where the browser goes." });
-        let answer = json!({ "description": "See other", "headers": { "Location": to } });
+        let answer = json!({ "description": "The browser goes to another page.", "headers": { "Location": to } });
         Form::new(BTreeMap::from([(303, answer)]))
+    }
+
+    /// Adds an example of the answer.
+    fn example(mut self, media_type: &str, example: &str) -> Form {
+        for answer in self.answers.values_mut() {
+            answer["content"][media_type]["example"] = example.into();
+        }
+        self
     }
 
     fn pages(mut self, statuses: &[u16]) -> Form {
@@ -219,9 +253,12 @@ fn integer(about: &str) -> Value {
 }
 
 /// A stream of server-sent events (`spec/protocol.md` §11).
-fn stream(usual_wait: u64, errors: &[ErrorCode]) -> Form {
+fn stream(usual_wait: u64, example: &str, errors: &[ErrorCode]) -> Form {
     let wait = json!({ "type": "integer", "minimum": 1, "maximum": 60, "default": usual_wait });
-    Form::answering("text/event-stream", json!({ "type": "string" }))
+    let about = "Frames of `id`, `event` and `data`. The data is one line of JSON. The last frame of a window is \
+                 `stream.timeout`, and its `next_seq` is the `since` of the next window.";
+    Form::answering(about, EVENTS, json!({ "type": "string" }))
+        .example(EVENTS, example)
         .parameter(
             "since",
             "query",
@@ -241,7 +278,7 @@ fn stream(usual_wait: u64, errors: &[ErrorCode]) -> Form {
 
 fn agent_stream() -> Form {
     let words = json!({ "type": "string", "enum": Status::WORDS });
-    let mut form = stream(15, &[ErrorCode::AgentNotFound, ErrorCode::InvalidAgentAddress]).parameter(
+    let mut form = stream(15, AGENT_FRAMES, &[ErrorCode::AgentNotFound, ErrorCode::InvalidAgentAddress]).parameter(
         "status",
         "query",
         "Only deliveries of intents with one of these statuses. Words with commas between them, in any case.",
@@ -259,7 +296,9 @@ fn rpc() -> Form {
     });
     let request =
         json!({ "type": ["object", "array"], "description": "A request of JSON-RPC 2.0, or up to 50 of them." });
-    let mut form = Form::json(answer).body(JSON, "One request or a batch.", request).errors(BODY_ERRORS);
+    let mut form = Form::json("The answers of JSON-RPC.", answer)
+        .body(JSON, "One request or a batch.", request)
+        .errors(BODY_ERRORS);
     let accepted = json!({ "description": "There were only notifications." });
     form.answers.insert(202, accepted);
     form
@@ -267,24 +306,38 @@ fn rpc() -> Form {
 
 fn round<I: JsonSchema, O: JsonSchema>(generator: &mut SchemaGenerator) -> Form {
     let answer = generator.subschema_for::<O>().to_value();
+    let about = description(&answer, generator);
     let input = generator.subschema_for::<I>().to_value();
     // Written out: a fuzzer does not find the fields of a body behind a reference.
     let input = resolved(&input, generator).clone();
-    Form::json(answer).body(JSON, "The bounds of the round. May be left out.", input).errors(BODY_ERRORS).errors(&[
-        ErrorCode::InvalidJson,
-        ErrorCode::OutcomeUnknown,
-        ErrorCode::ValidationFailed,
-    ])
+    Form::json(&about, answer)
+        .body(JSON, "The bounds of the round. May be left out.", input)
+        .errors(BODY_ERRORS)
+        .errors(&[ErrorCode::InvalidJson, ErrorCode::OutcomeUnknown, ErrorCode::ValidationFailed])
+}
+
+fn health(generator: &mut SchemaGenerator) -> Form {
+    let answer = generator.subschema_for::<health::Health>().to_value();
+    Form::json(&description(&answer, generator), answer)
+}
+
+/// Returns the description of the type of an answer.
+fn description(answer: &Value, generator: &SchemaGenerator) -> String {
+    resolved(answer, generator)["description"].as_str().unwrap_or_default().to_owned()
+}
+
+fn ok_field() -> (&'static str, Value) {
+    ("ok", json!({ "const": true, "description": "Always true." }))
 }
 
 fn upload() -> Form {
     let answer = object(&[
-        ("ok", json!({ "const": true, "description": "Always true." })),
+        ok_field(),
         ("upload_id", json!({ "type": "string", "format": "uuid", "description": "The id of the upload." })),
         ("size_bytes", integer("The bytes that arrived.")),
         ("sha256", json!({ "type": "string", "description": "The SHA-256 of the bytes, as 64 digits in base 16." })),
     ]);
-    Form::json(answer)
+    Form::json("The file is stored.", answer)
         .query("token", "The token of `upload_url`, which is the credential.")
         .body("application/octet-stream", "The bytes of the file.", json!({ "type": "string", "format": "binary" }))
         .errors(&[ErrorCode::BodyUnreadable, ErrorCode::MediaTooLarge, ErrorCode::NotFound, ErrorCode::OutcomeUnknown])
@@ -294,7 +347,7 @@ fn upload() -> Form {
 
 fn file() -> Form {
     let bytes = json!({ "type": "string", "format": "binary" });
-    let mut form = Form::answering("*/*", bytes.clone())
+    let mut form = Form::answering("The file.", "*/*", bytes.clone())
         .query("token", "The token of the URL, which is the credential.")
         .parameter("Range", "header", "One range of bytes, such as `bytes=0-99`.", json!({ "type": "string" }))
         .errors(&[ErrorCode::FileMissing, ErrorCode::NotFound]);
@@ -304,7 +357,8 @@ fn file() -> Form {
     form
 }
 
-fn action() -> Form {
+fn action(generator: &mut SchemaGenerator) -> Form {
+    let task_result = generator.subschema_for::<tasks::TaskResult>();
     let input = json!({
         "type": "object",
         "required": ["token"],
@@ -314,13 +368,13 @@ fn action() -> Form {
             "comment": { "type": ["string", "null"], "description": "The comment of the person." },
             "data": { "type": ["object", "null"], "description": "The fields of the form." },
             "task_result": {
-                "type": ["object", "null"],
+                "anyOf": [task_result, { "type": "null" }],
                 "description": "The answer as one object, instead of the fields beside it.",
             },
         },
     });
     let answer = object(&[
-        ("ok", json!({ "const": true, "description": "Always true." })),
+        ok_field(),
         ("intent_id", json!({ "type": "string", "format": "uuid", "description": "The id of the intent." })),
         ("outcome", json!({ "type": "string", "description": "The outcome that was recorded." })),
         (
@@ -329,7 +383,7 @@ fn action() -> Form {
         ),
         ("result", json!({ "description": "The result of the intent; null until it has one." })),
     ]);
-    Form::json(answer)
+    Form::json("The answer is recorded.", answer)
         .body(JSON, "The answer to the task.", input)
         .errors(BODY_ERRORS)
         .errors(&[ErrorCode::InvalidJson, ErrorCode::NotFound, ErrorCode::OutcomeUnknown, ErrorCode::ValidationFailed])

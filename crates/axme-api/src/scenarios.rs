@@ -1,7 +1,11 @@
 //! Scenario bundles: validate and apply (`spec/protocol.md` §2.2, §6).
 
+mod bundle;
+
 use axme_types::Status;
 use serde::{Deserialize, Serialize};
+
+pub use bundle::{BundleAgent, BundleHuman, BundleIntent, BundleStep, BundleWorkflow, ScenarioBundle, StepRetry};
 
 use crate::intents::OutcomeView;
 use crate::op::{AnyOp, Op};
@@ -22,12 +26,13 @@ pub static VALIDATE: Op<Bundle, Validation> = Op::ask("scenarios.validate", "/v1
     .raw_body()
     .about("Check a bundle and report every error. Changes nothing, and answers 200 either way.");
 
-/// A bundle. It is read leniently: see the documentation of scenarios for its fields.
+/// A bundle. It is read leniently: null and 0 are absent, and unknown fields are ignored and named in `warnings`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Bundle {
-    /// The bundle: scenario_id, agents, humans, workflow and intent.
+    /// The bundle.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(with = "ScenarioBundle"))]
     pub body: Object,
 }
 

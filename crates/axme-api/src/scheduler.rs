@@ -10,17 +10,17 @@ use crate::{Number, lenient};
 pub const ROUTES: &[Route] = &[WORKFLOW, WEBHOOK, RECONCILE];
 
 /// Fires due timers. The body is a [`Tick`], the answer a [`TickAnswer`].
-pub const WORKFLOW: Route = Route::post("/internal/scheduler/workflow-tick")
+pub const WORKFLOW: Route = Route::post("scheduler.run_workflow", "/internal/scheduler/workflow-tick")
     .access(Access::Admin)
     .about("Fire the due timers of the key's own workspace. Fields: limit, dry_run.");
 
 /// Sends due events to subscribers. The body is a [`Tick`], the answer a [`TickAnswer`].
-pub const WEBHOOK: Route = Route::post("/internal/scheduler/webhook-tick")
+pub const WEBHOOK: Route = Route::post("scheduler.run_webhooks", "/internal/scheduler/webhook-tick")
     .access(Access::Admin)
     .about("Send the due events of the key's own workspace to subscribers. Fields: limit, owner_agent, dry_run.");
 
 /// Fires due timers, then sends due events. The body is a [`ReconcileRound`], the answer a [`ReconcileRoundAnswer`].
-pub const RECONCILE: Route = Route::post("/internal/scheduler/reconcile-safety")
+pub const RECONCILE: Route = Route::post("scheduler.reconcile", "/internal/scheduler/reconcile-safety")
     .access(Access::Admin)
     .about("Fire due timers, then send due events. Fields: workflow_limit, webhook_limit, owner_agent, dry_run.");
 

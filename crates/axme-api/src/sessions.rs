@@ -46,7 +46,7 @@ pub static COMPLETE: Op<CompleteSession, CompleteSessionAnswer> =
         .about("End a session. It accepts no more messages.");
 
 /// Streams the feed of a session.
-pub const STREAM: Route = Route::get("/v1/sessions/{session_id}/feed/stream")
+pub const STREAM: Route = Route::get("sessions.stream", "/v1/sessions/{session_id}/feed/stream")
     .about("Stream the feed of a session as server-sent events. Parameters: since, wait_seconds, follow.");
 
 /// A new session.

@@ -1,9 +1,13 @@
 //! Tasks: intents that wait for a person, from that person's side (`spec/protocol.md` §2.4, §5).
 //! They are answered through `intents.resume` with a `task_result`, or, without a key, through a link to the task.
 
+mod human_task;
+
 use axme_types::Status;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use human_task::{HumanTask, TaskResult};
 
 use crate::op::{Access, AnyOp, Op, Route};
 use crate::page::Limit;
@@ -49,20 +53,21 @@ pub static LINK: Op<LinkTask, TaskLink> = Op::post("tasks.link", "/v1/tasks/{int
     .about("Create a link with which one person answers a task without a key, on a page or through /v1/tasks/action.");
 
 /// Answers a task with a link's token: `{"token", "outcome", "comment"?, "data"?}`, or the answer under `task_result`.
-pub const ACTION: Route = Route::post("/v1/tasks/action")
+pub const ACTION: Route = Route::post("tasks.answer_by_link", "/v1/tasks/action")
     .access(Access::Public)
     .about("Answer the task behind a link: token, outcome, comment, data. The token is the credential.");
 /// Shows the form behind a link.
-pub const PAGE: Route = Route::get("/app/tasks/{intent_id}")
+pub const PAGE: Route = Route::get("tasks.page", "/app/tasks/{intent_id}")
     .access(Access::Public)
     .about("Show the form behind a link to a task, as a page. Changes nothing.");
 /// Accepts the form behind a link.
-pub const PAGE_ANSWER: Route = Route::post("/app/tasks/{intent_id}").access(Access::Public).about(
+pub const PAGE_ANSWER: Route = Route::post("tasks.answer_on_page", "/app/tasks/{intent_id}").access(Access::Public).about(
     "Send the form. The page shows its errors, or leads to the one that asks to confirm or shows what was recorded.",
 );
 /// Returns the style sheet of the pages.
-pub const STYLE: Route =
-    Route::get("/app/style.css").access(Access::Public).about("Return the style sheet of the pages.");
+pub const STYLE: Route = Route::get("tasks.page_style", "/app/style.css")
+    .access(Access::Public)
+    .about("Return the style sheet of the pages.");
 
 /// A change of the person who has to answer a task.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -164,7 +169,7 @@ pub struct Task {
     /// When the step has to be answered; absent without such a deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
-    /// The task: title, description, task_type, allowed_outcomes, required_comment, evidence_required, assignees and
-    /// further fields.
+    /// The task.
+    #[cfg_attr(feature = "schema", schemars(with = "HumanTask"))]
     pub human_task: Value,
 }

@@ -37,7 +37,11 @@ const FREE_WORDS: [(&str, &str); 5] = [
 ];
 
 /// Places whose values are free text although other places use the name for a closed set.
-const FREE_PLACES: [(&str, &str); 11] = [
+const FREE_PLACES: [(&str, &str); 15] = [
+    ("HumanTask task_type", "a task of another type is accepted"),
+    ("BundleIntent type", "the type of an intent"),
+    ("BundleAgent role", "a bundle names its roles"),
+    ("BundleHuman role", "a bundle names its roles"),
     ("AgentAssignment role", "a bundle names its roles"),
     ("AgentProvision role", "a bundle names its roles"),
     ("CreateSessionAnswer type", "callers name kinds of sessions"),
@@ -207,6 +211,26 @@ fn every_operation_has_a_summary_and_examples() {
         }
     }
     none("things are missing", faults.into_iter());
+}
+
+#[test]
+fn every_answer_says_what_it_is() {
+    let operations = DOCUMENT["paths"].as_object().unwrap().values().flat_map(|methods| methods.as_object().unwrap());
+    let mut faults = Vec::new();
+    for described in operations.map(|(_, described)| described) {
+        let id = text(described, "operationId");
+        for (status, response) in described["responses"].as_object().unwrap() {
+            if text(response, "description").len() <= "OK".len() {
+                faults.push(format!("{id}: a description of {status}"));
+            }
+            let frames = response["content"].get("text/event-stream");
+            if frames.is_some_and(|frames| !text(frames, "example").ends_with("\n\n")) {
+                faults.push(format!("{id}: an example of its frames"));
+            }
+        }
+    }
+    none("things are missing", faults.into_iter());
+    assert!(!text(&DOCUMENT["info"], "description").is_empty());
 }
 
 /// Returns the numbers among the alternatives of an item, and in its lists.

@@ -47,8 +47,9 @@ fn every_operation_and_route_is_listed_by_its_family() {
 #[test]
 fn no_operation_is_listed_twice() {
     let mut ids = BTreeSet::new();
-    for op in axme_api::table() {
-        assert!(ids.insert(op.info().id), "{} is listed twice", op.info().id);
+    let routes = axme_api::routes();
+    for id in axme_api::table().iter().map(|op| op.info().id).chain(routes.iter().map(|route| route.id)) {
+        assert!(ids.insert(id), "{id} is listed twice");
     }
 }
 
@@ -66,5 +67,8 @@ fn every_operation_and_route_belongs_to_one_family() {
     for family in FAMILIES {
         assert!(!family.operations().is_empty() || !family.routes.is_empty(), "{} is empty", family.name);
         assert!(family.about.ends_with('.'), "{}", family.about);
+        for route in family.routes {
+            assert_eq!(route.id.split('.').next(), family.name.split('-').next(), "the id {}", route.id);
+        }
     }
 }

@@ -10,54 +10,41 @@ use crate::HolderKind;
 use crate::reminder_plan::ReminderPlan;
 use crate::{Object, Time};
 use axme_types::Holder;
+pub use axme_types::grants::GrantAction as Action;
 
 /// The largest settings of one intent, in bytes of JSON.
 pub const MAX_POLICY_BYTES: usize = 16_384;
 pub const USUAL_PUSHES: u32 = 3;
 
+/// The controls. `timeout_seconds` counts from the change.
+pub const CONTROLS: [&str; 6] = [
+    "timeout_seconds",
+    "remind_after_seconds",
+    "remind_interval_seconds",
+    "max_reminders",
+    "escalate_to",
+    "max_delivery_attempts",
+];
+
+/// The bounds. `ttl_seconds` counts from the creation.
+pub const ENVELOPE: [&str; 4] =
+    ["max_retry_count", "retry_backoff_seconds", "execution_timeout_seconds", "ttl_seconds"];
+
 /// The settings as they were sent, and the deadline that follows from them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Policy {
-    /// `timeout_seconds` (counted from the change), `remind_after_seconds`, `remind_interval_seconds`, `max_reminders`,
-    /// `escalate_to`, `max_delivery_attempts`.
+    /// See [`CONTROLS`].
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub controls: Object,
     /// `delegate:<address>` → `{"allow": [action, …]}`.
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub grants: Object,
-    /// Bounds: `max_retry_count`, `retry_backoff_seconds`, `execution_timeout_seconds`, `ttl_seconds` (counted from
-    /// creation).
+    /// Bounds: see [`ENVELOPE`].
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub envelope: Object,
     /// Replaces the deadline that the intent was created with, if set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_at: Option<Time>,
-}
-
-/// An action that a grant can allow a delegate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Read the intent and its events. Every grant includes it.
-    Read,
-    Resume,
-    Resolve,
-    UpdateControls,
-    UpdatePolicy,
-}
-
-impl Action {
-    pub const ALL: [Action; 5] =
-        [Action::Read, Action::Resume, Action::Resolve, Action::UpdateControls, Action::UpdatePolicy];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Action::Read => "read",
-            Action::Resume => "resume",
-            Action::Resolve => "resolve",
-            Action::UpdateControls => "update_controls",
-            Action::UpdatePolicy => "update_policy",
-        }
-    }
 }
 
 /// Changes to merge in. `null` removes a key.

@@ -6,7 +6,7 @@
 mod branches;
 mod distinct;
 mod internal;
-mod known;
+pub mod known;
 pub mod macros;
 mod reader;
 mod reminder_plans;

@@ -24,3 +24,39 @@ impl Default for Via {
         Via::Api
     }
 }
+
+text_enum! {
+    /// The known types of tasks for people. Each has outcomes of its own.
+    pub enum TaskTypeName {
+        /// `approved` or `rejected`.
+        Approval = "approval",
+        /// `approved`, `changes_requested` or `rejected`.
+        Review = "review",
+        /// `submitted` or `cannot_assess`.
+        Form = "form",
+        /// `confirmed`, `denied` or `rejected`.
+        Confirmation = "confirmation",
+        /// `assigned` or `declined`.
+        Assignment = "assignment",
+        /// `provided`, `declined` or `rejected`.
+        Clarification = "clarification",
+        /// `completed` or `failed`.
+        ManualAction = "manual_action",
+        /// `override_approved` or `rejected`.
+        Override = "override",
+        /// `provided`, or any other word for no.
+        ProvideData = "provide_data",
+        /// `attached`, or any other word for no.
+        AttachFile = "attach_file",
+        /// `validated`, or any other word for no.
+        ValidateRealWorld = "validate_real_world",
+        /// `validated`, or any other word for no.
+        ValidateOutput = "validate_output",
+        /// `delegated`, or any other word for no.
+        Delegation = "delegation",
+        /// `rerouted`, or any other word for no.
+        Reroute = "reroute",
+        /// `escalated`, or any other word for no.
+        Escalate = "escalate",
+    }
+}

@@ -1,5 +1,7 @@
 //! Changes of live intents: controls, policy, and canceling many at once (`spec/protocol.md` §2.1).
 
+pub use axme_types::grants::GrantAction;
+use axme_types::limits::{MAX_DELIVERY_ATTEMPTS, MAX_REMINDERS, MAX_SPAN_SECONDS};
 use serde::{Deserialize, Serialize};
 
 use super::{IntentView, NotAppliedReason, StatusList};
@@ -12,13 +14,74 @@ use crate::{Id, Number, Object, lenient};
 pub struct UpdateControls {
     /// The id of the intent.
     pub intent_id: Id,
-    /// Merged into the controls; null removes a key. The server acts on `timeout_seconds` (counted from now),
-    /// `remind_after_seconds`, `remind_interval_seconds`, `max_reminders`, `escalate_to` and `max_delivery_attempts`.
+    /// Merged into the controls; null removes a key.
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Controls>"))]
     pub controls_patch: Option<Object>,
     /// Why, and on which condition.
     #[serde(flatten)]
     pub why: ChangeReason,
+}
+
+/// The controls of an intent. Other keys are stored, named in `warnings`, and have no effect.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("additionalProperties" = true)))]
+pub struct Controls {
+    /// Seconds from the change until the intent becomes TIMED_OUT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<Number<1, MAX_SPAN_SECONDS>>,
+    /// Seconds until the first reminder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_after_seconds: Option<Number<1, MAX_SPAN_SECONDS>>,
+    /// Seconds between reminders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_interval_seconds: Option<Number<1, MAX_SPAN_SECONDS>>,
+    /// How many reminders are sent at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_reminders: Option<Number<1, MAX_REMINDERS>>,
+    /// The address, contact or role that is asked after the last reminder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    pub escalate_to: Option<String>,
+    /// How many pushes to the receiver may fail before the intent fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_delivery_attempts: Option<Number<1, MAX_DELIVERY_ATTEMPTS>>,
+}
+
+/// The bounds of an intent. Other keys are stored, named in `warnings`, and have no effect.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("additionalProperties" = true)))]
+pub struct Envelope {
+    /// How many pushes may follow the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retry_count: Option<Number<0, MAX_DELIVERY_ATTEMPTS>>,
+    /// Seconds after a failed push until the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_backoff_seconds: Option<Number<1, MAX_SPAN_SECONDS>>,
+    /// Seconds after an agent acknowledged the intent or handed over, until it becomes TIMED_OUT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_timeout_seconds: Option<Number<1, MAX_SPAN_SECONDS>>,
+    /// Seconds from the creation to the latest deadline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds: Option<Number<1, MAX_SPAN_SECONDS>>,
+}
+
+/// The actions that another address may take.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("additionalProperties" = true)))]
+pub struct Grant {
+    /// The actions. Every grant includes `read`.
+    pub allow: Vec<GrantAction>,
+}
+
+/// The schema of grants: a map from `delegate:<address>`.
+#[cfg(feature = "schema")]
+pub(super) fn grants_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": ["object", "null"],
+        "propertyNames": { "pattern": "^delegate:" },
+        "additionalProperties": generator.subschema_for::<Option<Grant>>(),
+    })
 }
 
 /// A change of an intent's policy.
@@ -27,13 +90,13 @@ pub struct UpdateControls {
 pub struct UpdatePolicy {
     /// The id of the intent.
     pub intent_id: Id,
-    /// Merged into the grants: `{"delegate:<address>": {"allow": [action, …]}}`. The actions are `read`, `resume`,
-    /// `resolve`, `update_controls` and `update_policy`. Null removes a grant.
+    /// Merged into the grants: each `delegate:<address>` and what that address may do. Null removes a grant.
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "grants_schema"))]
     pub grants_patch: Option<Object>,
-    /// Merged into the bounds: `max_retry_count`, `retry_backoff_seconds`, `execution_timeout_seconds` and `ttl_seconds`
-    /// (counted from the creation).
+    /// Merged into the bounds; null removes a key.
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Envelope>"))]
     pub envelope_patch: Option<Object>,
     /// Why, and on which condition.
     #[serde(flatten)]

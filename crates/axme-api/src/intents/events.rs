@@ -55,10 +55,12 @@ pub struct EventView {
     pub actor: String,
     /// When the event happened.
     pub at: Timestamp,
-    /// Facts that depend on the type of the event.
+    /// Facts that depend on the type of the event. When an agent handed over, they are the fields of its body.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::event_details::details_schema"))]
     pub details: Object,
     /// The task that the event assigned to a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::tasks::HumanTask>"))]
     pub human_task: Option<Value>,
     /// The result with which the intent ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,9 +14,9 @@ pub struct ResumeIntent {
     /// The address that the caller acts for, if the key may act for several.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
-    /// The answer: see the documentation of resume for its shapes. A request without a body lets the intent go on.
+    /// The answer, in one of the shapes of `spec/protocol.md` §13.1. A request without a body lets the intent go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "Object"))]
+    #[cfg_attr(feature = "schema", schemars(with = "super::AnswerBody"))]
     pub body: Option<Object>,
 }
 

@@ -374,3 +374,18 @@ fn view_events(cx: &mut CallContext<'_, '_>, events: &[Event]) -> Result<Vec<Mes
     }
     Ok(shown)
 }
+
+#[cfg(test)]
+mod tests {
+    use axme_api::{Object, openapi};
+
+    #[test]
+    fn every_published_metric_is_a_counter() {
+        let published = openapi::document()["components"]["schemas"]["Metrics"]["properties"].as_object().unwrap();
+        let metrics: Object = published.keys().map(|name| (name.clone(), 2.into())).collect();
+        assert_eq!(metrics.len(), 5);
+        let (counts, metadata) = super::read_metrics(metrics).unwrap();
+        assert_eq!((counts.total, counts.succeeded, counts.failed, counts.cost_micros), (2, 2, 2, 2_000_000));
+        assert!(metadata.is_empty(), "{metadata:?}");
+    }
+}

@@ -241,3 +241,40 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
 pub(crate) fn mark_repeated(answer: &mut Object) {
     answer.insert("idempotent".to_owned(), true.into());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use axme_api::openapi;
+    use axme_intent::scenario::known;
+    use axme_intent::task_types::TASK_TYPES;
+    use axme_intent::{fields, policy};
+
+    /// Inputs that are read leniently have a type in the description only.
+    #[test]
+    fn the_published_fields_are_those_that_the_readers_know() {
+        let types = &openapi::document()["components"]["schemas"];
+        for (name, known) in [
+            ("HumanTask", &fields::HUMAN_TASK[..]),
+            ("ScenarioBundle", &known::BUNDLE),
+            ("BundleAgent", &known::AGENT),
+            ("BundleHuman", &known::HUMAN),
+            ("BundleWorkflow", &known::WORKFLOW),
+            ("BundleStep", &known::STEP),
+            ("StepRetry", &known::RETRY),
+            ("BundleIntent", &known::INTENT),
+            ("Controls", &policy::CONTROLS),
+            ("Envelope", &policy::ENVELOPE),
+        ] {
+            let published: BTreeSet<&str> =
+                types[name]["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(published, known.iter().copied().collect(), "{name}");
+            assert_eq!(types[name]["additionalProperties"], true, "{name}");
+        }
+        let published: Vec<&str> =
+            types["TaskTypeName"]["enum"].as_array().unwrap().iter().filter_map(|word| word.as_str()).collect();
+        let known: Vec<&str> = TASK_TYPES.iter().map(|row| row.name).collect();
+        assert_eq!(published, known);
+    }
+}

@@ -7,20 +7,10 @@ use serde_json::Value;
 use crate::Status;
 use crate::fields::shown;
 use crate::lifecycle::{Effect, Intent, TimerKind};
-use crate::policy::{Action, MAX_POLICY_BYTES, Patch, Policy};
+use crate::policy::{Action, CONTROLS, ENVELOPE, MAX_POLICY_BYTES, Patch, Policy};
 use crate::refusal::Refusal;
 use crate::workflow::Plan;
 use crate::{Object, Time};
-
-const CONTROLS: [&str; 6] = [
-    "timeout_seconds",
-    "remind_after_seconds",
-    "remind_interval_seconds",
-    "max_reminders",
-    "escalate_to",
-    "max_delivery_attempts",
-];
-const ENVELOPE: [&str; 4] = ["max_retry_count", "retry_backoff_seconds", "execution_timeout_seconds", "ttl_seconds"];
 
 /// The new settings, with the effects and warnings of the change.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,7 +114,6 @@ fn check(patch: &Patch) -> Result<(), Refusal> {
 }
 
 fn check_grant(key: &str, grant: &Value) -> Result<(), Refusal> {
-    let known: Vec<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
     let wrong = |why: String| Err(Refusal::new(ErrorCode::InvalidGrant, format!("{key}: {why}")));
     if !key.starts_with("delegate:") {
         return wrong("the name of a grant must be \"delegate:<address>\"".to_owned());
@@ -133,10 +122,14 @@ fn check_grant(key: &str, grant: &Value) -> Result<(), Refusal> {
         return Ok(());
     }
     let allowed = grant.get("allow").and_then(Value::as_array);
-    let is_known = |entry: &Value| entry.as_str().is_some_and(|word| known.contains(&word));
+    let is_known = |entry: &Value| entry.as_str().and_then(Action::parse).is_some();
     match allowed {
         Some(list) if list.iter().all(is_known) => Ok(()),
-        _ => wrong(format!("must be {{\"allow\": [...]}} with any of {}, not {}", known.join(", "), shown(grant))),
+        _ => wrong(format!(
+            "must be {{\"allow\": [...]}} with any of {}, not {}",
+            Action::WORDS.join(", "),
+            shown(grant)
+        )),
     }
 }
 

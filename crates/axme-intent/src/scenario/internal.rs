@@ -13,6 +13,7 @@ use crate::workflow::{Link, Notice, Step, StepKind, Target};
 use crate::{HumanTask, Object, template};
 use axme_types::Holder;
 use axme_types::limits::MAX_SPAN_SECONDS;
+pub(super) use axme_types::scenarios::RuntimeType as Runtime;
 
 /// The fields that may hold the settings of an internal step; the first one with a setting takes precedence. The
 /// official command line keeps only `input`.
@@ -43,42 +44,14 @@ const NOTICE_SETTINGS: [&str; 13] = [
     "teams_url",
 ];
 
-/// The kinds of steps that the platform carries out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Runtime {
-    HumanApproval,
-    Timeout,
-    Reminder,
-    Delay,
-    Escalation,
-    Notification,
-}
-
-impl Runtime {
-    const ALL: [(&'static str, Runtime); 6] = [
-        ("human_approval", Runtime::HumanApproval),
-        ("timeout", Runtime::Timeout),
-        ("reminder", Runtime::Reminder),
-        ("delay", Runtime::Delay),
-        ("escalation", Runtime::Escalation),
-        ("notification", Runtime::Notification),
-    ];
-
-    fn parse(word: &str) -> Option<Runtime> {
-        Runtime::ALL.into_iter().find(|(name, _)| *name == word).map(|(_, runtime)| runtime)
-    }
-
-    /// Returns the kind of step that the id of a built-in tool selects.
-    fn of_tool(tool: &str) -> Option<Runtime> {
-        match tool {
-            "tool.approval.human_signoff" | "tool.human.approval.v1" | "axme.approval.v1" => {
-                Some(Runtime::HumanApproval)
-            }
-            "tool.notification.notify_owner" => Some(Runtime::Notification),
-            _ => {
-                let name = tool.strip_prefix("tool.internal.")?;
-                Runtime::parse(name.strip_suffix(".v1").unwrap_or(name))
-            }
+/// Returns the kind of step that the id of a built-in tool selects.
+fn of_tool(tool: &str) -> Option<Runtime> {
+    match tool {
+        "tool.approval.human_signoff" | "tool.human.approval.v1" | "axme.approval.v1" => Some(Runtime::HumanApproval),
+        "tool.notification.notify_owner" => Some(Runtime::Notification),
+        _ => {
+            let name = tool.strip_prefix("tool.internal.")?;
+            Runtime::parse(name.strip_suffix(".v1").unwrap_or(name))
         }
     }
 }
@@ -108,18 +81,20 @@ impl Reader<'_> {
         let text = |key: &str| step.get(key).and_then(Value::as_str).unwrap_or_default().trim();
         let (word, tool) = (text("runtime_type"), text("tool_id"));
         if word.is_empty() {
-            if tool.starts_with("tool.internal.") && Runtime::of_tool(tool).is_none() {
+            if tool.starts_with("tool.internal.") && of_tool(tool).is_none() {
                 self.error(
                     &format!("{place}.tool_id"),
                     format!("\"{tool}\" is not a built-in tool: use one of {}", tools()),
                 );
                 return Err(());
             }
-            return Ok(Runtime::of_tool(tool));
+            return Ok(of_tool(tool));
         }
         let Some(runtime) = Runtime::parse(word) else {
-            let names: Vec<&str> = Runtime::ALL.iter().map(|(name, _)| *name).collect();
-            self.error(&format!("{place}.runtime_type"), format!("\"{word}\" is not one of {}", names.join(", ")));
+            self.error(
+                &format!("{place}.runtime_type"),
+                format!("\"{word}\" is not one of {}", Runtime::WORDS.join(", ")),
+            );
             return Err(());
         };
         Ok(Some(runtime))
@@ -388,6 +363,6 @@ pub(super) fn unknown_person(role: &str, roles: &[&str]) -> String {
 }
 
 fn tools() -> String {
-    let names: Vec<String> = Runtime::ALL.iter().map(|(name, _)| format!("tool.internal.{name}")).collect();
+    let names: Vec<String> = Runtime::WORDS.iter().map(|name| format!("tool.internal.{name}")).collect();
     names.join(", ")
 }

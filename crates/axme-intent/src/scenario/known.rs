@@ -4,17 +4,16 @@
 use super::reader::Reader;
 use crate::{Object, fields};
 
-pub(super) const BUNDLE: [&str; 9] =
+pub const BUNDLE: [&str; 9] =
     ["scenario_id", "title", "description", "idempotency_key", "agents", "humans", "workflow", "intent", "$schema"];
 
-pub(super) const AGENT: [&str; 6] =
-    ["role", "address", "create_if_missing", "display_name", "delivery_mode", "callback_url"];
+pub const AGENT: [&str; 6] = ["role", "address", "create_if_missing", "display_name", "delivery_mode", "callback_url"];
 
-pub(super) const HUMAN: [&str; 3] = ["role", "contact", "display_name"];
+pub const HUMAN: [&str; 3] = ["role", "contact", "display_name"];
 
-pub(super) const WORKFLOW: [&str; 4] = ["steps", "entry_step", "macro_id", "parameters"];
+pub const WORKFLOW: [&str; 4] = ["steps", "entry_step", "macro_id", "parameters"];
 
-pub(super) const STEP: [&str; 18] = [
+pub const STEP: [&str; 18] = [
     "step_id",
     "tool_id",
     "runtime_type",
@@ -35,9 +34,9 @@ pub(super) const STEP: [&str; 18] = [
     "on_failure",
 ];
 
-pub(super) const RETRY: [&str; 2] = ["max_retries", "retry_delay_seconds"];
+pub const RETRY: [&str; 2] = ["max_retries", "retry_delay_seconds"];
 
-pub(super) const INTENT: [&str; 9] = [
+pub const INTENT: [&str; 9] = [
     "type",
     "payload",
     "deadline_at",

@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use askama::Template;
 use axme_api::families::{FAMILIES, Family};
-use axme_api::{ApiError, ErrorCode, health, me};
+use axme_api::{ApiError, ErrorCode, health, me, openapi};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -25,7 +25,7 @@ use super::Gateway;
 use super::pages::{Page, Scripts, asset, page, sent, sent_with};
 use axme_core::error::Result;
 use axme_core::state::AppState;
-use operation::{ErrorRow, Operation, described};
+use operation::{ErrorRow, Operation};
 use text::{Line, laid_out};
 
 /// The names of the pages that are not families. No path has an empty part, so that the index has one address.
@@ -80,6 +80,7 @@ fn rendered(base_url: &str, name: &str) -> Result<Page> {
 struct Index {
     root: &'static str,
     version: &'static str,
+    purpose: &'static str,
     families: Vec<Entry>,
     call: String,
 }
@@ -136,7 +137,7 @@ impl Index {
                 about: Line::new(info.about),
             });
             let routes = family.routes.iter().map(|route| Row {
-                anchor: described(route.method, route.path)["operationId"].as_str().unwrap_or_default().to_owned(),
+                anchor: route.id.to_owned(),
                 method: route.method.as_str(),
                 path: shown_path(route.path),
                 about: Line::new(route.about),
@@ -145,7 +146,13 @@ impl Index {
             Entry { name: family.name, title: family.title, about: Line::new(family.about), lines }
         });
         let call = format!("curl -H \"x-api-key: $AXME_API_KEY\" \"{base_url}{}\"", me::GET.info.path);
-        Index { root: "", version: env!("CARGO_PKG_VERSION"), families: families.collect(), call }
+        Index {
+            root: "",
+            version: env!("CARGO_PKG_VERSION"),
+            purpose: openapi::PURPOSE,
+            families: families.collect(),
+            call,
+        }
     }
 }
 
