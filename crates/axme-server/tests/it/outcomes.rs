@@ -141,16 +141,19 @@ async fn the_history_says_who_voted_who_reassigned_and_who_canceled(engine: Engi
         let events = server.events(id).await;
         events.iter().filter_map(|event| event["text"].as_str()).map(str::to_owned).collect()
     };
-    let task = json!({ "title": "Pay?", "quorum": 2, "assignees": ["owner@local", "ann@example.com"] });
+    let task = json!({ "title": "Pay?", "quorum": 2, "assignees": ["ann@example.com", BOB] });
     let body = json!({ "intent_type": "intent.pay.v1", "human_task": task });
     let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
-    answer(&server, &id, "approved").await;
+    let mails = server.mails().await;
+    let of_ann = mails.iter().find(|mail| mail.to == "ann@example.com").and_then(|mail| mail.link.clone()).unwrap();
+    let vote = [("outcome", "approved"), ("comment", "why"), ("step", "confirm")];
+    assert_eq!(server.submit_form(&of_ann, &vote).await.status, 200);
     let resolve = format!("/v1/intents/{id}/resolve");
     server.post(&server.admin, &resolve, json!({ "status": "CANCELED", "reason": "not needed" })).await;
     let expected = [
         "Submitted by owner@local: intent.pay.v1",
-        "owner@local, ann@example.com are asked, and 2 have to say yes: Pay?",
-        "Approved by owner@local through the API, one of 2 who have to say yes: why",
+        "ann@example.com, bob@example.com are asked, and 2 have to say yes: Pay?",
+        "Approved by ann@example.com by mailed link, one of 2 who have to say yes: why",
         "Canceled by owner@local: not needed",
     ];
     assert_eq!(said(&id).await, expected);
