@@ -19,7 +19,7 @@ pub static CREATE: Op<CreateServiceAccount, ServiceAccountAnswer> =
         .access(Access::Role)
         .secret()
         .errors(&[ErrorCode::InvalidAgentAddress, ErrorCode::NotFound, ErrorCode::QuotaExceeded])
-        .about("Register an agent. An existing account with the same address is returned unchanged.");
+        .about("Register an agent. An existing account with the same address gets the fields that are given.");
 /// Lists the service accounts of a workspace.
 pub static LIST: Op<ListServiceAccounts, ServiceAccountList> = Op::get("service_accounts.list", "/v1/service-accounts")
     .access(Access::Role)
@@ -74,7 +74,7 @@ pub static REVOKE_KEY: Op<RevokeKey, RevokeKeyAnswer> =
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateServiceAccount {
     /// A name, any text, or `agent://org/workspace/name`: 2 to 383 characters. Kept as sent; the address is derived from
-    /// it.
+    /// it. Text whose address would lose letters or digits is refused.
     #[cfg_attr(feature = "schema", schemars(length(min = 2, max = 383)))]
     pub name: String,
     /// The workspace of the agent.
@@ -91,11 +91,12 @@ pub struct CreateServiceAccount {
     /// Accepted and ignored: the account records the caller that was authenticated.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub created_by_actor_id: Option<String>,
-    /// How intents reach the agent; `stream` by default.
+    /// How intents reach the agent; `stream` by default. For an existing account, any mode but `http` removes the
+    /// callback URL and its secret.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub delivery_mode: Option<DeliveryBinding>,
-    /// The URL that intents are posted to: 8 to 2,048 characters. Required with the delivery mode `http`, and not
-    /// allowed with any other.
+    /// The URL that intents are posted to: 8 to 2,048 characters. A new account requires it with the delivery mode
+    /// `http`; other modes do not allow it.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 8, max = 2048)))]
     pub callback_url: Option<String>,
@@ -224,9 +225,37 @@ pub struct ServiceAccountAnswer {
     /// The secret that the server made, only in the answer to the call that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook_secret: Option<String>,
+    /// The secret in the form of the Standard Webhooks libraries, `whsec_…`. Only in the answer to a call that gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_webhooks_secret: Option<String>,
+    /// Whether the call registered the account, or restored a deleted one; only in the answer to a registration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<bool>,
+    /// The fields of an existing account that the call changed; only in the answer to a registration or a change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Vec<AccountField>>,
+    /// How the address differs from the name; absent if there is nothing to say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The newest 100 keys, newest first; only in the answer to a request for one account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<Vec<KeyView>>,
+}
+
+text_enum! {
+    /// A field of a service account that a call changed.
+    pub enum AccountField {
+        /// The name to show to people.
+        DisplayName = "display_name",
+        /// The purpose of the agent.
+        Description = "description",
+        /// How intents reach the agent.
+        DeliveryMode = "delivery_mode",
+        /// The URL that intents are posted to.
+        CallbackUrl = "callback_url",
+        /// The secret that signs the posts.
+        WebhookSecret = "webhook_secret",
+    }
 }
 
 text_enum! {

@@ -124,7 +124,7 @@ pub struct SubscriptionView {
     pub callback_url: String,
     /// The types of the events.
     pub event_types: Vec<String>,
-    /// False if the subscription is paused or has ended.
+    /// False if the subscription is paused or has ended. A receiver that answers with status 410 pauses it.
     pub active: bool,
     /// The purpose of the subscription; null without one.
     pub description: Option<String>,
@@ -139,6 +139,9 @@ pub struct SubscriptionView {
     /// The whole secret. Only in the answer to the call for which the server made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+    /// The secret in the form of the Standard Webhooks libraries, `whsec_…`. Only in the answer to a call that gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_webhooks_secret: Option<String>,
 }
 
 /// The subscription after the call.

@@ -9,9 +9,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::human::{is_email, person_key};
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 /// The longest address accepted, in characters.
 pub const MAX_ADDRESS_CHARS: usize = 383;
@@ -195,27 +195,61 @@ impl fmt::Display for Address {
     }
 }
 
+/// How the name of an agent follows from its owner's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameFit {
+    /// The text is the name, or an address that ends with it.
+    Same,
+    /// Only case, blanks and punctuation differ: `Demo Runner` becomes `demo-runner`.
+    Respelled,
+    /// Letters or digits would be lost, as in `ünï`.
+    Lossy,
+}
+
+/// The agent name that is nearest to its owner's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NearestName {
+    pub name: String,
+    pub fit: NameFit,
+}
+
 /// Derives an agent's name from its owner's text: a slug, any text (`Demo Runner`), or an address in `home`. Returns
-/// `None` if there is no legal name in it: it is empty, reserved, or an address in another workspace.
+/// `None` for an empty or reserved name, for an address in another workspace, and if letters or digits would be lost.
 pub fn agent_name(text: &str, home: Home<'_>) -> Option<String> {
+    nearest_name(text, home).filter(|nearest| nearest.fit != NameFit::Lossy).map(|nearest| nearest.name)
+}
+
+/// Finds the legal name that is nearest to its owner's text, like [`agent_name`], even if letters or digits get lost.
+pub fn nearest_name(text: &str, home: Home<'_>) -> Option<NearestName> {
     let text = text.trim();
     let is_free = |name: &str| is_plain_name(name) && !RESERVED_NAMES.contains(&name);
     let in_home = format!("{}/{}/", home.org, home.workspace);
     if text.contains("://") || text.starts_with("agent:/") || text.starts_with(&in_home) {
         let address = Address::resolve(text, home);
-        return address.name_in(home).filter(|name| is_free(name)).map(str::to_owned);
+        let name = address.name_in(home).filter(|name| is_free(name))?.to_owned();
+        let fit = if text.trim_end_matches('/').ends_with(&name) { NameFit::Same } else { NameFit::Respelled };
+        return Some(NearestName { name, fit });
     }
     let mut name = String::with_capacity(text.len());
-    for c in text.chars().flat_map(char::to_lowercase) {
+    // Accents are dropped, so that the nearest name is still readable.
+    for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
         match c {
             'a'..='z' | '0'..='9' | '.' | '_' | '-' => name.push(c),
             _ if name.ends_with('-') || name.is_empty() => {}
             _ => name.push('-'),
         }
     }
+    let is_cut = name.trim_matches(['-', '.', '_']).len() > 63;
     name.truncate(63);
-    let name = name.trim_matches(['-', '.', '_']);
-    is_free(name).then(|| name.to_owned())
+    let name = name.trim_matches(['-', '.', '_']).to_owned();
+    let fit = if is_cut || text.chars().any(|c| c.is_alphanumeric() && !c.is_ascii()) {
+        NameFit::Lossy
+    } else if name == text {
+        NameFit::Same
+    } else {
+        NameFit::Respelled
+    };
+    is_free(&name).then_some(NearestName { name, fit })
 }
 
 fn is_reserved(name: &str) -> bool {
@@ -297,5 +331,27 @@ mod tests {
         assert_eq!(name("stream"), None);
         assert_eq!(name("agent://local/default/stream"), None);
         assert_eq!(name("  !! "), None);
+    }
+
+    #[test]
+    fn a_name_that_would_lose_letters_has_a_nearest_name_only() {
+        let long = "n".repeat(64);
+        for (text, nearest, fit) in [
+            ("worker", "worker", NameFit::Same),
+            ("agent://local/default/worker", "worker", NameFit::Same),
+            ("agent://worker", "worker", NameFit::Same),
+            ("Worker", "worker", NameFit::Respelled),
+            ("agent://local/default/WORKER", "worker", NameFit::Respelled),
+            ("BAD_NAME!", "bad_name", NameFit::Respelled),
+            ("Demo Runner", "demo-runner", NameFit::Respelled),
+            ("ünï", "uni", NameFit::Lossy),
+            ("agent 漢字", "agent", NameFit::Lossy),
+            (long.as_str(), &long[..63], NameFit::Lossy),
+        ] {
+            let expected = NearestName { name: nearest.to_owned(), fit };
+            assert_eq!(nearest_name(text, HOME), Some(expected), "{text}");
+            assert_eq!(agent_name(text, HOME).is_some(), fit != NameFit::Lossy, "{text}");
+        }
+        assert_eq!(nearest_name("漢字", HOME), None);
     }
 }

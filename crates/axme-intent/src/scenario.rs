@@ -17,7 +17,7 @@ use reader::Reader;
 use serde_json::Value;
 
 use crate::HolderKind;
-use crate::address::{MAX_ADDRESS_CHARS, agent_name};
+use crate::address::{MAX_ADDRESS_CHARS, NameFit, NearestName, nearest_name};
 use crate::fields::shown;
 use crate::workflow::Plan;
 use crate::{Address, DeliveryBinding, Home, HumanTask, Object, ReminderPlan, Time, fields};
@@ -207,17 +207,12 @@ impl Reader<'_> {
                 self.error(&format!("{place}.callback_url"), "required, because delivery_mode is \"http\"");
             }
             let create_if_missing = self.flag(&entry, "create_if_missing", &place);
-            if create_if_missing && agent_name(&written, self.home).is_none() {
-                self.error(
-                    &format!("{place}.address"),
-                    format!(
-                        "\"{written}\" cannot be created here: use a name, or agent://{}/{}/name",
-                        self.home.org, self.home.workspace
-                    ),
-                );
+            let nearest = nearest_name(&written, self.home);
+            if create_if_missing {
+                self.check_new_name(&format!("{place}.address"), &written, nearest.as_ref());
             }
-            let address = match agent_name(&written, self.home) {
-                Some(name) if create_if_missing => Address::agent(self.home, &name),
+            let address = match nearest {
+                Some(nearest) if create_if_missing => Address::agent(self.home, &nearest.name),
                 _ => Address::resolve(&written, self.home),
             };
             let display_name =
@@ -227,6 +222,26 @@ impl Reader<'_> {
             agents.push(Agent { role, address, written, create_if_missing, display_name, delivery_mode, callback_url });
         }
         agents
+    }
+
+    /// Reports a name under which an agent cannot be created, or that its address spells differently.
+    fn check_new_name(&mut self, place: &str, written: &str, nearest: Option<&NearestName>) {
+        match nearest {
+            None => self.error(
+                place,
+                format!(
+                    "\"{written}\" cannot be created here: use a name, or agent://{}/{}/name",
+                    self.home.org, self.home.workspace
+                ),
+            ),
+            Some(NearestName { name, fit: NameFit::Lossy }) => {
+                self.error(place, format!("\"{written}\" would lose letters or digits: use \"{name}\""));
+            }
+            Some(NearestName { name, fit: NameFit::Respelled }) => {
+                self.warn(place, format!("\"{written}\" is created as \"{name}\""));
+            }
+            Some(_) => {}
+        }
     }
 
     fn delivery_mode(&mut self, entry: &Object, place: &str) -> Option<DeliveryBinding> {

@@ -390,12 +390,14 @@ pub fn revoke_key(
     row.map(|row| row.time(0)).transpose()
 }
 
-/// Changes the delivery settings of an account.
-pub fn update_delivery(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<(), StoreError> {
+/// Changes the descriptive texts and the delivery settings of an account.
+pub fn update(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE service_accounts SET delivery_mode = $1, callback_url = $2, webhook_secret = $3, updated_at = $4 \
-         WHERE workspace_id = $5 AND service_account_id = $6",
+        "UPDATE service_accounts SET display_name = $1, description = $2, delivery_mode = $3, callback_url = $4, \
+         webhook_secret = $5, updated_at = $6 WHERE workspace_id = $7 AND service_account_id = $8",
         &[
+            a.display_name.as_ref().into(),
+            a.description.as_ref().into(),
             a.delivery_mode.as_str().into(),
             a.callback_url.as_ref().into(),
             a.webhook_secret.as_ref().into(),

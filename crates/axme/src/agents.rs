@@ -2,14 +2,16 @@
 
 use axme_client::Timestamp;
 use axme_client::api::agents::{self, GetAgent, ListAgents};
-use axme_client::api::service_accounts::{self, CreateKey, CreateServiceAccount, RevokeKey};
+use axme_client::api::service_accounts::{self, CreateKey, CreateServiceAccount, RevokeKey, ServiceAccountAnswer};
 use axme_intent::DeliveryBinding;
+use axme_intent::address::{Home, NameFit, NearestName, nearest_name};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::flags::Flags;
-use crate::output::print_table;
+use crate::folders;
+use crate::output::{line, print_table};
 use crate::session::Session;
 
 /// The delivery modes of agents that run outside the server.
@@ -39,13 +41,13 @@ pub(crate) struct List {
     limit: u64,
 }
 
-/// Register an agent
+/// Register an agent, or change a registered one
 ///
-/// An agent that is registered already is returned unchanged. A deleted one is registered again.
+/// A registered agent gets the values that are given and keeps the others. A deleted one is registered again.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme agents register --name my-agent --display-name \"My Agent\"")]
 pub(crate) struct Register {
-    /// Name of the agent, the last part of its address
+    /// Name of the agent, the last part of its address: lower-case letters, digits, '.', '_' and '-'
     #[arg(long)]
     name: String,
     /// Name shown to people
@@ -60,8 +62,8 @@ pub(crate) struct Register {
     /// URL to post intents to, with --delivery-mode http
     #[arg(long, visible_alias = "endpoint-url", value_name = "URL")]
     callback_url: Option<String>,
-    /// Secret that signs the posts [default: a new one, printed once]
-    #[arg(long, value_name = "SECRET", env = "AXME_WEBHOOK_SECRET", hide_env_values = true)]
+    /// Secret that signs the posts [with --callback-url also env: AXME_WEBHOOK_SECRET] [default: a new one, printed once]
+    #[arg(long, value_name = "SECRET")]
     webhook_secret: Option<String>,
 }
 
@@ -142,20 +144,54 @@ impl List {
 
 impl Register {
     async fn run(self, session: &Session) -> Result<(), Failure> {
+        check_name(&self.name)?;
+        // A secret in the environment is for the agents that are pushed to.
+        let of_environment = || folders::environment("AXME_WEBHOOK_SECRET").filter(|_| self.callback_url.is_some());
         let input = CreateServiceAccount {
+            webhook_secret: self.webhook_secret.or_else(of_environment),
             name: self.name,
             workspace: session.settings.workspace(),
             display_name: self.display_name,
             description: self.description,
             delivery_mode: self.delivery_mode.as_deref().and_then(DeliveryBinding::parse),
-            webhook_secret: self.webhook_secret.filter(|_| self.callback_url.is_some()),
             callback_url: self.callback_url,
             ..CreateServiceAccount::default()
         };
-        session
-            .show(&service_accounts::CREATE.info, &input, None)
-            .await
-            .map_err(|failure| with_org_hint(session, failure))
+        if session.output().is_json() {
+            return session.show(&service_accounts::CREATE.info, &input, None).await;
+        }
+        let answer = session.call(&service_accounts::CREATE, &input).await;
+        let answer = answer.map_err(|failure| with_org_hint(session, failure))?;
+        registration(&answer).iter().try_for_each(line)
+    }
+}
+
+/// Says what a registration did.
+fn registration(answer: &ServiceAccountAnswer) -> Vec<String> {
+    let address = answer.address.as_deref().unwrap_or(&answer.service_account_id);
+    let changed: Vec<&str> = answer.changed.iter().flatten().map(|field| field.as_str()).collect();
+    let mut lines = vec![match (answer.created, changed.is_empty()) {
+        (Some(true), _) => format!("✓ Registered {address}"),
+        (_, true) => format!("{address} is registered already; nothing changed"),
+        (_, false) => format!("✓ Changed {} of {address}", changed.join(", ")),
+    }];
+    lines.push(format!("  Service account: {}", answer.service_account_id));
+    if let Some(secret) = &answer.webhook_secret {
+        lines.push(format!("  Webhook secret, not shown again: {secret}"));
+    }
+    lines.extend(answer.warnings.iter().map(|warning| format!("  Warning: {warning}")));
+    lines
+}
+
+/// Refuses a name that the address would spell differently. The server checks addresses.
+fn check_name(name: &str) -> Result<(), Failure> {
+    let is_address = name.contains("://") || name.starts_with("agent:/") || name.matches('/').count() == 2;
+    let nearest = nearest_name(name, Home { org: "", workspace: "" }).filter(|_| !is_address);
+    match nearest {
+        Some(NearestName { name: nearest, fit: NameFit::Respelled | NameFit::Lossy }) => Err(Failure::usage(format!(
+            "--name: \"{name}\" cannot be kept as typed; use \"{nearest}\", and --display-name for the text that people see"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -257,3 +257,24 @@ fn the_result_lies_in_the_inbox() {
     assert_eq!((&last["ok"], &last["thread"]["status"]), (&true.into(), &"done".into()));
     assert!(last["thread"]["messages"].to_string().contains("TRK-ord-2291"), "{last:#}");
 }
+
+#[test]
+fn an_example_changes_no_agent_that_it_did_not_register() {
+    let home = Home::new();
+    let _server = home.dev();
+    let register = |args: &[&str]| {
+        let all = [&["agents", "register", "--name", "http-order-processor", "--json"], args].concat();
+        let output = home.command(&all).output().unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        answer["body"].clone()
+    };
+    let own = register(&["--delivery-mode", "http", "--callback-url", "https://example.com/mine"]);
+    assert_eq!(own["created"], true);
+    let ended = home.run("delivery/http", &[]);
+    assert_eq!(ended.output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&ended.output.stderr).into_owned();
+    assert!(said.contains("\"http-order-processor\" that no example registered"), "{said}");
+    let unchanged = register(&[]);
+    assert_eq!(unchanged["changed"], serde_json::json!([]));
+    assert_eq!(unchanged["service_account"], own["service_account"]);
+}

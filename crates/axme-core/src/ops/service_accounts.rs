@@ -3,12 +3,12 @@
 use axme_api::members::KeyLeft;
 use axme_api::roles::Permission;
 use axme_api::service_accounts::{
-    CreateKey, CreateKeyAnswer, CreateServiceAccount, DeleteServiceAccountAnswer, GetServiceAccount, Key,
+    AccountField, CreateKey, CreateKeyAnswer, CreateServiceAccount, DeleteServiceAccountAnswer, GetServiceAccount, Key,
     KeyRevocation, KeyStatus, KeyView, ListServiceAccounts, RevokeKey, RevokeKeyAnswer, ServiceAccount as AccountView,
     ServiceAccountAnswer, ServiceAccountList, UpdateServiceAccount,
 };
 use axme_api::{ApiError, ErrorCode, Timestamp};
-use axme_intent::address::agent_name;
+use axme_intent::address::{NameFit, NearestName, nearest_name};
 use axme_intent::human::is_same_person;
 use axme_intent::{Address, DeliveryBinding, Time};
 use serde_json::{Value, json};
@@ -47,85 +47,163 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceA
     }
     check_chars("display_name", input.display_name.as_deref(), 0, 255)?;
     check_chars("description", input.description.as_deref(), 0, 2_000)?;
-    let mode = input.delivery_mode.unwrap_or(DeliveryBinding::Stream);
-    let callback = check_delivery(context, mode, input.callback_url.as_deref(), input.webhook_secret.as_deref())?;
-    Ok(NewAccount { input, mode, callback })
+    let CreateServiceAccount { delivery_mode, callback_url, webhook_secret, .. } = input.clone();
+    let delivery = DeliveryChange::check(context, delivery_mode, callback_url, webhook_secret)?;
+    Ok(NewAccount { input, delivery })
 }
 
-/// Returns the address that an account gets from its name.
-fn address_of(text: &str, place: &Placement) -> Result<Address> {
+/// Returns the address that an account gets from its name, and a warning if the address spells it differently.
+fn address_of(text: &str, place: &Placement) -> Result<(Address, Option<String>)> {
     let home = place.home();
-    let name = agent_name(text, home).ok_or_else(|| {
-        let message = format!(
+    let refusal = |message| Err(ApiError::new(ErrorCode::InvalidAgentAddress, message).into());
+    match nearest_name(text, home) {
+        Some(NearestName { name, fit: NameFit::Same }) => Ok((Address::agent(home, &name), None)),
+        Some(NearestName { name, fit: NameFit::Respelled }) => {
+            let address = Address::agent(home, &name);
+            let warning = format!("name: the address of \"{text}\" is {address}");
+            Ok((address, Some(warning)))
+        }
+        Some(NearestName { name, fit: NameFit::Lossy }) => refusal(format!(
+            "name: \"{text}\" would lose letters or digits; use \"{name}\", and display_name for the text that people see"
+        )),
+        None => refusal(format!(
             "name: no agent name in \"{}\"; use letters and digits, or agent://{}/{}/name; policy, receive-override, stream, \
              agent_core and human are reserved",
             text, home.org, home.workspace
-        );
-        ApiError::new(ErrorCode::InvalidAgentAddress, message)
-    })?;
-    Ok(Address::agent(home, &name))
+        )),
+    }
 }
 
+/// Registers an agent. If its address is taken, the account there gets the fields that are given.
 pub fn create(cx: &mut CallContext<'_, '_>, new: &NewAccount) -> Result<ServiceAccountAnswer> {
-    let NewAccount { input, mode, callback } = new;
+    let NewAccount { input, delivery } = new;
     let place = placement::place_of(cx, &input.workspace, Permission::ManageAccounts)?;
-    let address = &address_of(&input.name, &place)?;
-    let new = NewAgent {
-        place: &place,
-        name: &input.name,
-        address,
-        display_name: input.display_name.as_deref(),
-        description: input.description.as_deref(),
-        delivery_mode: *mode,
-        callback: callback.as_ref(),
+    let (address, warning) = address_of(&input.name, &place)?;
+    let known = store::find_agent(cx.tx, place.workspace, &address)?;
+    let known = known.filter(|known| known.status != AccountStatus::Deleted);
+    let (account, made) = match known {
+        Some(known) => (known, None),
+        None => {
+            let (callback, made) = delivery.of_new_account()?;
+            let agent = NewAgent {
+                place: &place,
+                name: &input.name,
+                address: &address,
+                display_name: input.display_name.as_deref(),
+                description: input.description.as_deref(),
+                delivery_mode: delivery.mode.unwrap_or(DeliveryBinding::Stream),
+                callback: callback.as_ref(),
+            };
+            let (account, is_new) = put_agent(cx, &agent)?;
+            (account, is_new.then_some(made))
+        }
     };
-    let (account, is_new) = put_agent(cx, &new)?;
-    let mut shown = answer(&account);
-    shown.webhook_secret = callback.as_ref().filter(|c| is_new && c.is_made).map(|c| c.secret.clone());
+    let mut shown = match made {
+        Some(made) => ServiceAccountAnswer { created: Some(true), webhook_secret: made, ..answer(&account) },
+        // Another call may have registered it since the look above.
+        None => {
+            let texts = (input.display_name.clone(), input.description.clone());
+            ServiceAccountAnswer { created: Some(false), ..change(cx, account, texts, delivery)? }
+        }
+    };
+    shown.standard_webhooks_secret = delivery.standard_secret();
+    shown.warnings.extend(warning);
     Ok(shown)
 }
 
 pub struct NewAccount {
     input: CreateServiceAccount,
-    mode: DeliveryBinding,
-    callback: Option<Callback>,
+    delivery: DeliveryChange,
 }
 
 /// The URL that intents are pushed to, and the secret that signs them.
 pub struct Callback {
     url: String,
     secret: String,
-    /// True for a secret that the server made, which is shown once.
-    is_made: bool,
 }
 
-/// Returns the callback that a delivery mode requires; `None` for modes without pushes.
-fn check_delivery(
-    context: &PrepareContext<'_>,
-    mode: DeliveryBinding,
-    url: Option<&str>,
-    secret: Option<&str>,
-) -> Result<Option<Callback>> {
-    if !mode.is_pushed() {
-        let pushed = |_| {
-            ApiError::invalid(format!("callback_url: not allowed with delivery_mode \"{mode}\"; choose http")).into()
-        };
-        return url.map_or(Ok(None), |url| Err(pushed(url)));
+/// The wanted delivery settings of an account; absent ones stay.
+pub struct DeliveryChange {
+    mode: Option<DeliveryBinding>,
+    callback_url: Option<String>,
+    secret: Option<String>,
+    /// The secret for an account that has none and gets none.
+    fresh_secret: String,
+}
+
+impl DeliveryChange {
+    fn check(
+        context: &PrepareContext<'_>,
+        mode: Option<DeliveryBinding>,
+        callback_url: Option<String>,
+        secret: Option<String>,
+    ) -> Result<DeliveryChange> {
+        let callback_url = callback_url.map(|url| check_callback(context, &url)).transpose()?;
+        check_secret("webhook_secret", secret.as_deref())?;
+        let change = DeliveryChange { mode, callback_url, secret, fresh_secret: signature::fresh_secret(context.rng) };
+        match mode {
+            Some(mode) if !mode.is_pushed() => change.check_not_pushed(mode)?,
+            // Only the account says whether it has a callback already.
+            _ => {}
+        }
+        Ok(change)
     }
-    let url = url.ok_or_else(|| ApiError::invalid("callback_url: required for delivery_mode \"http\""))?;
-    let url = check_callback(context, url)?;
-    check_secret("webhook_secret", secret)?;
-    let made = secret.is_none().then(|| signature::fresh_secret(context.rng));
-    let is_made = made.is_some();
-    let secret = made.or_else(|| secret.map(str::to_owned)).unwrap_or_default();
-    Ok(Some(Callback { url, secret, is_made }))
+
+    /// Returns the form of a secret of the caller's own under which the libraries of Standard Webhooks verify.
+    fn standard_secret(&self) -> Option<String> {
+        self.secret.as_deref().map(signature::standard_secret)
+    }
+
+    fn check_not_pushed(&self, mode: DeliveryBinding) -> Result<()> {
+        let given = [("callback_url", &self.callback_url), ("webhook_secret", &self.secret)];
+        match given.into_iter().find(|(_, value)| value.is_some()) {
+            None => Ok(()),
+            Some((field, _)) => {
+                let message = format!("{field}: not allowed with delivery_mode \"{mode}\"; set delivery_mode to http");
+                Err(ApiError::invalid(message).into())
+            }
+        }
+    }
+
+    /// Returns the callback of a new account, and its secret if the server made it.
+    fn of_new_account(&self) -> Result<(Option<Callback>, Option<String>)> {
+        let mode = self.mode.unwrap_or(DeliveryBinding::Stream);
+        if !mode.is_pushed() {
+            self.check_not_pushed(mode)?;
+            return Ok((None, None));
+        }
+        let required = || ApiError::invalid("callback_url: required for delivery_mode \"http\"");
+        let url = self.callback_url.clone().ok_or_else(required)?;
+        let secret = self.secret.clone().unwrap_or_else(|| self.fresh_secret.clone());
+        let made = self.secret.is_none().then(|| secret.clone());
+        Ok((Some(Callback { url, secret }), made))
+    }
+
+    /// Changes an account. Leaving `http` deletes the callback and its secret. Returns a secret that the server made.
+    fn apply(&self, account: &mut ServiceAccount) -> Result<Option<String>> {
+        account.delivery_mode = self.mode.unwrap_or(account.delivery_mode);
+        if !account.delivery_mode.is_pushed() {
+            self.check_not_pushed(account.delivery_mode)?;
+            (account.callback_url, account.webhook_secret) = (None, None);
+            return Ok(None);
+        }
+        account.callback_url = self.callback_url.clone().or(account.callback_url.take());
+        if account.callback_url.is_none() || account.address.is_none() {
+            let message = "callback_url: delivery_mode \"http\" requires a callback_url and the account of an agent";
+            return Err(ApiError::invalid(message).into());
+        }
+        account.webhook_secret = self.secret.clone().or(account.webhook_secret.take());
+        let made = account.webhook_secret.is_none().then(|| self.fresh_secret.clone());
+        account.webhook_secret = account.webhook_secret.take().or_else(|| made.clone());
+        Ok(made)
+    }
 }
 
 /// Builds the callback of a bundle's agent, with a secret that the server makes. `service_accounts.update` can replace
 /// it.
 pub(crate) fn made_callback(context: &PrepareContext<'_>, url: Option<&str>) -> Option<Callback> {
     let secret = signature::fresh_secret(context.rng);
-    url.map(|url| Callback { url: url.to_owned(), secret, is_made: true })
+    url.map(|url| Callback { url: url.to_owned(), secret })
 }
 
 /// Switches an existing account to pushes, as a bundle asks. An account with a callback keeps it.
@@ -136,7 +214,7 @@ pub(crate) fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount
     account.delivery_mode = DeliveryBinding::Http;
     (account.callback_url, account.webhook_secret) = (Some(callback.url.clone()), Some(callback.secret.clone()));
     account.updated_at = cx.now;
-    store::update_delivery(cx.tx, account)?;
+    store::update(cx.tx, account)?;
     let line = json!({ "delivery_mode": account.delivery_mode, "callback_url": callback.url });
     cx.audit("service_accounts.update", &account.service_account_id, &line)?;
     cx.tx.signal(Signal::push_receivers());
@@ -158,61 +236,54 @@ pub(super) fn check_secret(field: &str, secret: Option<&str>) -> Result<()> {
     }
 }
 
-pub struct DeliveryChange {
+pub(crate) fn prepare_update(
+    context: &PrepareContext<'_>,
     input: UpdateServiceAccount,
-    fresh_secret: String,
-}
-
-pub(crate) fn prepare_update(context: &PrepareContext<'_>, input: UpdateServiceAccount) -> Result<DeliveryChange> {
-    match input.delivery_mode {
-        None => {
-            input.callback_url.as_deref().map(|url| check_callback(context, url)).transpose()?;
-        }
-        // The account may have a callback already.
-        Some(mode) if mode.is_pushed() && input.callback_url.is_none() => {}
-        Some(mode) => {
-            check_delivery(context, mode, input.callback_url.as_deref(), None)?;
-        }
-    }
-    check_secret("webhook_secret", input.webhook_secret.as_deref())?;
-    Ok(DeliveryChange { input, fresh_secret: signature::fresh_secret(context.rng) })
+) -> Result<(String, DeliveryChange)> {
+    let UpdateServiceAccount { service_account_id, delivery_mode, callback_url, webhook_secret } = input;
+    let delivery = DeliveryChange::check(context, delivery_mode, callback_url, webhook_secret)?;
+    Ok((service_account_id, delivery))
 }
 
 /// Changes the fields that are present. Leaving `http` deletes the callback and its secret.
-pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<ServiceAccountAnswer> {
-    let DeliveryChange { input, fresh_secret } = change;
-    let mut account = find_live(cx, &input.service_account_id)?;
-    account.delivery_mode = input.delivery_mode.unwrap_or(account.delivery_mode);
-    let mut made = None;
-    if account.delivery_mode.is_pushed() {
-        account.callback_url = input.callback_url.clone().or(account.callback_url);
-        if account.callback_url.is_none() || account.address.is_none() {
-            return Err(ApiError::invalid(
-                "callback_url: delivery_mode \"http\" requires a callback_url and the account of an agent",
-            )
-            .into());
-        }
-        account.webhook_secret = input.webhook_secret.clone().or(account.webhook_secret);
-        if account.webhook_secret.is_none() {
-            made = Some(fresh_secret.clone());
-            account.webhook_secret.clone_from(&made);
-        }
-    } else {
-        if input.callback_url.is_some() || input.webhook_secret.is_some() {
-            return Err(
-                ApiError::invalid("callback_url: this account gets no pushes; set delivery_mode to http").into()
-            );
-        }
-        (account.callback_url, account.webhook_secret) = (None, None);
+pub fn update(cx: &mut CallContext<'_, '_>, (id, delivery): &(String, DeliveryChange)) -> Result<ServiceAccountAnswer> {
+    let account = find_live(cx, id)?;
+    let shown = change(cx, account, (None, None), delivery)?;
+    Ok(ServiceAccountAnswer { standard_webhooks_secret: delivery.standard_secret(), ..shown })
+}
+
+/// Gives an account a display name, a description and delivery settings; absent ones stay. The answer names what
+/// changed. A call that changes nothing leaves no trace.
+fn change(
+    cx: &mut CallContext<'_, '_>,
+    old: ServiceAccount,
+    (display_name, description): (Option<String>, Option<String>),
+    delivery: &DeliveryChange,
+) -> Result<ServiceAccountAnswer> {
+    let mut account = old.clone();
+    account.display_name = display_name.or(account.display_name);
+    account.description = description.or(account.description);
+    let made = delivery.apply(&mut account)?;
+    let changed: Vec<AccountField> = [
+        (AccountField::DisplayName, account.display_name != old.display_name),
+        (AccountField::Description, account.description != old.description),
+        (AccountField::DeliveryMode, account.delivery_mode != old.delivery_mode),
+        (AccountField::CallbackUrl, account.callback_url != old.callback_url),
+        (AccountField::WebhookSecret, account.webhook_secret != old.webhook_secret),
+    ]
+    .into_iter()
+    .filter_map(|(field, is_changed)| is_changed.then_some(field))
+    .collect();
+    if !changed.is_empty() {
+        account.updated_at = cx.now;
+        store::update(cx.tx, &account)?;
+        let line = json!({
+            "changed": changed, "delivery_mode": account.delivery_mode, "callback_url": account.callback_url,
+        });
+        audit(cx, &account, "service_accounts.update", &line)?;
+        cx.tx.signal(Signal::push_receivers());
     }
-    account.updated_at = cx.now;
-    store::update_delivery(cx.tx, &account)?;
-    let line = json!({ "delivery_mode": account.delivery_mode, "callback_url": account.callback_url });
-    audit(cx, &account, "service_accounts.update", &line)?;
-    cx.tx.signal(Signal::push_receivers());
-    let mut shown = answer(&account);
-    shown.webhook_secret = made;
-    Ok(shown)
+    Ok(ServiceAccountAnswer { changed: Some(changed), webhook_secret: made, ..answer(&account) })
 }
 
 /// An agent to register.
@@ -520,6 +591,10 @@ fn answer(account: &ServiceAccount) -> ServiceAccountAnswer {
         agent_address: shown.address.clone(),
         service_account: shown,
         webhook_secret: None,
+        standard_webhooks_secret: None,
+        created: None,
+        changed: None,
+        warnings: Vec::new(),
         keys: None,
     }
 }

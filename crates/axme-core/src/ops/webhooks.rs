@@ -14,6 +14,7 @@ use super::service_accounts::{check_callback, check_secret};
 use crate::auth::{Caller, Role, membership, role_of_account};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
+use crate::engine::GATEWAY;
 use crate::error::{Result, StoreError};
 use crate::input::{check_chars, check_size, read_id};
 use crate::ops::inbox::owner;
@@ -25,7 +26,7 @@ use axme_store::members::OrgRole;
 use axme_store::person_accounts::Membership;
 use axme_store::queue::QueueItem;
 use axme_store::webhooks::{Event, EventOrigin, EventSource, RESERVED_EVENT_PREFIX, Subscription};
-use axme_store::{Signal, Tx, members, organizations as tenants, queue, service_accounts, webhooks as store};
+use axme_store::{Signal, Tx, audit, members, organizations as tenants, queue, service_accounts, webhooks as store};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -99,9 +100,10 @@ fn of_caller(caller: &Caller) -> Address {
 pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<SubscriptionAnswer> {
     let NewSubscription { subscription: fresh, secret } = new;
     let created_by = whose_right(cx)?;
+    // Two calls add subscriptions one after the other, on every node. Changes of roles take the same lock, so the next
+    // change sees this subscription.
+    tenants::lock(cx.tx, cx.caller.org)?;
     if let Some(person) = &created_by {
-        // Changes of roles take the same lock, so the next change sees this subscription.
-        tenants::lock(cx.tx, cx.caller.org)?;
         if !may_have(&memberships(cx, cx.caller.org, person)?, cx.caller.org, person, fresh) {
             let message = format!("the role of {person} does not allow this subscription; ask a workspace admin");
             return Err(ApiError::forbidden(message).into());
@@ -142,6 +144,7 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<Sub
     cx.tx.signal(Signal::push_receivers());
     let mut shown = view(&subscription);
     shown.secret = is_made.then(|| subscription.secret.clone());
+    shown.standard_webhooks_secret = secret.as_deref().map(signature::standard_secret);
     Ok(SubscriptionAnswer { ok: true, subscription: shown })
 }
 
@@ -203,6 +206,28 @@ fn end(cx: &mut CallContext<'_, '_>, subscription: Subscription, why: &Value) ->
     Ok(())
 }
 
+/// Pauses a subscription whose receiver has answered that it is gone.
+pub fn pause_gone(tx: &mut Tx<'_>, gone: &Subscription) -> Result<(), StoreError> {
+    let known = store::find(tx, gone.workspace, gone.id)?;
+    // The receiver may have moved in the meantime, with the next call of its owner.
+    let Some(known) = known.filter(|known| known.active && known.updated_at == gone.updated_at) else { return Ok(()) };
+    let paused = Subscription { active: false, updated_at: tx.now, ..known };
+    store::put(tx, &paused)?;
+    let event = audit::AuditEvent {
+        trail: paused.workspace,
+        id: tx.uuid(),
+        at: tx.now,
+        actor: GATEWAY.to_owned(),
+        action: "webhooks.subscriptions.pause".to_owned(),
+        subject: paused.id.to_string(),
+        details: json!({ "why": "answered_410", "callback_url": paused.callback_url }),
+    };
+    audit::insert(tx, &event)?;
+    snapshot::changed(tx, paused.workspace)?;
+    tx.signal(Signal::push_receivers());
+    Ok(())
+}
+
 fn view(subscription: &Subscription) -> SubscriptionView {
     let hint: String = subscription.secret.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
     SubscriptionView {
@@ -217,6 +242,7 @@ fn view(subscription: &Subscription) -> SubscriptionView {
         revoked_at: subscription.revoked_at.map(Timestamp),
         secret_hint: Some(format!("…{hint}")),
         secret: None,
+        standard_webhooks_secret: None,
     }
 }
 

@@ -12,6 +12,7 @@ each_engine! {
     an_account_has_the_documented_mirrors_and_twins,
     a_name_is_kept_as_written_and_gives_the_address,
     an_address_has_one_account,
+    registering_again_changes_what_is_given_and_says_so,
     invalid_accounts_are_refused,
     accounts_are_listed_oldest_first_in_pages,
     a_key_is_shown_once_and_works_until_it_is_revoked,
@@ -58,7 +59,10 @@ async fn an_account_has_the_documented_mirrors_and_twins(engine: Engine) {
         },
         "service_account_id": id, "address": address, "agent_address": address,
     });
-    assert_eq!(created, expected);
+    let mut new = expected.clone();
+    new["created"] = json!(true);
+    new["warnings"] = json!([format!("name: the address of \"Demo Runner\" is {address}")]);
+    assert_eq!(created, new);
     let mut alone = expected.clone();
     alone["keys"] = json!([]);
     assert_eq!(server.get(&server.admin, &format!("{ACCOUNTS}/{id}")).await, alone);
@@ -77,16 +81,25 @@ async fn a_name_is_kept_as_written_and_gives_the_address(engine: Engine) {
         ("UPPER_case.v2", "upper_case.v2"),
         ("a/b", "a-b"),
         ("--x1--", "x1"),
-        ("über", "ber"),
         ("agent://local/default/from-uri", "from-uri"),
         ("agent:/local/default/collapsed", "collapsed"),
         ("local/default/with-slashes", "with-slashes"),
         ("agent://short", "short"),
-        (long.as_str(), &long[..63]),
+        (&long[..63], &long[..63]),
     ] {
         let created = server.post(&server.admin, ACCOUNTS, json!({ "name": name })).await;
         assert_eq!(created["service_account"]["name"], name);
         assert_eq!(created["address"], format!("agent://local/default/{slug}"), "{name}");
+        let warning = created["warnings"][0].as_str().unwrap_or_default();
+        let is_spelled_alike = name.trim().ends_with(slug);
+        assert_eq!(warning.ends_with(&format!("is agent://local/default/{slug}")), !is_spelled_alike, "{created}");
+    }
+    for (name, nearest) in [("über", "uber"), ("ünï", "uni"), ("agent 漢字", "agent"), (long.as_str(), &long[..63])]
+    {
+        let refused = server.send(&server.admin, "POST", ACCOUNTS, Some(json!({ "name": name }))).await;
+        let message = refused.body["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(&format!("use \"{nearest}\"")), "{message}");
+        refused.refused(422, "invalid_agent_address");
     }
     for (name, code) in [
         ("x", "validation_failed"),
@@ -115,15 +128,72 @@ async fn a_name_is_kept_as_written_and_gives_the_address(engine: Engine) {
 async fn an_address_has_one_account(engine: Engine) {
     let server = Server::start(engine).await;
     let first = server.post(&server.admin, ACCOUNTS, json!({ "name": "worker", "description": "first" })).await;
+    server.clock.advance(Duration::from_secs(1));
     for name in ["worker", "agent://local/default/worker", "Worker"] {
-        let again = server.post(&server.admin, ACCOUNTS, json!({ "name": name, "description": "again" })).await;
-        assert_eq!(again, first, "returned unchanged");
+        let again = server.post(&server.admin, ACCOUNTS, json!({ "name": name, "description": "first" })).await;
+        assert_eq!(again["service_account"], first["service_account"], "returned unchanged");
+        assert_eq!((&again["created"], &again["changed"]), (&json!(false), &json!([])));
     }
     let calls = (0..8).map(|_| server.post(&server.admin, ACCOUNTS, json!({ "name": "together" })));
     let made = futures_util::future::join_all(calls).await;
-    assert!(made.iter().all(|answer| answer == &made[0]));
+    assert!(made.iter().all(|answer| answer["service_account"] == made[0]["service_account"]));
+    assert_eq!(made.iter().filter(|answer| answer["created"] == true).count(), 1);
     let listed = server.get(&server.admin, ACCOUNTS).await;
     assert_eq!(listed["service_accounts"].as_array().unwrap().len(), 3, "admin, worker, together");
+}
+
+async fn registering_again_changes_what_is_given_and_says_so(engine: Engine) {
+    let server = Server::start(engine).await;
+    let register = async |fields: Value| {
+        let mut body = json!({ "name": "worker" });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        server.post(&server.admin, ACCOUNTS, body).await
+    };
+    let first = register(json!({ "description": "d" })).await;
+    assert_eq!((&first["created"], first.get("changed")), (&json!(true), None));
+    let (one, two) = ("https://example.com/one", "https://example.com/two");
+    for (fields, changed, url, shows_secret) in [
+        (
+            json!({ "delivery_mode": "http", "callback_url": one }),
+            vec!["delivery_mode", "callback_url", "webhook_secret"],
+            Some(one),
+            true,
+        ),
+        (json!({ "delivery_mode": "http", "callback_url": one }), vec![], Some(one), false),
+        (json!({ "callback_url": two }), vec!["callback_url"], Some(two), false),
+        (json!({ "webhook_secret": "0123456789abcdef" }), vec!["webhook_secret"], Some(two), false),
+        (json!({ "webhook_secret": "0123456789abcdef", "delivery_mode": "http" }), vec![], Some(two), false),
+        (json!({ "display_name": "Worker" }), vec!["display_name"], Some(two), false),
+        (json!({}), vec![], Some(two), false),
+        (json!({ "delivery_mode": "poll" }), vec!["delivery_mode", "callback_url", "webhook_secret"], None, false),
+    ] {
+        server.clock.advance(Duration::from_secs(1));
+        let before = server.get(&server.admin, &format!("{ACCOUNTS}?limit=2")).await["service_accounts"][1].clone();
+        let answer = register(fields.clone()).await;
+        let account = &answer["service_account"];
+        assert_eq!((&answer["created"], &answer["changed"]), (&json!(false), &json!(changed)), "{fields}");
+        assert_eq!(account["callback_url"].as_str(), url, "{fields}");
+        assert_eq!(answer["webhook_secret"].is_string(), shows_secret, "{fields}");
+        assert_eq!(account["service_account_id"], first["service_account_id"]);
+        assert_eq!(account["description"], "d", "absent fields stay");
+        let is_touched = account["updated_at"] != before["updated_at"];
+        assert_eq!(is_touched, !changed.is_empty(), "{fields}");
+    }
+    for fields in [
+        json!({ "callback_url": one }),
+        json!({ "webhook_secret": "0123456789abcdef" }),
+        json!({ "delivery_mode": "http" }),
+    ] {
+        let mut body = json!({ "name": "worker" });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let refused = server.send(&server.admin, "POST", ACCOUNTS, Some(body)).await;
+        refused.refused(422, "validation_failed");
+    }
+    let trail = server.get(&server.admin, "/v1/audit/events").await;
+    let is_change = |event: &&Value| event["action"] == "service_accounts.update";
+    let recorded = trail["events"].as_array().unwrap().iter().filter(is_change).count();
+    assert_eq!(recorded, 5, "one entry per change: {trail}");
+    assert!(!trail.to_string().contains("0123456789abcdef"));
 }
 
 async fn invalid_accounts_are_refused(engine: Engine) {
@@ -134,6 +204,7 @@ async fn invalid_accounts_are_refused(engine: Engine) {
         (json!({ "delivery_mode": "inbox", "callback_url": "https://example.com" }), 422, "validation_failed"),
         (json!({ "delivery_mode": "pigeon" }), 422, "validation_failed"),
         (json!({ "callback_url": "https://example.com" }), 422, "validation_failed"),
+        (json!({ "webhook_secret": "0123456789abcdef" }), 422, "validation_failed"),
         (json!({ "delivery_mode": "http", "callback_url": "http://192.168.0.1/" }), 422, "validation_failed"),
         (
             json!({ "delivery_mode": "http", "callback_url": "https://a.example/", "webhook_secret": "short" }),

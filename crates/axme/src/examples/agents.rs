@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axme_client::api::intents::{self, ListIntents, StatusList};
 use axme_client::api::service_accounts::{
-    self, CreateKey, CreateServiceAccount, RevokeKey, ServiceAccount, UpdateServiceAccount,
+    self, CreateKey, CreateServiceAccount, ListServiceAccounts, RevokeKey, ServiceAccount,
 };
 use axme_client::{Client, ClientError, Object, Status};
 use axme_intent::DeliveryBinding;
@@ -27,6 +27,8 @@ const MAX_ATTEMPTS: u32 = 30;
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const POLL_PAGE: u64 = 20;
+/// The description by which later runs recognize the agents of examples.
+const MADE_BY_EXAMPLES: &str = "Registered by `axme examples run`";
 
 /// The ids of the intents that an agent receives.
 type IntentIds = BoxStream<'static, Result<String, ClientError>>;
@@ -122,32 +124,51 @@ enum Transport {
     Http(CallbackServer),
 }
 
-/// Registers the service account of a declared agent.
+/// Registers the service account of a declared agent, unless the name belongs to an agent that no example registered.
 async fn register(session: &Session, transport: &Transport, declared: &mut Value) -> Result<ServiceAccount, Failure> {
-    if let Transport::Http(server) = transport {
-        declared["callback_url"] = server.url.as_str().into();
+    let name = declared["address"].as_str().unwrap_or_default().to_owned();
+    let known = find_account(session, &name).await?;
+    if known.is_some_and(|account| account.description.as_deref() != Some(MADE_BY_EXAMPLES)) {
+        return Err(Failure::new(format!(
+            "the workspace has an agent \"{name}\" that no example registered; delete that agent or use another workspace"
+        )));
     }
+    // An account of an earlier run still has the callback of that run.
+    let secret = if let Transport::Http(server) = transport {
+        declared["callback_url"] = server.url.as_str().into();
+        Some(server.secret.clone())
+    } else {
+        None
+    };
     let text = |key: &str| declared[key].as_str().map(str::to_owned);
     let input = CreateServiceAccount {
-        name: text("address").unwrap_or_default(),
+        name,
         workspace: session.settings.workspace(),
         display_name: text("display_name"),
+        description: Some(MADE_BY_EXAMPLES.to_owned()),
         delivery_mode: declared["delivery_mode"].as_str().and_then(DeliveryBinding::parse),
         callback_url: text("callback_url"),
+        webhook_secret: secret,
         ..CreateServiceAccount::default()
     };
-    let account = session.call(&service_accounts::CREATE, &input).await?.service_account;
-    if let Transport::Http(server) = transport {
-        // An account of an earlier run still has the callback of that run.
-        let update = UpdateServiceAccount {
-            service_account_id: account.service_account_id.clone(),
-            delivery_mode: Some(DeliveryBinding::Http),
-            callback_url: Some(server.url.clone()),
-            webhook_secret: Some(server.secret.clone()),
+    Ok(session.call(&service_accounts::CREATE, &input).await?.service_account)
+}
+
+/// Finds the account of an agent in the workspace of the session.
+async fn find_account(session: &Session, name: &str) -> Result<Option<ServiceAccount>, Failure> {
+    let mut input = ListServiceAccounts { workspace: session.settings.workspace(), ..ListServiceAccounts::default() };
+    loop {
+        let page = session.call(&service_accounts::LIST, &input).await?.service_accounts;
+        input.after = page.last().map(|last| last.service_account_id.clone());
+        let is_wanted = |account: &ServiceAccount| {
+            account.address.as_deref().is_some_and(|address| address.rsplit('/').next() == Some(name))
         };
-        session.call(&service_accounts::UPDATE, &update).await?;
+        let is_last = page.is_empty();
+        let found = page.into_iter().find(is_wanted);
+        if found.is_some() || is_last {
+            return Ok(found);
+        }
     }
-    Ok(account)
 }
 
 /// Polls for open intents to an address.

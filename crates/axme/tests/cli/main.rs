@@ -199,7 +199,18 @@ fn a_server_and_its_commands() {
     assert_eq!(home.ok_json(&["whoami", "--json"])["role"], "workspace_admin");
     assert_eq!(home.ok(&["tasks", "list"]), "No pending tasks.\n");
 
-    home.ok(&["agents", "register", "--name", "worker"]);
+    let said = home.ok(&["agents", "register", "--name", "worker"]);
+    assert!(said.starts_with("✓ Registered agent://local/default/worker\n"), "{said}");
+    let again = ["agents", "register", "--name", "worker"];
+    assert!(home.ok(&again).contains("registered already; nothing changed"));
+    let said = home.ok(&[&again[..], &["--display-name", "The worker"]].concat());
+    assert!(said.starts_with("✓ Changed display_name of agent://local/default/worker\n"), "{said}");
+    let said = home.fails(&[&again[..], &["--webhook-secret", "0123456789abcdef"]].concat(), 1);
+    assert!(said.contains("webhook_secret: not allowed with delivery_mode \"stream\""), "{said}");
+    for (name, nearest) in [("ünï", "uni"), ("BAD_NAME!", "bad_name"), ("Demo Runner", "demo-runner")] {
+        let said = home.fails(&["agents", "register", "--name", name], 2);
+        assert!(said.contains(&format!("use \"{nearest}\"")), "{said}");
+    }
     assert!(home.ok(&["agent", "list"]).contains("agent://local/default/worker"));
     let key = home.ok_json(&["agents", "keys", "create", "--agent-id", "worker", "--json"])["body"].clone();
     let refused = home.fails(&["agents", "keys", "create", "--agent-id", "worker", "--expires-at", "soon"], 2);
@@ -228,7 +239,7 @@ fn a_server_and_its_commands() {
     let admin = bootstrap["api_key"].as_str().unwrap();
     let nowhere = "00000000-0000-4000-8000-000000000000";
     home.ok(&["context", "set", "other", "--api-key", "another", "--org-id", nowhere, "--workspace-id", nowhere]);
-    let said = home.fails(&["agents", "register", "--name", "bad name/..", "--api-key", admin], 1);
+    let said = home.fails(&["agents", "register", "--name", "worker", "--api-key", admin], 1);
     assert!(said.contains("organization not found") && said.contains("is from context \"other\""), "{said}");
 
     let (code, said) = server.stop();
