@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use axme_intent::Time;
 use axme_store::{Clock, Rng};
 use uuid::Uuid;
 
@@ -26,12 +27,69 @@ pub struct Post {
     pub body: Vec<u8>,
 }
 
-/// Why a [`Post`] has no answer.
+/// The answer to a [`Post`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PostAnswer {
+    pub status: u16,
+    /// The pause that the receiver asks for.
+    pub retry_after_seconds: Option<u64>,
+}
+
+impl PostAnswer {
+    /// Returns an error unless the receiver accepted the request.
+    pub fn accepted(self) -> Result<(), PostError> {
+        let why = format!("answered with status {}", self.status);
+        match (self.status, self.retry_after_seconds) {
+            (200..300, _) => Ok(()),
+            (410, _) => Err(PostError::Gone(why)),
+            (429 | 503, Some(seconds)) => {
+                let pause_seconds = seconds.clamp(1, MAX_RETRY_AFTER_SECONDS);
+                Err(PostError::Later { pause_seconds, why })
+            }
+            _ => Err(PostError::Failed(why)),
+        }
+    }
+}
+
+/// Why a [`Post`] was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PostError {
     /// It was not sent, because too many others are in progress. The receiver is not at fault.
     Busy,
+    /// The receiver asks to try again after a pause.
+    Later {
+        pause_seconds: u64,
+        why: String,
+    },
+    /// The receiver never accepts such a request again.
+    Gone(String),
     Failed(String),
+}
+
+impl PostError {
+    /// Returns the pause until a try that uses up no attempt, and why it is needed. A receiver may put off a request for
+    /// a day after `first_at`; later it fails like any other.
+    pub fn pause(&self, first_at: Time, now: Time) -> Option<(u64, &str)> {
+        match self {
+            PostError::Busy => Some((BUSY_PAUSE_SECONDS, "too many requests were in progress")),
+            PostError::Later { pause_seconds, why } if now < first_at.plus_seconds(MAX_PUT_OFF_SECONDS) => {
+                Some((*pause_seconds, why))
+            }
+            PostError::Later { .. } | PostError::Gone(_) | PostError::Failed(_) => None,
+        }
+    }
+
+    /// True if another try is pointless.
+    pub fn is_final(&self) -> bool {
+        matches!(self, PostError::Gone(_))
+    }
+
+    pub fn why(&self) -> &str {
+        match self {
+            PostError::Busy => "too many requests were in progress",
+            PostError::Later { why, .. } | PostError::Gone(why) | PostError::Failed(why) => why,
+        }
+    }
 }
 
 impl From<String> for PostError {
@@ -41,7 +99,11 @@ impl From<String> for PostError {
 }
 
 /// The delay until a request is tried again after [`PostError::Busy`].
-pub const BUSY_PAUSE_SECONDS: u64 = 5;
+const BUSY_PAUSE_SECONDS: u64 = 5;
+/// The longest pause that a receiver may ask for.
+const MAX_RETRY_AFTER_SECONDS: u64 = 3_600;
+/// The time after which a receiver's wish for a pause counts as a failure.
+const MAX_PUT_OFF_SECONDS: u64 = 86_400;
 
 /// A request to a trusted server, which the settings name.
 #[derive(Debug, Clone)]
@@ -81,8 +143,8 @@ pub struct MailError {
 pub trait Outbound: Send + Sync {
     /// Checks whether a URL may be called, without resolving its host. The error says why not.
     fn check(&self, url: &str) -> Result<(), String>;
-    /// Sends a request. Returns the status of the answer, or why there was none.
-    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, PostError>> + Send + '_>>;
+    /// Sends a request. Returns the answer, or why there was none.
+    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<PostAnswer, PostError>> + Send + '_>>;
     /// Sends a request to a trusted server.
     fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>>;
     /// Hands a mail to the mail server.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axme_core::system::{Fetch, FetchResult, Mail, MailError, Outbound, Post, PostError};
+use axme_core::system::{Fetch, FetchResult, Mail, MailError, Outbound, Post, PostAnswer, PostError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
@@ -63,7 +63,7 @@ impl Outbound for SimulatedOutbound {
         Ok(())
     }
 
-    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, PostError>> + Send + '_>> {
+    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<PostAnswer, PostError>> + Send + '_>> {
         Box::pin(async move {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let drawn = if state.is_faulty { state.rng.random_range(0..100) } else { 100 };
@@ -77,8 +77,9 @@ impl Outbound for SimulatedOutbound {
             state.received_posts.push(ReceivedPost { url: post.url, id: id.unwrap_or_default(), body });
             match drawn {
                 20..35 => Err(PostError::Failed("the reply was lost".to_owned())),
-                35..50 => Ok(500),
-                _ => Ok(204),
+                35..45 => Ok(PostAnswer { status: 500, retry_after_seconds: None }),
+                45..50 => Ok(PostAnswer { status: 503, retry_after_seconds: Some(20) }),
+                _ => Ok(PostAnswer { status: 204, retry_after_seconds: None }),
             }
         })
     }

@@ -14,8 +14,5 @@ pub(super) async fn push(app: &AppState, account: &ServiceAccount, offer: &Offer
     let secret = account.webhook_secret.as_deref().unwrap_or_default();
     let headers = signature::headers(secret, &id, app.system.clock.now(), &body);
     let url = account.callback_url.clone().unwrap_or_default();
-    match app.system.outbound.post(Post { workspace: account.workspace_id, url, headers, body }).await? {
-        200..300 => Ok(()),
-        status => Err(PostError::Failed(format!("answered with status {status}"))),
-    }
+    app.system.outbound.post(Post { workspace: account.workspace_id, url, headers, body }).await?.accepted()
 }

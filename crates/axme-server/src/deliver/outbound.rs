@@ -8,12 +8,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::guard::Guard;
 use super::mailer::Mailer;
-use axme_core::system::{Fetch, FetchResult, Mail, MailError, Outbound, Post, PostError};
+use axme_core::system::{Fetch, FetchResult, Mail, MailError, Outbound, Post, PostAnswer, PostError};
 
 /// Concurrent requests of one workspace to one host and port: a hanging host leaves room for others. More than one
 /// agent uses at a time, so that a hanging agent does not block another at the same host.
@@ -108,7 +109,7 @@ impl Outbound for Web {
         self.guard.check(url).map(|_| ())
     }
 
-    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, PostError>> + Send + '_>> {
+    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<PostAnswer, PostError>> + Send + '_>> {
         Box::pin(async move {
             let url = self.guard.check(&post.url)?;
             let places = tokio::time::timeout(self.patience, self.places(post.workspace, &url)).await;
@@ -117,9 +118,10 @@ impl Outbound for Web {
             for (name, value) in post.headers {
                 request = request.header(name, value);
             }
-            // Only the status matters; the body is not read.
+            // The body is not read.
             let answer = request.send().await.map_err(|error| reason(&error))?;
-            Ok(answer.status().as_u16())
+            let retry_after_seconds = retry_after_seconds(answer.headers());
+            Ok(PostAnswer { status: answer.status().as_u16(), retry_after_seconds })
         })
     }
 
@@ -152,6 +154,18 @@ impl Outbound for Web {
     }
 }
 
+/// Reads `Retry-After`: seconds, or a date, which is compared with the date of the answer.
+fn retry_after_seconds(headers: &HeaderMap) -> Option<u64> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).map(str::trim);
+    let wanted = text(RETRY_AFTER)?;
+    if let Ok(seconds) = wanted.parse() {
+        return Some(seconds);
+    }
+    let date = |text: &str| httpdate::parse_http_date(text).ok();
+    let pause = date(wanted)?.duration_since(date(text(DATE)?)?).unwrap_or_default();
+    Some(pause.as_secs())
+}
+
 /// Returns the innermost cause. It is the most specific, and the outer ones show the URL, which may contain a secret.
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
@@ -162,4 +176,25 @@ fn reason(error: &reqwest::Error) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_of_a_receiver_is_read_in_both_forms() {
+        let read = |pairs: &[(reqwest::header::HeaderName, &str)]| {
+            let pairs = pairs.iter().map(|(name, text)| (name.clone(), text.parse().expect("a header")));
+            retry_after_seconds(&pairs.collect())
+        };
+        let (date, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:07 GMT");
+        assert_eq!(read(&[(RETRY_AFTER, " 120 ")]), Some(120));
+        assert_eq!(read(&[(RETRY_AFTER, later), (DATE, date)]), Some(30));
+        assert_eq!(read(&[(RETRY_AFTER, date), (DATE, later)]), Some(0));
+        for unread in [&[(RETRY_AFTER, later)][..], &[(RETRY_AFTER, "soon"), (DATE, date)], &[(RETRY_AFTER, "-1")], &[]]
+        {
+            assert_eq!(read(unread), None, "{unread:?}");
+        }
+    }
 }

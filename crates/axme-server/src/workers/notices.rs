@@ -206,15 +206,19 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> 
     let limit = Duration::from_secs(ATTEMPT_SECONDS);
     let outcome = match tokio::time::timeout(limit, try_to_send(app, notice)).await {
         Ok(outcome) => outcome?,
-        Err(_) => Err(MailError { why: "the attempt timed out".to_owned(), is_final: false }),
+        Err(_) => Err(PostError::Failed("the attempt timed out".to_owned())),
     };
     let now = app.system.clock.now();
-    let again_at = outcome.as_ref().err().filter(|unsent| !unsent.is_final).and_then(|_| {
+    let pause = outcome.as_ref().err().and_then(|unsent| unsent.pause(notice.created_at, now));
+    if let Some((seconds, why)) = pause {
+        return put_off(app, notice, now.plus_seconds(seconds), short(why)).await;
+    }
+    let again_at = outcome.as_ref().err().filter(|unsent| !unsent.is_final()).and_then(|_| {
         let usual = app.limits.push_retry_seconds.get(attempt as usize - 1).copied();
         let is_patient = notice.channel == "email" && now < notice.created_at.plus_seconds(MAIL_DAYS * 86_400);
         usual.or(Some(MAIL_PAUSE_SECONDS).filter(|_| is_patient)).map(|pause| now.plus_seconds(pause))
     });
-    let error = outcome.err().map(|unsent| unsent.why.chars().take(MAX_ERROR_CHARS).collect::<String>());
+    let error = outcome.err().map(|unsent| short(unsent.why()));
     let (workspace, notice) = (notice.workspace, notice.clone());
     let record = move |tx: &mut Tx<'_>| -> Result<_> {
         let (address, item) = (store::address(&notice.queue), notice.item());
@@ -240,8 +244,23 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> 
     app.store.write(Shard::of_workspace(workspace), record).await
 }
 
+fn short(error: &str) -> String {
+    error.chars().take(MAX_ERROR_CHARS).collect()
+}
+
+/// Postpones a notice without counting the attempt.
+async fn put_off(app: &Arc<AppState>, notice: &Notice, due_at: Time, why: String) -> Result<()> {
+    tracing::info!(channel = notice.channel, why, %due_at, "a notice is put off");
+    let (workspace, address, item) = (notice.workspace, store::address(&notice.queue), notice.item());
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
+        items::put_off(tx, workspace, &address, item, due_at)?;
+        Ok(items::note(tx, workspace, &address, item, &why)?)
+    };
+    app.store.write(Shard::of_workspace(workspace), job).await
+}
+
 /// Sends a notice. Returns `Ok` as well if there is no reason to send it any more.
-async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result::Result<(), MailError>> {
+async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result::Result<(), PostError>> {
     Ok(match serde_json::from_value(notice.content.clone()) {
         Ok(Content::Task { about, asking }) => match task_mail(app, notice, about, asking).await? {
             Some(letter) => mail(app, mail_templates::of_task(notice, &letter)).await,
@@ -252,7 +271,7 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
         }
         Ok(Content::Text { subject, body }) => {
             let body = shape(notice, &subject, &body);
-            post(app, notice, &body).await.map_err(|why| MailError { why, is_final: false })
+            post(app, notice, &body).await
         }
         Ok(Content::Login { login }) => {
             let may_anybody = app.site.sign_up;
@@ -266,12 +285,8 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
         Ok(Content::TrialAgain { trial_of }) => {
             trial_mail(app, notice, move |tx| alpha::draw_again(tx, &trial_of)).await?
         }
-        Ok(Content::Delivery { delivery }) => {
-            post(app, notice, &delivery).await.map_err(|why| MailError { why, is_final: false })
-        }
-        Err(error) => {
-            Err(MailError { why: format!("the notice cannot be read: {:?} error", error.classify()), is_final: true })
-        }
+        Ok(Content::Delivery { delivery }) => post(app, notice, &delivery).await,
+        Err(error) => Err(PostError::Gone(format!("the notice cannot be read: {:?} error", error.classify()))),
     })
 }
 
@@ -321,30 +336,19 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
     app.store.write(Shard::of_intent(intent), job).await
 }
 
-/// True for an event that a person who is asked has to know: an answer, a reassignment or an escalation.
-fn concerns_answer(event: &Event) -> bool {
-    matches!(event.body, EventBody::Voted { .. } | EventBody::Transferred { .. } | EventBody::Escalated { .. })
-}
-
-async fn mail(app: &AppState, mail: Mail) -> std::result::Result<(), MailError> {
-    app.system.outbound.mail(mail.clone()).await?;
+async fn mail(app: &AppState, mail: Mail) -> std::result::Result<(), PostError> {
+    let sent = app.system.outbound.mail(mail.clone()).await;
+    sent.map_err(|MailError { why, is_final }| if is_final { PostError::Gone(why) } else { PostError::Failed(why) })?;
     // An error means that nobody subscribes to mails, which is usual.
     let _ = app.mails.send(mail);
     Ok(())
 }
 
-async fn post(app: &AppState, notice: &Notice, body: &Value) -> std::result::Result<(), String> {
+async fn post(app: &AppState, notice: &Notice, body: &Value) -> std::result::Result<(), PostError> {
     let body = body.to_string().into_bytes();
     let headers = vec![("webhook-id", notice.id.to_string())];
     let request = Post { workspace: notice.workspace, url: notice.recipient.clone(), headers, body };
-    let answered = app.system.outbound.post(request).await.map_err(|unposted| match unposted {
-        PostError::Busy => "too many requests were in progress".to_owned(),
-        PostError::Failed(why) => why,
-    });
-    match answered? {
-        status if (200..300).contains(&status) => Ok(()),
-        status => Err(format!("answered with status {status}")),
-    }
+    app.system.outbound.post(request).await?.accepted()
 }
 
 /// Formats a text for its channel.

@@ -16,9 +16,9 @@ use axme_core::engine;
 use axme_core::engine::GATEWAY;
 use axme_core::error::Result;
 use axme_core::state::AppState;
-use axme_core::system::{BUSY_PAUSE_SECONDS, PostError};
+use axme_core::system::PostError;
 use axme_store::service_accounts::{AccountStatus, ServiceAccount};
-use axme_store::{Shard, intents, queue, service_accounts};
+use axme_store::{Shard, Tx, intents, queue, service_accounts};
 
 /// Concurrent pushes to one account.
 const AT_ONCE: usize = 8;
@@ -49,22 +49,35 @@ pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result
 /// Makes one attempt and records its outcome.
 #[tracing::instrument(name = "delivery", skip_all, fields(kind = "push", id = %offer.intent.id))]
 async fn push(app: &Arc<AppState>, account: &ServiceAccount, offer: &Offer) -> Result<()> {
-    match deliver::push(app, account, offer).await {
-        Ok(()) => record(app, account, offer.intent.id, Ok(())).await,
-        Err(PostError::Busy) => put_off(app, account, offer.intent.id).await,
-        Err(PostError::Failed(error)) => {
-            let error = error.chars().take(MAX_ERROR_CHARS).collect();
-            record(app, account, offer.intent.id, Err(error)).await
-        }
+    let outcome = deliver::push(app, account, offer).await;
+    let now = app.system.clock.now();
+    let pause = outcome.as_ref().err().and_then(|unsent| unsent.pause(offer.intent.created_at, now));
+    if let Some((seconds, why)) = pause {
+        return put_off(app, account, offer.intent.id, now.plus_seconds(seconds), short(why)).await;
     }
+    let failure = |unsent: PostError| PushFailure { error: short(unsent.why()), is_final: unsent.is_final() };
+    record(app, account, offer.intent.id, outcome.map_err(failure)).await
 }
 
-/// Postpones a push that was not attempted. It is not a failure of the agent.
-async fn put_off(app: &Arc<AppState>, account: &ServiceAccount, id: IntentId) -> Result<()> {
-    let due_at = app.system.clock.now().plus_seconds(BUSY_PAUSE_SECONDS);
+/// Why a push failed, and whether another one is pointless.
+struct PushFailure {
+    error: String,
+    is_final: bool,
+}
+
+fn short(error: &str) -> String {
+    error.chars().take(MAX_ERROR_CHARS).collect()
+}
+
+/// Postpones a push that was not attempted, or that the agent asks to repeat later. It is not a failure of the agent.
+async fn put_off(app: &Arc<AppState>, account: &ServiceAccount, id: IntentId, due_at: Time, why: String) -> Result<()> {
     let workspace = account.workspace_id;
     let Some(to) = account.address.clone() else { return Ok(()) };
-    app.store.write(Shard::of_intent(id), move |tx| queue::put_off(tx, workspace, &to, id.into(), due_at)).await?;
+    let job = move |tx: &mut Tx<'_>| {
+        queue::put_off(tx, workspace, &to, id.into(), due_at)?;
+        queue::note(tx, workspace, &to, id.into(), &why)
+    };
+    app.store.write(Shard::of_intent(id), job).await?;
     Ok(())
 }
 
@@ -72,18 +85,18 @@ async fn record(
     app: &Arc<AppState>,
     account: &ServiceAccount,
     id: IntentId,
-    outcome: Result<(), String>,
+    outcome: Result<(), PushFailure>,
 ) -> Result<()> {
     let workspace = account.workspace_id;
     let Some(to) = account.address.clone() else { return Ok(()) };
-    let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let (now, limits) = (tx.now, tx.limits);
         let Some(head) = engine::lock(tx, workspace, id)? else { return Ok(()) };
         if head.intent.status().is_terminal() {
             // A replayed dead letter, or an intent that ended in the meantime and has no delivery any more.
             match &outcome {
                 Ok(()) => queue::delete(tx, workspace, &to, id.into())?,
-                Err(error) => {
+                Err(PushFailure { error, .. }) => {
                     queue::note(tx, workspace, &to, id.into(), error)?;
                     queue::bury(tx, workspace, &to, id.into(), now)?;
                 }
@@ -92,7 +105,7 @@ async fn record(
         }
         match &outcome {
             // An escalation target: the intent does not depend on reaching it.
-            Err(error) if to != head.to => {
+            Err(PushFailure { error, is_final: false }) if to != head.to => {
                 let pause = limits.push_retry_seconds[limits.push_retry_seconds.len() - 1];
                 queue::postpone(tx, workspace, &to, id.into(), now.plus_seconds(pause), error)?;
             }
@@ -103,11 +116,16 @@ async fn record(
                 let again_at = now.plus_seconds(limits.acknowledged_seconds);
                 queue::acknowledge(tx, workspace, &to, id.into(), again_at)?;
             }
-            Err(error) => {
+            Err(PushFailure { error, .. }) if to != head.to => {
+                queue::note(tx, workspace, &to, id.into(), error)?;
+                queue::bury(tx, workspace, &to, id.into(), now)?;
+            }
+            Err(PushFailure { error, is_final }) => {
                 let spec = intents::spec(tx, workspace, id)?;
                 let policy = &head.intent.policy;
                 let (attempt, most) =
                     (head.intent.tally.failed_pushes + 1, policy.most_pushes(spec.max_delivery_attempts));
+                let most = if *is_final { attempt } else { most };
                 let pauses = &limits.push_retry_seconds;
                 let usual = pauses[(attempt as usize - 1).min(pauses.len() - 1)];
                 let retry_at = now.plus_seconds(policy.retry_seconds().unwrap_or(usual));

@@ -2,7 +2,8 @@
 //!
 //! An attempt claims the delivery for longer than it can last. After a crash the event is sent again under the same id:
 //! at least once. Any 2xx status is a success. If the attempt after the last pause of the push schedule fails, the
-//! delivery becomes a dead letter, which is listed and can be replayed.
+//! delivery becomes a dead letter, which is listed and can be replayed. A pause that the receiver asks for uses up no
+//! attempt. Status 410 makes a dead letter at once and pauses the subscription.
 
 use std::sync::Arc;
 
@@ -13,9 +14,10 @@ use uuid::Uuid;
 
 use crate::deliver::outbound::PATIENCE;
 use axme_core::error::Result;
+use axme_core::ops::webhooks::pause_gone;
 use axme_core::signature;
 use axme_core::state::AppState;
-use axme_core::system::{BUSY_PAUSE_SECONDS, Post, PostError};
+use axme_core::system::{Post, PostAnswer};
 use axme_store::queue::QueueItem;
 use axme_store::webhooks::{Event, Subscription};
 use axme_store::{Shard, Tx, queue, webhooks as store};
@@ -115,14 +117,11 @@ async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u
     let mut headers = signature::headers(&to.secret, &event.id.to_string(), app.system.clock.now(), &body);
     headers.push(("x-axme-event", event.event_type.clone()));
     let url = to.callback_url.clone();
-    let outcome = match app.system.outbound.post(Post { workspace: to.workspace, url, headers, body }).await {
-        Ok(status) if (200..300).contains(&status) => Ok(()),
-        Ok(status) => Err(PostError::Failed(format!("answered with status {status}"))),
-        Err(unposted) => Err(unposted),
-    };
+    let outcome = app.system.outbound.post(Post { workspace: to.workspace, url, headers, body }).await;
+    let outcome = outcome.and_then(PostAnswer::accepted);
     let now = app.system.clock.now();
     let pauses = app.limits.push_retry_seconds.clone();
-    let (workspace, to, id) = (to.workspace, to.clone(), event.id);
+    let (workspace, to, id, created_at) = (to.workspace, to.clone(), event.id, event.created_at);
     let item = QueueItem::webhook_event(id);
     let record = move |tx: &mut Tx<'_>| -> Result<_> {
         let address = to.address();
@@ -130,20 +129,23 @@ async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u
         if !queue::is_as_claimed(tx, to.workspace, &address, item, claimed)? {
             return if outcome.is_ok() { Ok(store::arrived_before(tx, &to, id)?) } else { Ok(()) };
         }
-        match (&outcome, pauses.get(attempt as usize - 1)) {
-            (Ok(()), _) => store::arrived(tx, &to, id)?,
-            (Err(PostError::Busy), _) => {
-                let due_at = now.plus_seconds(BUSY_PAUSE_SECONDS);
-                queue::put_off(tx, to.workspace, &address, item, due_at)?;
-            }
-            (Err(PostError::Failed(error)), Some(pause)) => {
+        let Err(unsent) = &outcome else { return Ok(store::arrived(tx, &to, id)?) };
+        if let Some((pause, why)) = unsent.pause(created_at, now) {
+            queue::put_off(tx, to.workspace, &address, item, now.plus_seconds(pause))?;
+            return Ok(queue::note(tx, to.workspace, &address, item, &short(why))?);
+        }
+        match pauses.get(attempt as usize - 1).filter(|_| !unsent.is_final()) {
+            Some(pause) => {
                 let due_at = now.plus_seconds(*pause);
-                queue::postpone(tx, to.workspace, &address, item, due_at, &short(error))?;
+                queue::postpone(tx, to.workspace, &address, item, due_at, &short(unsent.why()))?;
             }
-            (Err(PostError::Failed(error)), None) => {
-                queue::note(tx, to.workspace, &address, item, &short(error))?;
+            None => {
+                queue::note(tx, to.workspace, &address, item, &short(unsent.why()))?;
                 queue::bury(tx, to.workspace, &address, item, now)?;
             }
+        }
+        if unsent.is_final() {
+            pause_gone(tx, &to)?;
         }
         Ok(())
     };

@@ -54,6 +54,7 @@ mod principals;
 mod published;
 mod pushes;
 mod quotas;
+mod receivers;
 mod reference;
 mod reminder_plans;
 mod reports;

@@ -16,6 +16,7 @@ postgres_only! {
     members_of_a_family_take_turns_across_nodes,
     people_sign_in_on_several_nodes_at_once,
     changes_of_one_row_by_two_nodes_are_both_kept,
+    nodes_make_a_subscription_once_and_no_more_than_fit,
     a_rule_set_on_one_node_holds_on_the_other_at_once,
 }
 
@@ -282,6 +283,30 @@ async fn changes_of_one_row_by_two_nodes_are_both_kept() {
 }
 
 /// No clock moves and nothing waits: once a node has answered that a rule is set, the other enforces it.
+async fn nodes_make_a_subscription_once_and_no_more_than_fit() {
+    let (nodes, Bootstrap { api_key: admin, .. }) = two().await;
+    let [(a, _), (b, _)] = &nodes;
+    let path = "/v1/webhooks/subscriptions";
+    let body =
+        |n: usize| json!({ "callback_url": format!("https://example.com/{n}"), "event_types": ["a.b"] }).to_string();
+    for n in 0..20 {
+        let body = body(n);
+        let calls = [a, b, a, b].map(|node| call(node, &admin, "POST", path, &body));
+        let answers = join_all(calls).await;
+        assert!(answers.iter().all(|answer| answer.starts_with("HTTP/1.1 200")), "{answers:?}");
+        let ids = answers.iter().map(|answer| body_of(answer)["subscription"]["subscription_id"].to_string());
+        assert_eq!(ids.collect::<std::collections::BTreeSet<_>>().len(), 1, "{answers:?}");
+    }
+    let listed = async || body_of(&call(a, &admin, "GET", path, "").await)["subscriptions"].as_array().unwrap().len();
+    assert_eq!(listed().await, 20);
+    join_all((20..99).map(|n| post(a, &admin, path, serde_json::from_str(&body(n)).unwrap()))).await;
+    let calls = (0..6).map(|n| (if n % 2 == 0 { a } else { b }, body(100 + n)));
+    let calls: Vec<_> = calls.collect();
+    let answers = join_all(calls.iter().map(|(node, body)| call(node, &admin, "POST", path, body))).await;
+    let added = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 200")).count();
+    assert_eq!((added, listed().await), (1, 100), "{answers:?}");
+}
+
 async fn a_rule_set_on_one_node_holds_on_the_other_at_once() {
     let (nodes, Bootstrap { api_key: admin, workspace_id, org_id, .. }) = two().await;
     let [(a, _), (b, _)] = &nodes;

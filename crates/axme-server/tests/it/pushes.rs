@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axme_core::system::{Post, PostError};
+use axme_core::system::{Post, PostAnswer, PostError};
 use axme_server::workers;
 use axme_store::Limits;
 use axum::Router;
@@ -28,6 +28,8 @@ use crate::harness::{Engine, Server, each_engine, id_of, poll};
 each_engine! {
     an_intent_is_pushed_signed_and_acknowledged,
     pushes_that_fail_are_tried_three_times_and_then_it_is_a_dead_letter,
+    a_pause_that_the_receiver_asks_for_uses_no_attempt,
+    a_receiver_that_is_gone_gets_no_further_push,
     an_intent_and_its_envelope_set_attempts_and_delays,
     the_escalation_target_is_pushed_to_as_well,
     a_receiver_that_hangs_delays_nobody_else,
@@ -39,6 +41,7 @@ each_engine! {
 }
 
 const SECRET: &str = "a secret of the receiver";
+const TAKEN: PostAnswer = PostAnswer { status: 200, retry_after_seconds: None };
 
 /// A receiver that records requests and returns the given answers.
 #[derive(Clone, Default)]
@@ -51,6 +54,8 @@ pub struct Receiver {
 pub enum Answer {
     Status(u16),
     Redirect(String),
+    /// The status, with `Retry-After` in seconds.
+    RetryAfter(u16, u64),
     Never,
     /// The status, once the test notifies it.
     Held(Arc<Notify>, u16),
@@ -82,6 +87,9 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Byt
     match answer {
         Answer::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
         Answer::Redirect(to) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
+        Answer::RetryAfter(status, seconds) => {
+            (StatusCode::from_u16(status).unwrap(), [("retry-after", seconds.to_string())]).into_response()
+        }
         Answer::Never => std::future::pending().await,
         Answer::Held(gate, status) => {
             gate.notified().await;
@@ -200,6 +208,60 @@ async fn pushes_that_fail_are_tried_three_times_and_then_it_is_a_dead_letter(eng
     assert_eq!(server.get(&server.admin, "/v1/deliveries").await["deliveries"], json!([]));
     server.send(&server.admin, "POST", &replay, Some(json!({}))).await.refused(404, "not_found");
     assert_eq!(server.event_types(&id).await, types, "nothing after the end");
+}
+
+async fn a_pause_that_the_receiver_asks_for_uses_no_attempt(engine: Engine) {
+    let server = server_that_may_call_loopback(engine).await;
+    let (receiver, addr) = Receiver::start().await;
+    let (account, key) = pushed(&server, "worker", &format!("http://{addr}/intent")).await;
+    receiver.will(&[
+        Answer::RetryAfter(429, 40),
+        Answer::RetryAfter(503, 86_400),
+        Answer::RetryAfter(429, 0),
+        Answer::RetryAfter(500, 2),
+    ]);
+    let id = server.submit("worker", json!({})).await;
+    // At most an hour, and at least a second. Other statuses follow the schedule.
+    for (pause, pushes) in [(0, 1), (39, 0), (1, 1), (3_599, 0), (1, 1), (1, 1), (29, 0), (1, 1)] {
+        server.advance(Duration::from_secs(pause)).await;
+        round(&server, &account).await;
+        assert_eq!(receiver.got().len(), pushes, "after {pause} s more");
+    }
+    let types = server.event_types(&id).await;
+    assert_eq!(types[3..], ["delivery_failed", "acknowledged"], "only the 500 was a failure");
+    server.post(&key, &format!("/v1/intents/{id}/resume"), json!({ "done": true })).await;
+
+    // A receiver cannot put off an intent for more than a day.
+    receiver.will(&vec![Answer::RetryAfter(429, 3_600); 30]);
+    let id = server.submit("worker", json!({})).await;
+    for _ in 0..24 {
+        round(&server, &account).await;
+        server.advance(Duration::from_secs(3_600)).await;
+    }
+    assert_eq!(server.event_types(&id).await.len(), 3);
+    for _ in 0..3 {
+        round(&server, &account).await;
+        server.advance(Duration::from_secs(600)).await;
+    }
+    let intent = server.intent(&id).await;
+    assert_eq!((&intent["status"], &intent["delivery_attempt"]), (&json!("FAILED"), &json!(3)));
+}
+
+async fn a_receiver_that_is_gone_gets_no_further_push(engine: Engine) {
+    let server = server_that_may_call_loopback(engine).await;
+    let (receiver, addr) = Receiver::start().await;
+    let (account, _) = pushed(&server, "worker", &format!("http://{addr}/intent")).await;
+    receiver.will(&[Answer::Status(410)]);
+    let id = server.submit("worker", json!({})).await;
+    for _ in 0..3 {
+        round(&server, &account).await;
+        server.advance(Duration::from_secs(600)).await;
+    }
+    assert_eq!(receiver.got().len(), 1);
+    let intent = server.intent(&id).await;
+    assert_eq!((&intent["status"], &intent["error"]["code"]), (&json!("FAILED"), &json!("delivery_failed")));
+    let dead = server.get(&server.admin, "/v1/deliveries?status=dead_lettered").await;
+    assert_eq!(dead["deliveries"][0]["error_detail"], "answered with status 410");
 }
 
 async fn an_intent_and_its_envelope_set_attempts_and_delays(engine: Engine) {
@@ -360,7 +422,7 @@ async fn hanging_hosts_hold_up_only_their_own_workspace(engine: Engine) {
     let meanwhile = async {
         let got = || hanging.iter().map(|(receiver, _)| receiver.got.lock().unwrap().len()).sum::<usize>();
         poll(async || (got() >= 64).then_some(())).await;
-        assert_eq!(post(modest, good).await, Ok(200));
+        assert_eq!(post(modest, good).await, Ok(TAKEN));
         assert_eq!(got(), 64);
         assert!(hanging.iter().all(|(receiver, _)| receiver.got.lock().unwrap().len() <= 16), "to one host");
         assert_eq!(post(greedy, good).await, Err(PostError::Busy));
@@ -369,7 +431,7 @@ async fn hanging_hosts_hold_up_only_their_own_workspace(engine: Engine) {
         outcomes = calls => panic!("they hang: {outcomes:?}"),
         () = meanwhile => {}
     }
-    assert_eq!(post(greedy, good).await, Ok(200), "permits are released");
+    assert_eq!(post(greedy, good).await, Ok(TAKEN), "permits are released");
 }
 
 async fn a_push_without_a_free_place_is_postponed_and_uses_no_attempt(engine: Engine) {
@@ -400,7 +462,7 @@ async fn a_push_without_a_free_place_is_postponed_and_uses_no_attempt(engine: En
         id
     };
     let (outcomes, id) = tokio::join!(busy, meanwhile);
-    assert!(outcomes.iter().all(|outcome| *outcome == Ok(200)), "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| *outcome == Ok(TAKEN)), "{outcomes:?}");
     receiver.got();
     let intent = server.intent(&id).await;
     assert_eq!((&intent["status"], &intent["delivery_attempt"]), (&json!("DELIVERED"), &json!(0)));

@@ -33,38 +33,38 @@ each_engine! {
     a_subscription_ends_with_the_role_it_rests_on,
 }
 
-const SUBSCRIPTIONS: &str = "/v1/webhooks/subscriptions";
+pub const SUBSCRIPTIONS: &str = "/v1/webhooks/subscriptions";
 const SECRET: &str = "a secret of the subscriber";
 
 /// Subscribes; returns the id.
-async fn subscribe(server: &Server, key: &str, url: &str, event_types: Value, owner: Option<&str>) -> String {
+pub async fn subscribe(server: &Server, key: &str, url: &str, event_types: Value, owner: Option<&str>) -> String {
     let body = json!({ "callback_url": url, "event_types": event_types, "secret": SECRET, "owner_agent": owner });
     let answer = server.post(key, SUBSCRIPTIONS, body).await;
     answer["subscription"]["subscription_id"].as_str().unwrap().to_owned()
 }
 
 /// Fans out events, and runs one round of a subscriber's task.
-async fn round(server: &Server, subscription: &str) {
+pub async fn round(server: &Server, subscription: &str) {
     workers::fanout::tick(&server.app).await.unwrap();
     let workspace: Uuid = server.bootstrap.workspace_id.parse().unwrap();
     workers::webhooks::tick(&server.app, workspace, subscription.parse().unwrap()).await.unwrap();
 }
 
-async fn publish(server: &Server, key: &str, event_type: &str) -> Value {
+pub async fn publish(server: &Server, key: &str, event_type: &str) -> Value {
     let body = json!({ "event_type": event_type, "source": "test", "payload": { "n": 1 } });
     server.post(key, "/v1/webhooks/events", body).await
 }
 
-async fn replay(server: &Server, event: &Value) -> Value {
+pub async fn replay(server: &Server, event: &Value) -> Value {
     let path = format!("/v1/webhooks/events/{}/replay", event["event_id"].as_str().unwrap());
     server.post(&server.admin, &path, json!({})).await
 }
 
-fn counters(answer: &Value) -> [u64; 4] {
+pub fn counters(answer: &Value) -> [u64; 4] {
     ["queued_deliveries", "delivered", "pending", "dead_lettered"].map(|name| answer[name].as_u64().unwrap())
 }
 
-fn types(receiver: &Receiver) -> Vec<String> {
+pub fn types(receiver: &Receiver) -> Vec<String> {
     let event_type =
         |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["event_type"].as_str().unwrap().to_owned();
     receiver.got().iter().map(|(_, body)| event_type(body)).collect()
