@@ -38,13 +38,13 @@ pub static INCLUDE: Op<IncludeMember, MemberAnswer> =
     Op::post("workspaces.members.include", "/v1/workspaces/{workspace_id}/members/include")
         .access(Access::Role)
         .errors(&[ErrorCode::MemberExists, ErrorCode::QuotaExceeded])
-        .about("Give a person a role in a workspace.");
+        .about("Give a member of the organization a role in a workspace. People who are not members are refused.");
 /// Removes a member of a workspace.
 pub static EXCLUDE: Op<ExcludeMember, RemoveMemberAnswer> =
     Op::delete("workspaces.members.exclude", "/v1/workspaces/{workspace_id}/members/{member_id}/exclude")
         .access(Access::Role)
         .errors(&[ErrorCode::LastOwner])
-        .about("Remove a member of one workspace. Members of the whole organization are not found here.");
+        .about("Remove a member of one workspace, who stays in the organization. Members of all of it are not found.");
 
 /// Which members to list.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -232,6 +232,8 @@ pub struct RemoveMemberAnswer {
     pub ok: bool,
     /// Always true.
     pub removed: bool,
+    /// The membership now: `removed`, or `suspended` if it was the last one that kept the person in the organization.
+    pub status: MemberStatus,
     /// The same as `result.org_id`.
     pub org_id: Id,
     /// The same as `result.member_id`.

@@ -139,6 +139,15 @@ pub fn find_actor(tx: &mut Tx<'_>, org: Uuid, actor: &str, workspace: Uuid) -> R
     row.as_ref().map(member).transpose()
 }
 
+/// Counts the memberships of an actor in an organization, without removed ones and without one of them.
+pub fn count_others(tx: &mut Tx<'_>, org: Uuid, actor: &str, but: Uuid) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(*) FROM members WHERE org_id = $1 AND actor_id = $2 AND member_id <> $3 AND status <> 'removed'",
+        &[org.into(), actor.into(), but.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
 /// Lists a page of members by id, without removed ones; with a workspace, only members of that workspace.
 pub fn list(
     tx: &mut Tx<'_>,

@@ -62,6 +62,12 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Princip
     .transpose()
 }
 
+/// Finds the workspace of a principal.
+pub fn workspace_of(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Uuid>, StoreError> {
+    let sql = "SELECT workspace_id FROM principals WHERE principal_id = $1 LIMIT 1";
+    tx.row(sql, &[id.into()])?.map(|row| row.uuid(0)).transpose()
+}
+
 #[derive(Debug, Clone)]
 pub struct Alias {
     pub workspace: Uuid,
@@ -110,6 +116,12 @@ macro_rules! aliases {
 pub fn find_alias(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Alias>, StoreError> {
     let row = tx.row(aliases!("WHERE workspace_id = $1 AND alias_id = $2"), &[workspace.into(), id.into()])?;
     row.as_ref().map(alias).transpose()
+}
+
+/// Finds the workspace of an alias.
+pub fn workspace_of_alias(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Uuid>, StoreError> {
+    let sql = "SELECT workspace_id FROM principal_aliases WHERE alias_id = $1 LIMIT 1";
+    tx.row(sql, &[id.into()])?.map(|row| row.uuid(0)).transpose()
 }
 
 /// Finds the alias with a name, if it is not revoked.

@@ -242,6 +242,12 @@ pub fn list_dead_of(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, limit: i64) -> R
     rows.iter().map(dead_letter).collect()
 }
 
+/// Finds a workspace with a dead letter of an item id.
+pub fn workspace_of_dead(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Uuid>, StoreError> {
+    let sql = "SELECT workspace_id FROM queue_items WHERE item_id = $1 AND dead_at IS NOT NULL LIMIT 1";
+    tx.row(sql, &[id.into()])?.map(|row| row.uuid(0)).transpose()
+}
+
 fn dead_letter(row: &Row) -> Result<DeadLetter, StoreError> {
     Ok(DeadLetter {
         item: QueueItem::read(row, 0)?,

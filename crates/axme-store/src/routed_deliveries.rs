@@ -65,6 +65,12 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<RoutedD
     row.as_ref().map(routed).transpose()
 }
 
+/// Finds the workspace of a delivery.
+pub fn workspace_of(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Uuid>, StoreError> {
+    let sql = "SELECT workspace_id FROM routed_deliveries WHERE delivery_id = $1 LIMIT 1";
+    tx.row(sql, &[id.into()])?.map(|row| row.uuid(0)).transpose()
+}
+
 /// Lists deliveries to a range of principals with ids below `before`, newest first. Without a status, lists all.
 pub fn list(
     tx: &mut Tx<'_>,

@@ -74,6 +74,12 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Route>,
     row.as_ref().map(route).transpose()
 }
 
+/// Finds the workspace of a route.
+pub fn workspace_of(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Uuid>, StoreError> {
+    let sql = "SELECT workspace_id FROM routes WHERE route_id = $1 LIMIT 1";
+    tx.row(sql, &[id.into()])?.map(|row| row.uuid(0)).transpose()
+}
+
 /// A filter of routes or bindings.
 pub struct Filter {
     /// A range of ids.
@@ -221,6 +227,12 @@ pub fn list_bindings(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Resul
             })
         })
         .collect()
+}
+
+/// Finds the workspace of a binding.
+pub fn workspace_of_binding(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Uuid>, StoreError> {
+    let sql = "SELECT workspace_id FROM transport_bindings WHERE binding_id = $1 LIMIT 1";
+    tx.row(sql, &[id.into()])?.map(|row| row.uuid(0)).transpose()
 }
 
 pub fn delete_binding(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<bool, StoreError> {

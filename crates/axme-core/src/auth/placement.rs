@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::caller::{Caller, Role};
 use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
-use axme_store::{members, organizations, policies};
+use axme_store::{Tx, members, organizations, policies};
 
 /// The slug of the operators' organization, which the first start creates.
 pub const OPERATORS_ORG_SLUG: &str = "local";
@@ -57,6 +57,28 @@ impl<T> InWorkspace<T> {
     /// Finds the named workspace, by default the caller's own, if the caller has a permission there.
     pub fn place(&self, cx: &mut CallContext<'_, '_>, permission: Permission) -> Result<Placement> {
         place_of(cx, &self.workspace, permission)
+    }
+
+    /// Finds the named workspace, or else the one of an object, if the caller has a permission there. The caller's own
+    /// workspace stands for objects that the caller cannot see.
+    pub fn place_of_object(
+        &self,
+        cx: &mut CallContext<'_, '_>,
+        permission: Permission,
+        id: Uuid,
+        workspace_of: fn(&mut Tx<'_>, Uuid) -> Result<Option<Uuid>, StoreError>,
+    ) -> Result<Placement> {
+        if self.workspace.org_id.is_none()
+            && self.workspace.workspace_id.is_none()
+            && let Some(workspace) = workspace_of(cx.tx, id)?.filter(|workspace| *workspace != cx.caller.workspace)
+            && let Some(found) = organizations::find_workspace(cx.tx, workspace)?
+        {
+            let authority = RoleSet::in_org(cx, found.org_id)?;
+            if authority.reaches(workspace) {
+                return authorized(cx, &found, &authority, permission);
+            }
+        }
+        self.place(cx, permission)
     }
 }
 

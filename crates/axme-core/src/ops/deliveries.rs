@@ -11,17 +11,17 @@ use axme_intent::IntentId;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::principals::{RUN, read_range};
+use super::principals::{RUN, place_of_range, read_range};
 use crate::auth::placement::{InWorkspace, Placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::notices::MAIL_QUEUE;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::input::{read_before, read_id};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
 use axme_store::queue::{DeadLetter, ItemKind};
-use axme_store::{Shard, Signal, notices, queue as store, routed_deliveries};
+use axme_store::{Shard, Signal, Tx, notices, queue as store, routed_deliveries};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -57,7 +57,8 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Res
 /// Lists routed deliveries in any status together with other dead letters, by id. A dead letter that was routed appears
 /// once, as a routed delivery. A page never splits the letters under one id, so it may exceed the limit.
 pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<DeliveryQuery>) -> Result<DeliveryList> {
-    let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
+    let wanted = &asked.what;
+    let place = place_of_range(cx, asked, wanted.principals.unwrap_or((Uuid::nil(), Uuid::max())))?;
     let (workspace, limit) = (place.workspace, wanted.limit);
     let range = wanted.principals.unwrap_or((Uuid::nil(), Uuid::max()));
     let status = wanted.status.map(DeliveryFilter::as_str);
@@ -99,13 +100,22 @@ fn dead(cx: &mut CallContext<'_, '_>, workspace: Uuid, id: Uuid) -> Result<(Dead
     Ok((first, letters))
 }
 
+/// Finds the workspace of a delivery: of a routed one, or else of a dead letter.
+fn workspace_of(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Uuid>, StoreError> {
+    match routed_deliveries::workspace_of(tx, id)? {
+        Some(workspace) => Ok(Some(workspace)),
+        None => store::workspace_of_dead(tx, id),
+    }
+}
+
 pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<InWorkspace<Uuid>> {
     let id = read_id("delivery", &input.delivery_id)?;
     Ok(InWorkspace::new(input.workspace, id))
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<DeliveryAnswer> {
-    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let id = asked.what;
+    let place = asked.place_of_object(cx, RUN, id, workspace_of)?;
     let delivery = match routed_deliveries::find(cx.tx, place.workspace, id)? {
         Some(routed) => super::routed_deliveries::view(routed, &place),
         None => {
@@ -122,7 +132,8 @@ pub(crate) fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> R
 }
 
 pub fn replay(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<DeliveryAnswer> {
-    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let id = asked.what;
+    let place = asked.place_of_object(cx, RUN, id, workspace_of)?;
     let workspace = place.workspace;
     if let Some(again) = super::routed_deliveries::replay(cx, &place, id)? {
         return Ok(again);

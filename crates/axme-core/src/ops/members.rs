@@ -109,7 +109,26 @@ pub fn include(cx: &mut CallContext<'_, '_>, new: &NewMember) -> Result<MemberAn
         actor: new.actor.clone(),
         role: new.role,
     };
-    add(cx, &new)
+    organizations::lock(cx.tx, place.org)?;
+    if store::count_others(cx.tx, place.org, &new.actor, Uuid::nil())? == 0 {
+        let message = format!("{} is not a member of the organization; add them to it first", new.actor);
+        return Err(ApiError::new(ErrorCode::NotFound, message).into());
+    }
+    match store::find_actor(cx.tx, place.org, &new.actor, place.workspace)? {
+        Some(known) if known.status == MemberStatus::Suspended => restore(cx, known, new.role),
+        _ => add(cx, &new),
+    }
+}
+
+/// Makes a suspended member active again.
+fn restore(cx: &mut CallContext<'_, '_>, mut member: Member, role: OrgRole) -> Result<MemberAnswer> {
+    let workspace = shown(member.workspace_id);
+    let authority = RoleSet::in_org(cx, member.org_id)?;
+    check_gives(&authority, member.role, workspace)?;
+    check_gives(&authority, role, workspace)?;
+    (member.role, member.status, member.updated_at) = (role, MemberStatus::Active, cx.now);
+    change_to(cx, &member, "organizations.members.update")?;
+    Ok(MemberAnswer { ok: true, member: view(&member), keys_left: Vec::new() })
 }
 
 fn check_gives(authority: &RoleSet, role: OrgRole, workspace: Option<Uuid>) -> Result<()> {
@@ -283,14 +302,15 @@ pub(crate) fn prepare_remove(_: &PrepareContext<'_>, input: RemoveMember) -> Res
 pub fn remove(cx: &mut CallContext<'_, '_>, input: &RemoveMember) -> Result<RemoveMemberAnswer> {
     let (org, authority) = placement::visible_org(cx, &input.org_id)?;
     let member = lock_member(cx, org, &input.member_id, &authority)?;
-    take_out(cx, member)
+    take_out(cx, member, MemberStatus::Removed)
 }
 
 pub(crate) fn prepare_exclude(_: &PrepareContext<'_>, input: ExcludeMember) -> Result<ExcludeMember> {
     Ok(input)
 }
 
-/// Removes a member of one workspace; members of the whole organization are not found here.
+/// Removes a member of one workspace; members of the whole organization are not found here. The person stays in the
+/// organization: their last membership there is suspended instead.
 pub fn exclude(cx: &mut CallContext<'_, '_>, input: &ExcludeMember) -> Result<RemoveMemberAnswer> {
     let place = placement::place(cx, None, Some(&input.workspace_id), Permission::ManageMembers)?;
     let authority = RoleSet::in_org(cx, place.org)?;
@@ -300,22 +320,27 @@ pub fn exclude(cx: &mut CallContext<'_, '_>, input: &ExcludeMember) -> Result<Re
         return Err(ApiError::not_found(format!("member {id} of this workspace")).into());
     }
     let member = lock_member(cx, place.org, &input.member_id, &authority)?;
-    take_out(cx, member)
+    let is_last = store::count_others(cx.tx, place.org, &member.actor_id, member.member_id)? == 0;
+    take_out(cx, member, if is_last { MemberStatus::Suspended } else { MemberStatus::Removed })
 }
 
-fn take_out(cx: &mut CallContext<'_, '_>, mut member: Member) -> Result<RemoveMemberAnswer> {
+/// Ends a membership with one of two statuses, `removed` or `suspended`.
+fn take_out(cx: &mut CallContext<'_, '_>, mut member: Member, status: MemberStatus) -> Result<RemoveMemberAnswer> {
     if member.status == MemberStatus::Removed {
         return Err(ApiError::not_found(format!("member {}", member.member_id)).into());
     }
     if member.role == OrgRole::OrgOwner && member.status == MemberStatus::Active {
         check_owner_left(cx, &member)?;
     }
-    (member.status, member.updated_at) = (MemberStatus::Removed, cx.now);
-    change_to(cx, &member, "organizations.members.remove")?;
+    if member.status != status {
+        (member.status, member.updated_at) = (status, cx.now);
+        change_to(cx, &member, "organizations.members.remove")?;
+    }
     let (shown, keys_left) = (view(&member), keys_left(cx, &member)?);
     Ok(RemoveMemberAnswer {
         ok: true,
         removed: true,
+        status,
         org_id: shown.org_id.clone(),
         member_id: shown.member_id.clone(),
         removed_at: shown.updated_at,

@@ -47,6 +47,15 @@ pub(super) fn read_range(principal: Option<&str>) -> Result<(Uuid, Uuid)> {
     }
 }
 
+/// Finds the workspace of a listing: that of the one principal that it covers, unless the input names another.
+pub(super) fn place_of_range<T>(
+    cx: &mut CallContext<'_, '_>,
+    asked: &InWorkspace<T>,
+    (first, last): (Uuid, Uuid),
+) -> Result<Placement> {
+    if first == last { asked.place_of_object(cx, RUN, first, store::workspace_of) } else { asked.place(cx, RUN) }
+}
+
 pub(super) fn find(cx: &mut CallContext<'_, '_>, place: &Placement, id: Uuid) -> Result<Principal> {
     let found = store::find(cx.tx, place.workspace, id)?;
     Ok(found.ok_or_else(|| ApiError::not_found(format!("principal {id}")))?)
@@ -90,7 +99,7 @@ pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetPrincipal) -> Result
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<PrincipalAnswer> {
-    let place = asked.place(cx, RUN)?;
+    let place = asked.place_of_object(cx, RUN, asked.what, store::workspace_of)?;
     let principal = find(cx, &place, asked.what)?;
     Ok(PrincipalAnswer { ok: true, principal: view(principal, &place) })
 }
@@ -127,7 +136,7 @@ pub(crate) fn prepare_bind(context: &PrepareContext<'_>, input: BindAlias) -> Re
 
 /// Binds an alias to a principal. Binding it to the same principal again updates it.
 pub fn bind(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Alias>) -> Result<AliasAnswer> {
-    let place = new.place(cx, RUN)?;
+    let place = new.place_of_object(cx, RUN, new.what.principal, store::workspace_of)?;
     let fresh = Alias { workspace: place.workspace, ..new.what.clone() };
     find(cx, &place, fresh.principal)?;
     let alias = match store::find_active(cx.tx, fresh.workspace, &fresh.alias)? {
@@ -162,7 +171,8 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListAliases) -> Result
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<AliasQuery>) -> Result<AliasList> {
-    let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
+    let wanted = &asked.what;
+    let place = place_of_range(cx, asked, wanted.principals)?;
     let found = store::list_aliases(cx.tx, place.workspace, wanted.principals, wanted.revoked, wanted.limit)?;
     Ok(AliasList { ok: true, aliases: found.into_iter().map(|alias| view_alias(alias, &place)).collect() })
 }
@@ -190,7 +200,8 @@ pub(crate) fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeAlias) -> Resu
 
 /// Revokes an alias. A repeat returns the same answer.
 pub fn revoke(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<AliasAnswer> {
-    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let id = asked.what;
+    let place = asked.place_of_object(cx, RUN, id, store::workspace_of_alias)?;
     let found = store::find_alias(cx.tx, place.workspace, id)?;
     let mut alias = found.ok_or_else(|| ApiError::not_found(format!("alias {id}")))?;
     if alias.revoked_at.is_none() {

@@ -11,15 +11,15 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::principals;
-use super::principals::{RUN, read_metadata, read_range};
+use super::principals::{RUN, place_of_range, read_metadata, read_range};
 use crate::auth::placement::{InWorkspace, Placement};
 use crate::call::{PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, read_id};
 use axme_store::principals::{Alias, Principal};
-use axme_store::routing as store;
 use axme_store::routing::{Binding, Filter, Route};
+use axme_store::{principals as principal_store, routing as store};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[crate::call::Binding] = &[
@@ -83,7 +83,7 @@ pub(crate) fn prepare_register(context: &PrepareContext<'_>, input: RegisterRout
 }
 
 pub fn register(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Route>) -> Result<RouteAnswer> {
-    let place = new.place(cx, RUN)?;
+    let place = new.place_of_object(cx, RUN, new.what.principal, principal_store::workspace_of)?;
     let route = Route { workspace: place.workspace, ..new.what.clone() };
     principals::find(cx, &place, route.principal)?;
     store::put(cx.tx, &route)?;
@@ -120,7 +120,7 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListPlaces) -> Result<
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Filter>) -> Result<RouteList> {
-    let place = asked.place(cx, RUN)?;
+    let place = place_of_range(cx, asked, asked.what.principals)?;
     let found = store::list(cx.tx, place.workspace, &asked.what)?;
     Ok(RouteList { ok: true, routes: found.into_iter().map(|route| view(route, &place)).collect() })
 }
@@ -145,7 +145,8 @@ pub(crate) fn prepare_update(context: &PrepareContext<'_>, input: UpdateRoute) -
 }
 
 pub fn update(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Change>) -> Result<RouteAnswer> {
-    let (place, change) = (asked.place(cx, RUN)?, &asked.what);
+    let change = &asked.what;
+    let place = asked.place_of_object(cx, RUN, change.id, store::workspace_of)?;
     let old = find(cx, &place, change.id)?;
     if old.transport_type != TransportType::Queue {
         change.endpoint.clone()?;
@@ -180,7 +181,8 @@ pub(crate) fn prepare_remove(_: &PrepareContext<'_>, input: RemoveRoute) -> Resu
 }
 
 pub fn remove(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<RemoveRouteAnswer> {
-    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let id = asked.what;
+    let place = asked.place_of_object(cx, RUN, id, store::workspace_of)?;
     if !store::delete(cx.tx, place.workspace, id)? {
         return Err(ApiError::not_found(format!("route {id}")).into());
     }
@@ -296,7 +298,7 @@ pub(crate) fn prepare_bind(context: &PrepareContext<'_>, input: UpsertBinding) -
 }
 
 pub fn bind(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Binding>) -> Result<BindingAnswer> {
-    let place = new.place(cx, RUN)?;
+    let place = new.place_of_object(cx, RUN, new.what.principal, principal_store::workspace_of)?;
     let fresh = Binding { workspace: place.workspace, ..new.what.clone() };
     principals::find(cx, &place, fresh.principal)?;
     let binding = store::put_binding(cx.tx, &fresh)?;
@@ -307,7 +309,7 @@ pub fn bind(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Binding>) -> Result<
 }
 
 pub(crate) fn list_bindings(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Filter>) -> Result<BindingList> {
-    let place = asked.place(cx, RUN)?;
+    let place = place_of_range(cx, asked, asked.what.principals)?;
     let found = store::list_bindings(cx.tx, place.workspace, &asked.what)?;
     let bindings = found.into_iter().map(|binding| view_binding(binding, &place)).collect();
     Ok(BindingList { ok: true, bindings })
@@ -319,7 +321,8 @@ pub(crate) fn prepare_unbind(_: &PrepareContext<'_>, input: RemoveBinding) -> Re
 }
 
 pub(crate) fn unbind(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<RemoveBindingAnswer> {
-    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let id = asked.what;
+    let place = asked.place_of_object(cx, RUN, id, store::workspace_of_binding)?;
     if !store::delete_binding(cx.tx, place.workspace, id)? {
         return Err(ApiError::not_found(format!("binding {id}")).into());
     }

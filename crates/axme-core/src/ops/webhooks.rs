@@ -103,11 +103,11 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<Sub
     // Two calls add subscriptions one after the other, on every node. Changes of roles take the same lock, so the next
     // change sees this subscription.
     tenants::lock(cx.tx, cx.caller.org)?;
-    if let Some(person) = &created_by {
-        if !may_have(&memberships(cx, cx.caller.org, person)?, cx.caller.org, person, fresh) {
-            let message = format!("the role of {person} does not allow this subscription; ask a workspace admin");
-            return Err(ApiError::forbidden(message).into());
-        }
+    if let Some(person) = &created_by
+        && !may_have(&memberships(cx, cx.caller.org, person)?, cx.caller.org, person, fresh)
+    {
+        let message = format!("the role of {person} does not allow this subscription; ask a workspace admin");
+        return Err(ApiError::forbidden(message).into());
     }
     let known = store::list(cx.tx, fresh.workspace, MOST_SUBSCRIPTIONS + 1)?;
     let is_same = |s: &&Subscription| {

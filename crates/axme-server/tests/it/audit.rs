@@ -99,7 +99,7 @@ fn changes() -> Vec<Change> {
             .giving(&[("member_id", "/member/member_id")]),
         change("organizations.members.update", json!({ "role": "org_admin" })),
         change("organizations.members.remove", json!({})),
-        change("workspaces.members.include", json!({ "actor_id": "bob", "role": "member" }))
+        change("workspaces.members.include", json!({ "actor_id": "owner@local", "role": "member" }))
             .told_as("organizations.members.add")
             .giving(&[("member_id", "/member/member_id")]),
         change("workspaces.members.exclude", json!({})).told_as("organizations.members.remove"),

@@ -10,6 +10,7 @@ use crate::organizations::{organization, workspace};
 
 each_engine! {
     members_are_added_changed_and_removed,
+    a_workspace_includes_and_excludes_members_of_the_organization_only,
     invalid_members_are_refused,
     an_organization_keeps_an_owner,
     nobody_grants_or_revokes_a_role_above_their_own,
@@ -62,14 +63,55 @@ async fn members_are_added_changed_and_removed(engine: Engine) {
     assert_eq!(server.get(&server.admin, &list).await["members"].as_array().unwrap().len(), 1);
     let again = server.post(&server.admin, &list, body).await["member"].clone();
     assert_eq!(again["member_id"], added["member_id"], "a removed member may come back");
+}
 
-    let include = format!("/v1/workspaces/{ws}/members");
-    let body = json!({ "actor_id": "b@example.com", "role": "member", "org_id": id });
-    let included = server.post(&server.admin, &format!("{include}/include"), body).await["member"].clone();
-    assert_eq!(included["workspace_id"], json!(ws));
-    let path = format!("{include}/{}/exclude", included["member_id"].as_str().unwrap());
-    assert_eq!(server.send(&server.admin, "DELETE", &path, None).await.ok()["result"]["removed"], true);
-    server.send(&server.admin, "DELETE", &path, None).await.refused(404, "not_found");
+async fn a_workspace_includes_and_excludes_members_of_the_organization_only(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (org, id) = organization(&server, "Acme").await;
+    let (ws, other) = (workspace(&server, &org, "Main").await, workspace(&server, &org, "Other").await);
+    let of_workspace = |ws: &str| format!("/v1/workspaces/{ws}/members");
+    let include = async |ws: &str, role: &str| {
+        let body = json!({ "actor_id": "b@example.com", "role": role, "org_id": id });
+        server.send(&server.admin, "POST", &format!("{}/include", of_workspace(ws)), Some(body)).await
+    };
+    let exclude = async |ws: &str, member: &Value| {
+        let path = format!("{}/{}/exclude", of_workspace(ws), member["member_id"].as_str().unwrap());
+        server.send(&server.admin, "DELETE", &path, None).await
+    };
+    let statuses = async || {
+        let list = server.get(&server.admin, &format!("{org}/members")).await["members"].clone();
+        let theirs = list.as_array().unwrap().iter().filter(|member| member["actor_id"] == "b@example.com");
+        theirs.map(|member| (member["workspace_id"].clone(), member["status"].clone())).collect::<Vec<_>>()
+    };
+    let refused = include(&ws, "member").await;
+    assert!(refused.body["error"]["message"].as_str().unwrap().contains("not a member of the organization"));
+    refused.refused(404, "not_found");
+    assert_eq!(statuses().await, []);
+
+    let body = json!({ "actor_id": "b@example.com", "role": "member", "workspace_id": ws });
+    let first = server.post(&server.admin, &format!("{org}/members"), body).await["member"].clone();
+    let second = include(&other, "member").await.ok()["member"].clone();
+    assert_eq!(second["workspace_id"], json!(other));
+    include(&other, "member").await.refused(409, "member_exists");
+
+    // They are in another workspace, so this membership ends.
+    let excluded = exclude(&other, &second).await.ok();
+    assert_eq!((&excluded["status"], &excluded["result"]["removed"]), (&json!("removed"), &json!(true)));
+    exclude(&other, &second).await.refused(404, "not_found");
+    assert_eq!(statuses().await, [(json!(ws), json!("active"))]);
+    // The last membership keeps them in the organization, without any right.
+    let excluded = exclude(&ws, &first).await.ok();
+    assert_eq!((&excluded["status"], &excluded["removed"]), (&json!("suspended"), &json!(true)));
+    assert_eq!(exclude(&ws, &first).await.ok(), excluded, "a repeat has no effect");
+    assert_eq!(statuses().await, [(json!(ws), json!("suspended"))]);
+
+    let again = include(&ws, "workspace_admin").await.ok()["member"].clone();
+    assert_eq!((&again["member_id"], &again["role"]), (&first["member_id"], &json!("workspace_admin")));
+    assert_eq!(statuses().await, [(json!(ws), json!("active"))]);
+    let path = format!("{org}/members/{}", first["member_id"].as_str().unwrap());
+    assert_eq!(server.send(&server.admin, "DELETE", &path, None).await.ok()["status"], "removed");
+    assert_eq!(statuses().await, []);
+    include(&ws, "member").await.refused(404, "not_found");
 }
 
 async fn invalid_members_are_refused(engine: Engine) {
@@ -178,8 +220,8 @@ fn probes(org: &str, org_id: &str, ws: &str, nonce: &str) -> Vec<Probe> {
         probe(
             Permission::ManageMembers,
             "POST",
-            format!("/v1/workspaces/{ws}/members/include"),
-            Some(json!({ "actor_id": format!("new-{nonce}"), "role": "member" })),
+            format!("{org}/members"),
+            Some(json!({ "actor_id": format!("new-{nonce}"), "role": "member", "workspace_id": ws })),
         ),
         probe(Permission::ManageAccounts, "GET", format!("/v1/service-accounts?{pair}"), None),
         probe(

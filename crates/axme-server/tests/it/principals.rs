@@ -118,18 +118,24 @@ async fn the_key_of_an_organization_runs_the_directory_of_its_workspaces(engine:
     assert_eq!((&made["org_id"], &made["workspace_id"]), (&json!(id), &json!(ws)));
     let ann = made["principal_id"].as_str().unwrap();
     let path = format!("/v1/principals/{ann}");
-    server.send(key, "GET", &path, None).await.refused(404, "not_found");
-    assert_eq!(server.get(key, &format!("{path}?{pair}")).await["principal"], made);
+    let stranger = server.workspace("other", "prod").await;
+    server.send(&stranger, "GET", &path, None).await.refused(404, "not_found");
+    for query in [String::new(), format!("?{pair}")] {
+        assert_eq!(server.get(key, &format!("{path}{query}")).await["principal"], made, "an id is enough");
+    }
+    let own = format!("{path}?workspace_id={}", server.bootstrap.workspace_id);
+    server.send(key, "GET", &own, None).await.refused(404, "not_found");
 
     let body = json!({ "principal_id": ann, "alias": "ann", "alias_type": "service" });
-    server.send(key, "POST", "/v1/aliases", Some(body.clone())).await.refused(404, "not_found");
-    let alias = server.post(key, "/v1/aliases", with(body)).await["alias"].clone();
+    server.send(&stranger, "POST", "/v1/aliases", Some(body.clone())).await.refused(404, "not_found");
+    let alias = server.post(key, "/v1/aliases", body.clone()).await["alias"].clone();
+    assert_eq!(server.post(key, "/v1/aliases", with(body)).await["alias"]["alias_id"], alias["alias_id"]);
     let body = json!({
         "principal_id": ann, "transport_type": "http", "endpoint_url": "https://example.com/", "auth_mode": "none",
     });
-    let route = server.post(key, "/v1/routing/endpoints", with(body)).await["route"].clone();
+    let route = server.post(key, "/v1/routing/endpoints", body).await["route"].clone();
     let body = json!({ "principal_id": ann, "transport_type": "http", "transport_handle": "ann" });
-    let binding = server.post(key, "/v1/transports/bindings", with(body)).await["binding"].clone();
+    let binding = server.post(key, "/v1/transports/bindings", body).await["binding"].clone();
     let found = server.post(key, "/v1/routing/resolve", with(json!({ "alias": "ann" }))).await["resolution"].clone();
     assert_eq!((&found["alias"], &found["selected_route"]), (&alias, &route));
     let sent = server.post(key, "/v1/deliveries", with(json!({ "alias": "ann", "payload": {} }))).await;
@@ -143,18 +149,23 @@ async fn the_key_of_an_organization_runs_the_directory_of_its_workspaces(engine:
     ] {
         assert_eq!(server.get(key, &format!("/v1/{path}?{pair}")).await[list][0][id], made[id], "{path}");
         assert_eq!(server.get(key, &format!("/v1/{path}")).await[list], json!([]), "{path}");
+        assert_eq!(server.get(key, &format!("/v1/{path}?principal_id={ann}")).await[list][0][id], made[id], "{path}");
+        assert_eq!(made["workspace_id"], json!(ws), "{path}");
     }
     let delivery = format!("/v1/deliveries/{}", sent["delivery_id"].as_str().unwrap());
-    server.send(key, "GET", &delivery, None).await.refused(404, "not_found");
-    assert_eq!(server.get(key, &format!("{delivery}?{pair}")).await["delivery"]["delivery_id"], sent["delivery_id"]);
-    let again = server.post(key, &format!("{delivery}/replay"), with(json!({}))).await;
+    server.send(&stranger, "GET", &delivery, None).await.refused(404, "not_found");
+    for query in [String::new(), format!("?{pair}")] {
+        let found = server.get(key, &format!("{delivery}{query}")).await;
+        assert_eq!(found["delivery"]["delivery_id"], sent["delivery_id"]);
+    }
+    let again = server.post(key, &format!("{delivery}/replay"), json!({})).await;
     assert_eq!(again["delivery"]["replay_of_delivery_id"], sent["delivery_id"]);
     let route = format!("/v1/routing/endpoints/{}", route["route_id"].as_str().unwrap());
     let binding = format!("/v1/transports/bindings/{}", binding["binding_id"].as_str().unwrap());
     let alias = format!("/v1/aliases/{}/revoke", alias["alias_id"].as_str().unwrap());
     for (method, path) in [("PATCH", &route), ("DELETE", &route), ("DELETE", &binding), ("POST", &alias)] {
-        let answer = server.send(key, method, path, Some(json!({}))).await;
+        let answer = server.send(&stranger, method, path, Some(json!({}))).await;
         answer.refused(404, "not_found");
-        server.send(key, method, &format!("{path}?{pair}"), Some(json!({}))).await.ok();
+        server.send(key, method, path, Some(json!({}))).await.ok();
     }
 }
