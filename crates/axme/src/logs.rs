@@ -11,10 +11,12 @@ use crate::failure::Failure;
 use crate::server;
 use crate::settings::LogFormat;
 
+/// Directives under every filter: lines of libraries that tell an operator nothing. A filter may name them to get them.
+const QUIET: &str = "refinery_core=warn";
+
 /// Starts logging with `filter`. Called once per process.
 pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), Failure> {
-    let parsed =
-        EnvFilter::try_new(filter).map_err(|e| Failure::usage(format!("invalid log filter \"{filter}\": {e}")))?;
+    let parsed = parse(filter)?;
     // A line that cannot be written, for example on a full disk, is lost. Reporting that error on stderr would fail as
     // well and panic the thread.
     let lines = fmt::layer().with_writer(stderr).log_internal_errors(false);
@@ -24,4 +26,22 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), Failure> {
     };
     registry().with(lines).with(parsed).with(filter_fn(server::may_log)).init();
     Ok(())
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, Failure> {
+    EnvFilter::try_new(format!("{QUIET},{filter}"))
+        .map_err(|e| Failure::usage(format!("invalid log filter \"{filter}\": {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_hides_the_noise_of_libraries_unless_it_names_them() {
+        let parsed = |filter: &str| parse(filter).unwrap().to_string();
+        assert_eq!(parsed("info"), "refinery_core=warn,info");
+        assert_eq!(parsed("refinery_core=info,debug"), "refinery_core=info,debug");
+        assert!(parse("axme_server=loud").unwrap_err().message.contains("\"axme_server=loud\""));
+    }
 }

@@ -1,10 +1,11 @@
 //! The settings of a server: flags override environment variables (`AXME_LISTEN`, `AXME_LIMITS__BODY_BYTES`, …), and
-//! these override a TOML file. Unknown `AXME_` variables are ignored; unknown keys in the file are errors.
+//! these override a TOML file. Unknown `AXME_` variables are ignored; unknown keys in the file are errors. A variable is
+//! text: the type of its setting decides how it is read, so that a secret `0042` keeps its zeros.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use config::{Config, Environment, File, FileFormat};
+use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
 use crate::failure::Failure;
 use crate::{folders, server};
@@ -27,6 +28,16 @@ const KEYS: [&str; 16] = [
     "limits",
     "log",
     "log_format",
+];
+
+/// The settings that are lists. A text stands for its entries between commas, and any other value for one entry.
+const LISTS: [&str; 6] = [
+    "embed_origins",
+    "oidc.domains",
+    "limits.offer_seconds",
+    "limits.push_retry_seconds",
+    "limits.outbound_allow",
+    "trusted_proxies",
 ];
 
 #[derive(Debug, Clone, Default, Args)]
@@ -103,23 +114,16 @@ fn merge(
         check_keys(path, &Config::builder().add_source(source.clone()).build().map_err(wrong)?)?;
         builder = builder.add_source(source);
     }
-    let environment = Environment::with_prefix("AXME")
-        .prefix_separator("_")
-        .separator("__")
-        .list_separator(",")
-        .with_list_parse_key("embed_origins")
-        .with_list_parse_key("oidc.domains")
-        .with_list_parse_key("limits.offer_seconds")
-        .with_list_parse_key("limits.push_retry_seconds")
-        .with_list_parse_key("limits.outbound_allow")
-        .with_list_parse_key("trusted_proxies")
-        .try_parsing(true)
-        .ignore_empty(true)
-        .source(Some(variables));
+    builder = builder.add_source(Variables(variables));
+    let config = builder.build_cloned().map_err(wrong)?;
+    for key in LISTS {
+        if let Ok(value) = config.get::<Value>(key) {
+            builder = builder.set_override(key, entries(value)).map_err(wrong)?;
+        }
+    }
     let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
     let log_format = flags.log_format.map(|format| if format == LogFormat::Json { "json" } else { "text" });
     builder
-        .add_source(environment)
         .set_override_option("listen", flags.listen.clone())
         .and_then(|b| b.set_override_option("data", text(&flags.data)))
         .and_then(|b| b.set_override_option("database_url", flags.database_url.clone()))
@@ -129,6 +133,42 @@ fn merge(
         .and_then(|b| b.set_override_option("log_format", log_format))
         .and_then(|b| b.build())
         .map_err(wrong)
+}
+
+/// Returns the entries of a list, without blanks around them.
+fn entries(value: Value) -> Vec<Value> {
+    let entry = |text: &str| Value::from(text.trim());
+    match value.kind {
+        ValueKind::String(text) => text.split(',').filter(|part| !part.trim().is_empty()).map(entry).collect(),
+        ValueKind::Array(items) => items
+            .into_iter()
+            .map(|item| match &item.kind {
+                ValueKind::String(text) => entry(text),
+                _ => item,
+            })
+            .collect(),
+        other => vec![Value::new(None, other)],
+    }
+}
+
+/// The variables of the environment, as text.
+#[derive(Debug, Clone)]
+struct Variables(std::collections::HashMap<String, String>);
+
+impl Source for Variables {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        let setting = |(name, text): (&String, &String)| {
+            let lower = name.to_lowercase();
+            let key = lower.strip_prefix("axme_").filter(|_| !text.is_empty())?.replace("__", ".");
+            let origin = format!("the environment variable {name}");
+            Some((key, Value::new(Some(&origin), ValueKind::String(text.clone()))))
+        };
+        Ok(self.0.iter().filter_map(setting).collect())
+    }
 }
 
 fn check_keys(path: &Path, file: &Config) -> Result<(), Failure> {
@@ -189,6 +229,43 @@ mod tests {
         let over_it = read(&[("AXME_EMBED_ORIGINS", origins), ("AXME_MAIL__SMTP_URL", "smtp://environment")]);
         assert_eq!(over_it.embed_origins, ["https://b.example.com", "http://127.0.0.1:1"]);
         assert_eq!(over_it.mail.smtp_url.as_deref(), Some("smtp://environment"));
+    }
+
+    #[test]
+    fn text_is_taken_letter_by_letter_and_entries_without_blanks() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("axme.toml");
+        let text = "trusted_proxies = '10.0.0.0/8'\n[limits]\noffer_seconds = 7\noutbound_allow = [' 10.1.0.0/16 ']\n";
+        std::fs::write(&file, text).unwrap();
+        let read = |given: &[(&str, &str)]| {
+            let config = merge(&ServerFlags::default(), Some(&file), variables(given)).unwrap();
+            config.try_deserialize::<server::Config>().unwrap()
+        };
+        let from_file = read(&[]);
+        assert_eq!(from_file.trusted_proxies, ["10.0.0.0/8"]);
+        assert_eq!(
+            (from_file.limits.offer_seconds, from_file.limits.outbound_allow),
+            (vec![7], vec!["10.1.0.0/16".to_owned()])
+        );
+        let from_variables = read(&[
+            ("AXME_MEDIA__SECRET_ACCESS_KEY", "0042"),
+            ("AXME_MEDIA__ACCESS_KEY_ID", "1e3"),
+            ("AXME_MEDIA__REGION", "true"),
+            ("AXME_SIGN_UP", "true"),
+            ("AXME_LIMITS__BODY_BYTES", "4096"),
+            ("AXME_LIMITS__PUSH_RETRY_SECONDS", "5"),
+            ("AXME_LIMITS__OFFER_SECONDS", " 1, 2 ,"),
+            ("AXME_EMBED_ORIGINS", " https://a.example.com , https://b.example.com"),
+            ("AXME_TRUSTED_PROXIES", "10.2.0.0/16"),
+        ]);
+        let media = &from_variables.media;
+        assert_eq!(media.secret_access_key.as_deref(), Some("0042"));
+        assert_eq!((media.access_key_id.as_deref(), media.region.as_deref()), (Some("1e3"), Some("true")));
+        let limits = &from_variables.limits;
+        assert!(from_variables.sign_up && limits.body_bytes == 4_096);
+        assert_eq!((&limits.push_retry_seconds, &limits.offer_seconds), (&vec![5], &vec![1, 2]));
+        assert_eq!(from_variables.embed_origins, ["https://a.example.com", "https://b.example.com"]);
+        assert_eq!(from_variables.trusted_proxies, ["10.2.0.0/16"]);
     }
 
     #[test]
