@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bounds;
 use crate::examples::Example;
-use crate::op::{AnyOp, Input, Method, OpInfo};
+use crate::op::{Access, AnyOp, Input, Method, OpInfo, QUERY_FIELDS};
 use crate::plain_routes;
 use crate::responses::{error_responses, error_schema, join_words, resolved, security};
 
@@ -103,7 +103,22 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator, example: 
             body = Some(json!({ "type": "object", "properties": fields, "required": needed }));
         }
     }
-    if info.takes_idempotency_key() {
+    if body.is_some() {
+        let fields = QUERY_FIELDS.iter().filter_map(|name| Some((name, properties.get(*name)?)));
+        let fields = fields.filter(|(name, _)| !in_path.contains(name));
+        parameters.extend(fields.map(|(name, schema)| {
+            let mut schema = schema.clone();
+            written_out(&mut schema, generator);
+            parameter(name, "query", false, schema, None)
+        }));
+    }
+    // Every call compares it with the header.
+    if !properties.contains_key("owner_agent") && info.access != Access::Public {
+        let about = "The owner for whom the caller acts. It must not differ from the header `x-owner-agent`.";
+        let schema = json!({ "type": "string", "description": about });
+        parameters.push(parameter("owner_agent", "query", false, schema, None));
+    }
+    if info.effect == crate::Effect::Write {
         parameters.push(idempotency_key());
     }
     let mut described = json!({

@@ -77,11 +77,14 @@ pub enum Effect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
     /// The fields of path, query and body form one flat object. A path field overrides a query field, which overrides a
-    /// body field.
+    /// body field. With a body, only [`QUERY_FIELDS`] are read from the query.
     Flat,
     /// The whole body is the field `body`, so that it may hold any key.
     RawBody,
 }
+
+/// The fields that a request with a body may have in its query instead. Official clients send them there.
+pub const QUERY_FIELDS: [&str; 4] = ["owner_agent", "org_id", "workspace_id", "window_days"];
 
 /// One operation of the table, with the types of its input and its answer.
 pub struct Op<I, O> {

@@ -32,19 +32,19 @@ pub struct Field {
 }
 
 /// Returns the fields of an operation's input: those of the path, then those of the query or the body. The body of an
-/// operation with [`Input::RawBody`] is one field, `body`.
+/// operation with [`Input::RawBody`] is one field, `body`. With a body, the fields of the query repeat those of the body.
 pub fn input_fields(info: &OpInfo) -> Vec<Field> {
     let method = info.method.as_str().to_ascii_lowercase();
     let described = &document()["paths"][info.path.replace("{*", "{")][method];
+    let request = &described["requestBody"];
     let parameters = described["parameters"].as_array().into_iter().flatten();
     let mut fields: Vec<Field> = parameters
-        .filter(|parameter| parameter["in"] != "header")
+        .filter(|parameter| parameter["in"] == "path" || (parameter["in"] == "query" && request.is_null()))
         .filter_map(|parameter| {
             let name = parameter["name"].as_str()?;
             Some(Field { name, schema: &parameter["schema"], is_required: parameter["required"] == true })
         })
         .collect();
-    let request = &described["requestBody"];
     let body = &request["content"]["application/json"]["schema"];
     match info.input {
         Input::RawBody => fields.push(Field { name: "body", schema: body, is_required: request["required"] == true }),

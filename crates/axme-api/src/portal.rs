@@ -74,8 +74,8 @@ pub struct OverviewPolicy {
     pub overage_mode: OverageMode,
     /// False permits all usage, whatever the `overage_mode`.
     pub hard_enforcement: bool,
-    /// Limits by name. Names without a limit are missing: `intents_per_day`, `rate_limit_per_minute`,
-    /// `payload_max_bytes`, `storage_bytes`, `sse_streams_max`, `actors_total` and `service_accounts_per_workspace`.
+    /// Limits by name: `intents_per_day`, `rate_limit_per_minute`, `payload_max_bytes`, `storage_bytes`,
+    /// `sse_streams_max`, `actors_total` and `service_accounts_per_workspace`. 2,147,483,647 means no limit.
     pub dimensions: BTreeMap<String, u64>,
 }
 

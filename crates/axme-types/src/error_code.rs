@@ -160,7 +160,7 @@ error_codes! {
         "The exchange token is unknown, expired or used." "Request a new one.";
     InvalidGrant = "invalid_grant" Invalid
         "A grant of the policy cannot be read." "Correct the grant that the message names.";
-    InvalidJson = "invalid_json" Malformed
+    InvalidJson = "invalid_json" Invalid
         "The body is not JSON." "Send a JSON object.";
     InvalidPath = "invalid_path" Malformed
         "The path is not valid UTF-8." "Percent-encode the path as UTF-8.";

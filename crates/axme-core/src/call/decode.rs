@@ -1,8 +1,8 @@
 //! Decodes a request into the input of an operation. Fields come from the path, the query and the body. An error names
 //! the field that is wrong.
 
-use axme_api::op::TENANT_FIELDS;
-use axme_api::{ApiError, ErrorCode, Input, Object};
+use axme_api::op::QUERY_FIELDS;
+use axme_api::{ApiError, ErrorCode, Input, Method, Object, OpInfo};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -76,9 +76,9 @@ pub fn check_body(body: &[u8]) -> Result<()> {
 }
 
 /// Decodes the input. A path field overrides a query field, which overrides a body field.
-pub(super) fn decode<I: DeserializeOwned>(input: Input, request: &Request) -> Result<I> {
-    let fields = gather(input, request)?;
-    serde_json::from_value(Value::Object(fields)).map_err(|error| match gather(input, request) {
+pub(super) fn decode<I: DeserializeOwned>(info: &OpInfo, request: &Request) -> Result<I> {
+    let fields = gather(info, request)?;
+    serde_json::from_value(Value::Object(fields)).map_err(|error| match gather(info, request) {
         Ok(fields) if error.classify() == serde_json::error::Category::Data => named::<I>(&fields, &error),
         _ => unreadable(&error),
     })
@@ -98,16 +98,17 @@ pub fn decode_fields<I: DeserializeOwned>(fields: Object) -> Result<I> {
 }
 
 /// Collects the fields of the input by name.
-fn gather(input: Input, request: &Request) -> Result<Object> {
+fn gather(info: &OpInfo, request: &Request) -> Result<Object> {
     let body = body_object(&request.body)?;
-    let mut fields = match input {
+    let mut fields = match info.input {
         Input::Flat => body,
         // A missing body and `{}` may mean different things.
         Input::RawBody if is_blank(&request.body) => Object::new(),
         Input::RawBody => Object::from_iter([("body".to_owned(), Value::Object(body))]),
     };
+    let has_body = !matches!(info.method, Method::Get | Method::Delete);
     for (name, value) in &request.query {
-        if !(input == Input::RawBody && name == "body") {
+        if !has_body || QUERY_FIELDS.contains(&name.as_str()) {
             fields.insert(name.clone(), Value::String(value.clone()));
         }
     }

@@ -161,7 +161,7 @@ where
         let directly = self.read_directly.and_then(|read| decode_directly(self.op.info.input, request, read));
         let input = match directly {
             Some(input) => input,
-            None => decode(self.op.info.input, request)?,
+            None => decode(&self.op.info, request)?,
         };
         let prepared = (self.prepare)(context, input)?;
         let (shard, after) = ((self.shard)(&prepared), self.after.map(|after| after(&prepared)));
@@ -217,7 +217,7 @@ where
     }
 
     fn run(&self, context: AsyncContext, request: &Request) -> BoxFuture<Vec<u8>> {
-        match decode(self.op.info.input, request) {
+        match decode(&self.op.info, request) {
             Ok(input) => {
                 let output = (self.run)(context, input);
                 Box::pin(async move { encode(&output.await?) })

@@ -57,7 +57,9 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &WorkspaceQuery) -> Result<
         ("actors_total", members::count(cx.tx, place.org, place.workspace)?),
         ("service_accounts_per_workspace", service_accounts::count_agents(cx.tx, place.workspace)?),
     ];
-    let limits = limits.into_iter().filter(|(_, limit)| *limit > 0).map(|(name, limit)| (name.to_owned(), limit));
+    // Command lines list the limits and show the use beside each, so that a dimension without a limit needs a number.
+    let limits =
+        limits.map(|(name, limit)| (name.to_owned(), if limit == 0 { quotas::NO_LIMIT.unsigned_abs() } else { limit }));
     let used = used.map(|(name, used)| (name.to_owned(), OverviewAmount { used: u64::try_from(used).unwrap_or(0) }));
     let overview = Overview {
         org_id: place.org.into(),
@@ -66,7 +68,7 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &WorkspaceQuery) -> Result<
             tier: quotas::shown_tier(cx.limits, &policy),
             overage_mode: policy.overage_mode,
             hard_enforcement: policy.hard_enforcement,
-            dimensions: limits.collect(),
+            dimensions: BTreeMap::from(limits),
         },
         usage_summary: OverviewUsage { dimensions: BTreeMap::from(used) },
     };

@@ -35,8 +35,8 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::quotas::ROLLUPS, prepare_rollups, series)),
 ];
 
-/// The `remaining` of a dimension without a limit.
-const NO_LIMIT: i64 = 2_147_483_647;
+/// Stands for "no limit" where a number is required: `remaining`, and the limits of the portal.
+pub(super) const NO_LIMIT: i64 = 2_147_483_647;
 /// Maximum days of a series with a point per hour.
 const HOURLY_DAYS: u64 = 2;
 /// Days of a series whose caller names none.

@@ -26,10 +26,13 @@ async fn the_overview_shows_totals_and_usage(engine: Engine) {
     let policy = &overview["quota_policy"];
     let expected = (&json!("self_hosted"), &json!("grace"), &json!(false));
     assert_eq!((&policy["tier"], &policy["overage_mode"], &policy["hard_enforcement"]), expected);
+    let none = i32::MAX;
     let limits = json!({
-        "payload_max_bytes": 131_072, "sse_streams_max": server.app.limits.streams_per_account,
+        "intents_per_day": none, "rate_limit_per_minute": none, "payload_max_bytes": 131_072, "storage_bytes": none,
+        "sse_streams_max": server.app.limits.streams_per_account, "actors_total": none,
+        "service_accounts_per_workspace": none,
     });
-    assert_eq!(policy["dimensions"], limits, "dimensions without a limit are left out");
+    assert_eq!(policy["dimensions"], limits, "dimensions without a limit are listed, for their use");
     let used = &overview["usage_summary"]["dimensions"];
     let count = |name: &str| used[name]["used"].as_u64().unwrap();
     let counts = ["intents_per_day", "storage_bytes", "actors_total", "service_accounts_per_workspace"].map(count);
