@@ -1,5 +1,7 @@
 //! Creates, updates and deletes service accounts and their keys.
 
+mod delivery;
+
 use axme_api::members::KeyLeft;
 use axme_api::roles::Permission;
 use axme_api::service_accounts::{
@@ -14,6 +16,10 @@ use axme_intent::{Address, DeliveryBinding, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use delivery::DeliveryChange;
+pub(crate) use delivery::{Callback, made_callback};
+pub(super) use delivery::{check_callback, check_secret};
+
 use crate::auth::placement::{Placement, RoleSet};
 use crate::auth::{FreshKey, fresh_key, placement};
 use crate::call::{Binding, PrepareContext, handler};
@@ -22,7 +28,6 @@ use crate::error::{Result, StoreError};
 use crate::input::{check_ahead, check_chars};
 use crate::policy::quota;
 use crate::policy::tier::Allowance;
-use crate::signature;
 use axme_store::service_accounts::{AccountRole, AccountStatus, NewKey, ServiceAccount};
 use axme_store::{Signal, members, service_accounts as store};
 
@@ -116,96 +121,6 @@ pub struct NewAccount {
     delivery: DeliveryChange,
 }
 
-/// The URL that intents are pushed to, and the secret that signs them.
-pub struct Callback {
-    url: String,
-    secret: String,
-}
-
-/// The wanted delivery settings of an account; absent ones stay.
-pub struct DeliveryChange {
-    mode: Option<DeliveryBinding>,
-    callback_url: Option<String>,
-    secret: Option<String>,
-    /// The secret for an account that has none and gets none.
-    fresh_secret: String,
-}
-
-impl DeliveryChange {
-    fn check(
-        context: &PrepareContext<'_>,
-        mode: Option<DeliveryBinding>,
-        callback_url: Option<String>,
-        secret: Option<String>,
-    ) -> Result<DeliveryChange> {
-        let callback_url = callback_url.map(|url| check_callback(context, &url)).transpose()?;
-        check_secret("webhook_secret", secret.as_deref())?;
-        let change = DeliveryChange { mode, callback_url, secret, fresh_secret: signature::fresh_secret(context.rng) };
-        match mode {
-            Some(mode) if !mode.is_pushed() => change.check_not_pushed(mode)?,
-            // Only the account says whether it has a callback already.
-            _ => {}
-        }
-        Ok(change)
-    }
-
-    /// Returns the form of a secret of the caller's own under which the libraries of Standard Webhooks verify.
-    fn standard_secret(&self) -> Option<String> {
-        self.secret.as_deref().map(signature::standard_secret)
-    }
-
-    fn check_not_pushed(&self, mode: DeliveryBinding) -> Result<()> {
-        let given = [("callback_url", &self.callback_url), ("webhook_secret", &self.secret)];
-        match given.into_iter().find(|(_, value)| value.is_some()) {
-            None => Ok(()),
-            Some((field, _)) => {
-                let message = format!("{field}: not allowed with delivery_mode \"{mode}\"; set delivery_mode to http");
-                Err(ApiError::invalid(message).into())
-            }
-        }
-    }
-
-    /// Returns the callback of a new account, and its secret if the server made it.
-    fn of_new_account(&self) -> Result<(Option<Callback>, Option<String>)> {
-        let mode = self.mode.unwrap_or(DeliveryBinding::Stream);
-        if !mode.is_pushed() {
-            self.check_not_pushed(mode)?;
-            return Ok((None, None));
-        }
-        let required = || ApiError::invalid("callback_url: required for delivery_mode \"http\"");
-        let url = self.callback_url.clone().ok_or_else(required)?;
-        let secret = self.secret.clone().unwrap_or_else(|| self.fresh_secret.clone());
-        let made = self.secret.is_none().then(|| secret.clone());
-        Ok((Some(Callback { url, secret }), made))
-    }
-
-    /// Changes an account. Leaving `http` deletes the callback and its secret. Returns a secret that the server made.
-    fn apply(&self, account: &mut ServiceAccount) -> Result<Option<String>> {
-        account.delivery_mode = self.mode.unwrap_or(account.delivery_mode);
-        if !account.delivery_mode.is_pushed() {
-            self.check_not_pushed(account.delivery_mode)?;
-            (account.callback_url, account.webhook_secret) = (None, None);
-            return Ok(None);
-        }
-        account.callback_url = self.callback_url.clone().or(account.callback_url.take());
-        if account.callback_url.is_none() || account.address.is_none() {
-            let message = "callback_url: delivery_mode \"http\" requires a callback_url and the account of an agent";
-            return Err(ApiError::invalid(message).into());
-        }
-        account.webhook_secret = self.secret.clone().or(account.webhook_secret.take());
-        let made = account.webhook_secret.is_none().then(|| self.fresh_secret.clone());
-        account.webhook_secret = account.webhook_secret.take().or_else(|| made.clone());
-        Ok(made)
-    }
-}
-
-/// Builds the callback of a bundle's agent, with a secret that the server makes. `service_accounts.update` can replace
-/// it.
-pub(crate) fn made_callback(context: &PrepareContext<'_>, url: Option<&str>) -> Option<Callback> {
-    let secret = signature::fresh_secret(context.rng);
-    url.map(|url| Callback { url: url.to_owned(), secret })
-}
-
 /// Switches an existing account to pushes, as a bundle asks. An account with a callback keeps it.
 pub(crate) fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount, callback: &Callback) -> Result<()> {
     if account.callback_url.is_some() || account.address.is_none() {
@@ -219,21 +134,6 @@ pub(crate) fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount
     cx.audit("service_accounts.update", &account.service_account_id, &line)?;
     cx.tx.signal(Signal::push_receivers());
     Ok(())
-}
-
-pub(super) fn check_callback(context: &PrepareContext<'_>, url: &str) -> Result<String> {
-    context.outbound.check(url).map_err(|why| ApiError::invalid(format!("callback_url: {why}")))?;
-    check_chars("callback_url", Some(url), 8, 2_048)?;
-    Ok(url.to_owned())
-}
-
-pub(super) fn check_secret(field: &str, secret: Option<&str>) -> Result<()> {
-    match secret {
-        Some(secret) if !(16..=128).contains(&secret.chars().count()) => {
-            Err(ApiError::invalid(format!("{field}: 16 to 128 characters")).into())
-        }
-        _ => Ok(()),
-    }
 }
 
 pub(crate) fn prepare_update(
