@@ -75,6 +75,9 @@ pub struct ListDeliveries {
     /// Only routed deliveries to this principal.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub principal_id: Option<Id>,
+    /// Only what could not be delivered for this intent: dead letters, and notices that are tried again. One page.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub intent_id: Option<Id>,
     /// Only deliveries with this status.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub status: Option<DeliveryFilter>,
@@ -238,6 +241,9 @@ pub struct DeliveryView {
     /// The address of the queue of a dead letter. Absent from routed deliveries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_agent: Option<String>,
+    /// The person to whom a mail about an intent is sent. Absent from other deliveries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
     /// The way in which the delivery is sent.
     pub transport_type: DeliveryTransport,
     /// The id of the route; null unless the delivery was routed.

@@ -27,8 +27,8 @@ const MAX_DEPTH: usize = 32;
 /// The largest compiled pattern, in bytes.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 
-/// The names of an answer's other parts, which a form cannot use for its fields.
-const TAKEN: [&str; 2] = ["outcome", "votes"];
+/// The name of another part of an answer, which a form cannot use for a field. A field `outcome` is the outcome itself.
+const TAKEN: [&str; 1] = ["votes"];
 
 /// The most fields that one refusal names.
 pub(crate) const MOST_COMPLAINTS: usize = 20;
@@ -51,6 +51,11 @@ pub fn check_schema(schema: &Value) -> Result<(), String> {
     }
     parts(schema)?;
     compile(schema).map(|_| ())
+}
+
+/// True if a form has a field with this name.
+pub(crate) fn has_field(schema: &Value, name: &str) -> bool {
+    schema.get("properties").and_then(|properties| properties.get(name)).is_some()
 }
 
 /// Counts the parts of a schema with its references followed. Refuses a schema that refers back to itself.
@@ -397,7 +402,7 @@ mod tests {
             json!({ "$ref": "#" }),
             json!({ "$defs": doubled, "$ref": "#/$defs/a0" }),
             json!({ "$ref": "#/$defs/nowhere" }),
-            json!({ "properties": { "outcome": { "type": "string" } } }),
+            json!({ "properties": { "votes": { "type": "string" } } }),
             json!({ "properties": { "a": { "pattern": "(((a{100}){100}){100}){100}" } } }),
             json!(5),
             json!({ "type": "nonsense" }),

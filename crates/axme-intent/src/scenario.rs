@@ -85,6 +85,7 @@ pub fn check(bundle: &Object, home: Home<'_>) -> (Option<Scenario>, Report) {
 
 impl Reader<'_> {
     fn bundle(&mut self, bundle: &Object) -> Option<Scenario> {
+        self.refuse_old_format(bundle);
         self.known(bundle, "", &known::BUNDLE);
         let scenario_id = self.required(bundle, "scenario_id", "scenario_id", 255).unwrap_or_default();
         let agents = self.agents(bundle);
@@ -110,6 +111,15 @@ impl Reader<'_> {
         };
         let plan = workflow.and_then(|workflow| self.plan(workflow, &scenario_id, &agents, &humans));
         self.intent(intent?, scenario_id, agents, &humans, plan)
+    }
+
+    /// Refuses the format of an older runner as a whole. Read as a bundle, it would lose its steps and deadlines.
+    fn refuse_old_format(&mut self, bundle: &Object) {
+        for (name, instead) in known::OLD {
+            if bundle.get(name).is_some_and(|value| !value.is_null()) {
+                self.error(name, format!("belongs to an older format, which is not supported: {instead}"));
+            }
+        }
     }
 
     fn intent(

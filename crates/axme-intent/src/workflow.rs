@@ -153,6 +153,7 @@ impl StepKind {
 /// A message that a step sends, and its recipients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
+    /// Empty for the sender of the intent.
     pub targets: Vec<Target>,
     /// A template.
     pub subject: String,

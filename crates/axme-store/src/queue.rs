@@ -248,6 +248,45 @@ pub fn workspace_of_dead(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Uuid>, Stor
     tx.row(sql, &[id.into()])?.map(|row| row.uuid(0)).transpose()
 }
 
+/// A notice of an intent that could not be sent so far.
+#[derive(Debug, Clone)]
+pub struct FailingNotice {
+    /// As for a dead letter. `dead_at` is the time at which the notice was made, unless it was given up.
+    pub letter: DeadLetter,
+    /// False if another attempt follows.
+    pub is_dead: bool,
+    /// `email`, `webhook`, `slack` or `teams`.
+    pub channel: String,
+    /// An address for mail, or a URL.
+    pub recipient: String,
+}
+
+/// Lists the notices of an intent whose last attempt failed, newest first.
+pub fn list_failing(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    intent: IntentId,
+    limit: i64,
+) -> Result<Vec<FailingNotice>, StoreError> {
+    let rows = tx.rows(
+        "SELECT q.item_id, q.kind, q.address, COALESCE(q.dead_at, n.created_at), q.last_error, n.intent_id, \
+         CASE WHEN q.dead_at IS NULL THEN 0 ELSE 1 END, n.channel, n.recipient FROM notices n \
+         JOIN queue_items q ON q.workspace_id = n.workspace_id AND q.address = 'notice://' || n.queue \
+         AND q.item_id = n.notice_id WHERE n.workspace_id = $1 AND n.intent_id = $2 AND q.last_error IS NOT NULL \
+         ORDER BY n.notice_id DESC LIMIT $3",
+        &[workspace.into(), intent.into(), limit.into()],
+    )?;
+    let failing = |row: &Row| {
+        Ok(FailingNotice {
+            letter: dead_letter(row)?,
+            is_dead: row.int(6)? != 0,
+            channel: row.string(7)?,
+            recipient: row.string(8)?,
+        })
+    };
+    rows.iter().map(failing).collect()
+}
+
 fn dead_letter(row: &Row) -> Result<DeadLetter, StoreError> {
     Ok(DeadLetter {
         item: QueueItem::read(row, 0)?,

@@ -1,7 +1,7 @@
 //! Notices that decisions cause: messages to people and chats, which a worker sends after the commit. Messages to an
 //! inbox are written at once.
 
-use axme_intent::human::{group_name, is_email, is_same_person};
+use axme_intent::human::{is_email, is_same_person};
 use axme_intent::lifecycle::{IntentSpec, Occasion};
 use axme_intent::workflow::{Notice as Told, Target};
 use axme_intent::{Address, IntentId, Plan, template};
@@ -66,7 +66,8 @@ pub fn notify(
     // Assignees of the task get a mail of their own, with a link.
     let asked = head.intent.asked();
     let is_mailed = |person: &String| asked.iter().any(|asked| is_same_person(asked, person));
-    for target in &notice.targets {
+    let to_sender = if notice.targets.is_empty() { sender(spec) } else { Vec::new() };
+    for target in notice.targets.iter().chain(&to_sender) {
         match target {
             Target::Email(person) if is_mailed(person) => {}
             Target::Inbox(owner) => write_to_inbox(tx, workspace, head.intent.id, owner, &subject, &body)?,
@@ -74,6 +75,14 @@ pub fn notify(
         }
     }
     Ok(())
+}
+
+/// Returns the recipients of a notice that names none: the inbox of the sender, and the sender's mail.
+fn sender(spec: &IntentSpec) -> Vec<Target> {
+    let from = spec.from.as_str();
+    let person = from.strip_prefix("user://").unwrap_or(from);
+    let mail = is_email(person).then(|| Target::Email(person.to_owned()));
+    mail.into_iter().chain([Target::Inbox(from.to_owned())]).collect()
 }
 
 /// Renders the subject (one line) and the body of a step's notice.

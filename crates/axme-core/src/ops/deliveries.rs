@@ -17,7 +17,7 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::notices::MAIL_QUEUE;
 use crate::error::{Result, StoreError};
-use crate::input::{read_before, read_id};
+use crate::input::{parse_id, read_before, read_id};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
 use axme_store::queue::{DeadLetter, ItemKind};
@@ -41,6 +41,8 @@ const MOST_OF_ONE: i64 = 1_000;
 pub struct DeliveryQuery {
     /// Range of principal ids; `None` also lists dead letters that were not routed.
     principals: Option<(Uuid, Uuid)>,
+    /// Only what could not be delivered for this intent.
+    intent: Option<IntentId>,
     status: Option<DeliveryFilter>,
     before: Uuid,
     limit: i64,
@@ -50,7 +52,8 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Res
     let before = read_before(input.before.as_deref(), Uuid::max(), "a delivery id")?;
     let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
     let limit = input.limit.items()?;
-    let wanted = DeliveryQuery { principals, status: input.status, before, limit };
+    let intent = input.intent_id.as_deref().map(parse_id).transpose()?;
+    let wanted = DeliveryQuery { principals, intent, status: input.status, before, limit };
     Ok(InWorkspace::new(input.workspace, wanted))
 }
 
@@ -60,6 +63,9 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<DeliveryQuery>) ->
     let wanted = &asked.what;
     let place = place_of_range(cx, asked, wanted.principals.unwrap_or((Uuid::nil(), Uuid::max())))?;
     let (workspace, limit) = (place.workspace, wanted.limit);
+    if let Some(intent) = wanted.intent {
+        return undelivered(cx, &place, intent, wanted);
+    }
     let range = wanted.principals.unwrap_or((Uuid::nil(), Uuid::max()));
     let status = wanted.status.map(DeliveryFilter::as_str);
     let routed = routed_deliveries::list(cx.tx, workspace, range, wanted.before, status, limit)?;
@@ -87,6 +93,25 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<DeliveryQuery>) ->
     }
     let next_before = deliveries.last().filter(|_| is_full(&deliveries, limit)).map(|last| last.delivery_id.clone());
     Ok(DeliveryList { ok: true, deliveries, next_before })
+}
+
+/// Lists what could not be delivered for an intent: its notices, and its pushes that were given up.
+fn undelivered(
+    cx: &mut CallContext<'_, '_>,
+    place: &Placement,
+    intent: IntentId,
+    wanted: &DeliveryQuery,
+) -> Result<DeliveryList> {
+    let mut deliveries = Vec::new();
+    for notice in store::list_failing(cx.tx, place.workspace, intent, wanted.limit)? {
+        let status = if notice.is_dead { DeliveryStatus::DeadLettered } else { DeliveryStatus::Pending };
+        let recipient = Some(notice.recipient).filter(|_| notice.channel == "email");
+        deliveries.push(DeliveryView { recipient, ..view(&notice.letter, place, status) });
+    }
+    let pushes = store::list_dead_of(cx.tx, place.workspace, intent.0, MOST_OF_ONE)?;
+    deliveries.extend(pushes.iter().map(|letter| view(letter, place, DeliveryStatus::DeadLettered)));
+    deliveries.retain(|delivery| wanted.status.is_none_or(|status| status.as_str() == delivery.status.as_str()));
+    Ok(DeliveryList { ok: true, deliveries, next_before: None })
 }
 
 fn is_full<T>(page: &[T], limit: i64) -> bool {
@@ -165,6 +190,7 @@ fn view(letter: &DeadLetter, place: &Placement, status: DeliveryStatus) -> Deliv
         principal_id: None,
         alias: None,
         to_agent: Some(letter.address.to_string()),
+        recipient: None,
         transport_type: match letter.item.kind {
             ItemKind::Intent => DeliveryTransport::Http,
             ItemKind::Notice if letter.address == notices::address(MAIL_QUEUE) => DeliveryTransport::Email,

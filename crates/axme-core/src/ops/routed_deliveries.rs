@@ -141,6 +141,7 @@ pub(super) fn view(delivery: RoutedDelivery, place: &Placement) -> DeliveryView 
         principal_id: Some(delivery.principal.into()),
         alias: delivery.alias,
         to_agent: None,
+        recipient: None,
         transport_type: delivery.transport_type,
         route_id: Some(delivery.route.into()),
         status: delivery.status,

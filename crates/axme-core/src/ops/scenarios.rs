@@ -2,7 +2,7 @@
 
 use axme_api::scenarios::{AgentAssignment, AgentProvision, ApplyAnswer, Bundle, Validation};
 use axme_api::{ApiError, ErrorCode, Object, Timestamp};
-use axme_intent::human::is_same_person;
+use axme_intent::human::{is_email, is_same_person};
 use axme_intent::lifecycle::IntentSpec;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
 use axme_intent::workflow::{Step, StepKind, Target};
@@ -37,10 +37,11 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 pub(crate) fn prepare_validate(context: &PrepareContext<'_>, input: Bundle) -> Result<Report> {
-    let (scenario, mut report) = check(&input.body, context.caller.home());
-    if let Some(scenario) = &scenario {
+    let (mut scenario, mut report) = check(&input.body, context.caller.home());
+    if let Some(scenario) = &mut scenario {
         report.errors = wrong_callbacks(context, scenario);
         report.errors.extend(out_of_reach(context.caller, scenario));
+        report.warnings.extend(ask_applier(context.caller, scenario));
     }
     Ok(report)
 }
@@ -88,6 +89,28 @@ fn out_of_reach(caller: &Caller, scenario: &Scenario) -> Vec<String> {
     direct.into_iter().chain(steps.filter_map(of_step)).collect()
 }
 
+/// Asks the caller for the people of a bundle who have no contact. Returns a warning for each task about which nobody is
+/// mailed, because the caller has no address or must not answer.
+fn ask_applier(caller: &Caller, scenario: &mut Scenario) -> Vec<String> {
+    let applier = Some(&caller.owner).filter(|owner| caller.address.is_none() && is_email(owner));
+    let mut warnings = Vec::new();
+    for (index, step) in scenario.plan.iter_mut().flat_map(|plan| plan.steps.iter_mut().enumerate()) {
+        let StepKind::Human { holder, task, escalated_from: None } = &mut step.kind else { continue };
+        let has_contact = holder.reference.contains(['@', ':']) || holder.reference == "human";
+        if has_contact || task.notify_email.is_some() || task.assignees.is_some() {
+            continue;
+        }
+        match applier.filter(|_| !task.is_guarded()) {
+            Some(applier) => task.notify_email = Some(applier.clone()),
+            None => warnings.push(format!(
+                "workflow.steps[{index}]: nobody is mailed about this task: set the contact of \"{}\", or assignees",
+                holder.reference
+            )),
+        }
+    }
+    warnings
+}
+
 pub struct Application {
     new: NewIntent,
     scenario: Scenario,
@@ -98,10 +121,11 @@ pub struct Application {
 }
 
 pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Application> {
-    let (scenario, mut report) = check(&input.body, context.caller.home());
-    if let Some(scenario) = &scenario {
+    let (mut scenario, mut report) = check(&input.body, context.caller.home());
+    if let Some(scenario) = &mut scenario {
         report.errors = wrong_callbacks(context, scenario);
         report.errors.extend(out_of_reach(context.caller, scenario));
+        report.warnings.extend(ask_applier(context.caller, scenario));
     }
     let Some(scenario) = scenario.filter(|_| report.errors.is_empty()) else {
         let error = ApiError::new(ErrorCode::ScenarioInvalid, report.errors.join("; "));

@@ -88,7 +88,8 @@ impl HumanTask {
         let data = match &self.form_schema {
             Some(schema) => {
                 let comment = answer.comment.as_deref();
-                form::check(schema, &answer.data, comment, verdict == Verdict::Positive).unwrap_or_else(|complaints| {
+                let given = with_outcome(schema, &answer.data, &outcome)?;
+                form::check(schema, &given, comment, verdict == Verdict::Positive).unwrap_or_else(|complaints| {
                     wrong.extend(complaints);
                     Object::new()
                 })
@@ -194,6 +195,19 @@ impl TaskResult {
     }
 }
 
+/// Fills in the field `outcome` of a form that has one. The field and the outcome are one thing, so they must agree.
+fn with_outcome(schema: &Value, data: &Object, outcome: &str) -> Result<Object, Refusal> {
+    let mut given = data.clone();
+    if form::has_field(schema, "outcome") {
+        let before = given.insert("outcome".to_owned(), outcome.into());
+        if before.is_some_and(|before| before != outcome) {
+            let message = format!("outcome \"{outcome}\" and data.outcome contradict each other: send only the outcome");
+            return Err(Refusal::new(ErrorCode::Contradiction, message));
+        }
+    }
+    Ok(given)
+}
+
 fn is_blank(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -268,6 +282,25 @@ mod tests {
         ] {
             assert_eq!(answer(body.clone()).outcome.as_deref(), Some("approved"), "{body}");
         }
+    }
+
+    #[test]
+    fn a_field_called_outcome_is_the_outcome() {
+        let schema = json!({
+            "required": ["outcome", "days"], "additionalProperties": false,
+            "properties": { "outcome": { "enum": ["approved", "rejected"] }, "days": { "type": "integer" } },
+        });
+        let form = task(json!({"form_schema": schema}));
+        let record = |body: Value| form.check(&answer(body)).map(|(record, _)| Value::Object(record));
+        let expected = json!({"outcome": "approved", "days": 3});
+        for body in [
+            json!({"task_result": {"outcome": "approved", "data": {"days": 3}}}),
+            json!({"task_result": {"outcome": "approved", "data": {"days": "3", "outcome": "approved"}}}),
+        ] {
+            assert_eq!(record(body), Ok(expected.clone()));
+        }
+        let two = json!({"task_result": {"outcome": "approved", "data": {"days": 3, "outcome": "rejected"}}});
+        assert_eq!(record(two).unwrap_err().code, ErrorCode::Contradiction);
     }
 
     #[test]

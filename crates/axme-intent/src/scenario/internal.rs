@@ -199,7 +199,7 @@ impl Reader<'_> {
         };
         let usual = if is_reminder { USUAL_REMINDER } else { USUAL_BODY };
         let notice = Box::new(self.notice(step, place, humans, holder.as_ref(), usual)?);
-        let told = notice.targets.first().map_or("nobody", Target::shown);
+        let told = notice.targets.first().map_or("the sender", Target::shown);
         let holder = holder.unwrap_or_else(|| Holder::named(HolderKind::Human, told));
         Some(if is_reminder { StepKind::Reminder { holder, notice } } else { StepKind::Notification { notice } })
     }
@@ -232,10 +232,6 @@ impl Reader<'_> {
         let subject = self.template(&settings, place, &["subject"], USUAL_SUBJECT);
         let body = self.template(&settings, place, &["body", "message", "text"], usual_body);
         if self.report.errors.len() > before {
-            return None;
-        }
-        if targets.is_empty() {
-            self.error(place, "the notice has no recipient: set \"to\", a URL for a channel, or assigned_to");
             return None;
         }
         Some(Notice { targets, subject, body })

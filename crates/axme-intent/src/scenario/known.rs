@@ -7,7 +7,15 @@ use crate::{Object, fields};
 pub const BUNDLE: [&str; 9] =
     ["scenario_id", "title", "description", "idempotency_key", "agents", "humans", "workflow", "intent", "$schema"];
 
-pub const AGENT: [&str; 6] = ["role", "address", "create_if_missing", "display_name", "delivery_mode", "callback_url"];
+/// The fields of an older format of bundles, and what replaces them.
+pub(super) const OLD: [(&str, &str); 3] = [
+    ("workflow_steps", "write the steps as workflow.steps"),
+    ("durability", "set deadlines, reminders and attempts in intent and in the steps"),
+    ("handler", "declare the agent in agents, and its work as a step"),
+];
+
+pub(super) const AGENT: [&str; 6] =
+    ["role", "address", "create_if_missing", "display_name", "delivery_mode", "callback_url"];
 
 pub const HUMAN: [&str; 3] = ["role", "contact", "display_name"];
 

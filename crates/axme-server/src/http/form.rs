@@ -139,7 +139,8 @@ pub fn fields(task: &HumanTask, filled: &FormFields, wrong: &BTreeMap<String, St
     let shown = properties.into_iter().flatten().chain(others).filter(|(name, property)| {
         // The buttons and boxes of every page set these.
         let is_flag = || form::types(property, schema).iter().any(|name| name == "boolean");
-        !((*name == "approved" && is_flag()) || *name == "comment" || *name == "evidence")
+        let follows = (*name == "approved" && is_flag()) || ["comment", "evidence", "outcome"].contains(&name.as_str());
+        !follows && property.get("const").is_none()
     });
     let field = |(index, (name, property)): (usize, (&String, &Value))| {
         let text = |key: &str| property.get(key).and_then(Value::as_str).unwrap_or_default();

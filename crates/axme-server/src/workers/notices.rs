@@ -219,21 +219,27 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> 
         usual.or(Some(MAIL_PAUSE_SECONDS).filter(|_| is_patient)).map(|pause| now.plus_seconds(pause))
     });
     let error = outcome.err().map(|unsent| short(unsent.why()));
+    let (channel, intent) = (&notice.channel, notice.intent.map(tracing::field::display));
+    // Here and not in the transaction, which may run twice.
+    match (&error, again_at) {
+        (None, _) => {}
+        (Some(error), Some(again_at)) => {
+            tracing::warn!(channel, intent, error, %again_at, "a notice failed and is retried");
+        }
+        (Some(error), None) => tracing::warn!(channel, intent, error, "a notice was given up"),
+    }
     let (workspace, notice) = (notice.workspace, notice.clone());
     let record = move |tx: &mut Tx<'_>| -> Result<_> {
         let (address, item) = (store::address(&notice.queue), notice.item());
-        let (channel, intent) = (&notice.channel, notice.intent.map(tracing::field::display));
         match (&error, again_at) {
             (None, _) => {
                 items::delete(tx, notice.workspace, &address, item)?;
                 store::close(tx, notice.workspace, notice.id)?;
             }
             (Some(error), Some(again_at)) => {
-                tracing::warn!(channel, intent, error, %again_at, "a notice failed and is retried");
                 items::postpone(tx, notice.workspace, &address, item, again_at, error)?;
             }
             (Some(error), None) => {
-                tracing::warn!(channel, intent, error, "a notice was given up");
                 items::note(tx, notice.workspace, &address, item, error)?;
                 items::bury(tx, notice.workspace, &address, item, now)?;
                 store::close(tx, notice.workspace, notice.id)?;

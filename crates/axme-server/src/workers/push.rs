@@ -55,6 +55,9 @@ async fn push(app: &Arc<AppState>, account: &ServiceAccount, offer: &Offer) -> R
     if let Some((seconds, why)) = pause {
         return put_off(app, account, offer.intent.id, now.plus_seconds(seconds), short(why)).await;
     }
+    if let Err(unsent) = &outcome {
+        tracing::warn!(intent = %offer.intent.id, error = short(unsent.why()), "a push failed");
+    }
     let failure = |unsent: PostError| PushFailure { error: short(unsent.why()), is_final: unsent.is_final() };
     record(app, account, offer.intent.id, outcome.map_err(failure)).await
 }

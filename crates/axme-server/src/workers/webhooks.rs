@@ -119,6 +119,9 @@ async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u
     let url = to.callback_url.clone();
     let outcome = app.system.outbound.post(Post { workspace: to.workspace, url, headers, body }).await;
     let outcome = outcome.and_then(PostAnswer::accepted);
+    if let Err(unsent) = &outcome {
+        tracing::warn!(subscription = %to.id, error = short(unsent.why()), "a webhook failed");
+    }
     let now = app.system.clock.now();
     let pauses = app.limits.push_retry_seconds.clone();
     let (workspace, to, id, created_at) = (to.workspace, to.clone(), event.id, event.created_at);

@@ -19,6 +19,8 @@ each_engine! {
     the_published_bundles_validate,
     a_misspelt_field_of_a_bundle_is_reported_with_a_suggestion,
     the_published_direct_intents_are_taken,
+    a_bundle_of_the_official_runner_asks_and_tells_whoever_applies_it,
+    a_bundle_of_the_older_format_is_refused,
 }
 
 const VALIDATE: &str = "/v1/scenarios/validate";
@@ -253,4 +255,54 @@ async fn the_published_direct_intents_are_taken(engine: Engine) {
         assert_eq!(status, if intent.get("human_task").is_some() { "WAITING" } else { "DELIVERED" }, "{name}");
         server.clock.advance(Duration::from_millis(1));
     }
+}
+
+async fn a_bundle_of_the_official_runner_asks_and_tells_whoever_applies_it(engine: Engine) {
+    let server = Server::start(engine).await;
+    let form = json!({ "required": ["outcome"], "properties": { "outcome": { "enum": ["approved", "rejected"] } } });
+    let bundle = |task: Value| {
+        json!({
+            "scenario_id": "s.v1", "humans": [{ "role": "ops" }], "intent": { "type": "x" },
+            "workflow": { "steps": [
+                { "step_id": "tell", "tool_id": "tool.internal.notification" },
+                { "step_id": "sign_off", "assigned_to": "ops", "human_task": task },
+            ] },
+        })
+    };
+    let task = json!({ "title": "Ship?", "form_schema": form });
+    let report = server.post(&server.admin, VALIDATE, bundle(task.clone())).await;
+    assert_eq!((&report["valid"], &report["warnings"]), (&json!(true), &json!([])), "{report}");
+    let id = id_of(&server.post(&server.admin, APPLY, bundle(task.clone())).await);
+    let mails = server.mails().await;
+    let to: Vec<&str> = mails.iter().map(|mail| mail.to.as_str()).collect();
+    assert_eq!(to, ["owner@local"; 2], "the notice, and the task");
+    let link = mails.iter().find_map(|mail| mail.link.clone()).unwrap();
+    let page = server.page(&link).await;
+    assert!(!page.body.as_str().unwrap().contains("name=\"field.outcome\""), "it is no field of its own");
+    let answered = server.submit_form(&link, &[("outcome", "approved"), ("step", "confirm")]).await;
+    assert_eq!(answered.status, 200, "{}", answered.body);
+    assert_eq!(server.intent(&id).await["status"], "COMPLETED");
+
+    // Where nobody is mailed, the report says so.
+    let guarded = json!({ "title": "Ship?", "exclude_requester": true });
+    let worker = server.agent("worker").await;
+    for (key, task) in [(&server.admin, guarded), (&worker, task)] {
+        let report = server.post(key, VALIDATE, bundle(task)).await;
+        assert_eq!(report["valid"], true, "{report}");
+        let warning = report["warnings"][0].as_str().unwrap_or_default();
+        assert!(warning.contains("workflow.steps[1]: nobody is mailed about this task"), "{report}");
+    }
+}
+
+async fn a_bundle_of_the_older_format_is_refused(engine: Engine) {
+    let server = Server::start(engine).await;
+    let bundle = json!({
+        "scenario_id": "s.v1", "agents": [{ "role": "w", "address": "worker" }], "intent": { "type": "x" },
+        "workflow_steps": [{ "step_id": "one", "assigned_to": "w" }], "durability": { "deadline_minutes": 5 },
+    });
+    let report = server.post(&server.admin, VALIDATE, bundle.clone()).await;
+    let errors: Vec<&str> = report["errors"].as_array().unwrap().iter().map(|error| error.as_str().unwrap()).collect();
+    assert_eq!((&report["valid"], errors.len()), (&json!(false), 2), "{report}");
+    assert!(errors[0].starts_with("workflow_steps: ") && errors[1].starts_with("durability: "), "{report}");
+    server.send(&server.admin, "POST", APPLY, Some(bundle)).await.refused(422, "scenario_invalid");
 }

@@ -336,7 +336,9 @@ async fn undeliverable_mail_is_a_dead_letter_and_can_be_replayed(engine: Engine)
     // The folder cannot be created: a file has its name.
     let outbox = server.folder().join("outbox");
     std::fs::write(&outbox, "in the way").unwrap();
-    ask(&server, json!({ "title": "Ship?", "notify_email": ANN })).await;
+    let id = ask(&server, json!({ "title": "Ship?", "notify_email": ANN })).await;
+    let about_it = format!("/v1/deliveries?intent_id={id}");
+    assert_eq!(server.get(&server.admin, &about_it).await["deliveries"], json!([]));
     for pause in [0, 30, 120, 600] {
         server.clock.advance(Duration::from_secs(pause));
         assert!(server.mails().await.is_empty());
@@ -345,10 +347,20 @@ async fn undeliverable_mail_is_a_dead_letter_and_can_be_replayed(engine: Engine)
     assert!(server.mails().await.is_empty());
     let none = server.get(&server.admin, "/v1/deliveries").await;
     assert_eq!(none["deliveries"], json!([]), "mail is retried for days: an outage of one day loses no approver");
+    let failing = server.get(&server.admin, &about_it).await["deliveries"].clone();
+    assert_eq!(failing.as_array().unwrap().len(), 1);
+    let seen = ["transport_type", "recipient", "status", "intent_id"].map(|name| failing[0][name].as_str().unwrap());
+    assert_eq!(seen, ["email", ANN, "pending", &id], "it is seen at once");
+    assert!(failing[0]["error_detail"].as_str().unwrap().len() > 5, "{failing}");
     server.clock.advance(6 * DAY);
     assert!(server.mails().await.is_empty(), "given up");
     let dead = server.get(&server.admin, "/v1/deliveries").await["deliveries"][0].clone();
     assert_eq!((&dead["transport_type"], &dead["status"]), (&json!("email"), &json!("dead_lettered")));
+    for (query, count) in [("", 1), ("&status=dead_lettered", 1), ("&status=pending", 0)] {
+        let listed = server.get(&server.admin, &format!("{about_it}{query}")).await["deliveries"].clone();
+        assert_eq!(listed.as_array().unwrap().len(), count, "{query}");
+        assert!(count == 0 || listed[0]["delivery_id"] == dead["delivery_id"]);
+    }
     std::fs::remove_file(&outbox).unwrap();
     let replay = format!("/v1/deliveries/{}/replay", dead["delivery_id"].as_str().unwrap());
     server.post(&server.admin, &replay, json!({})).await;

@@ -208,6 +208,13 @@ async fn pushes_that_fail_are_tried_three_times_and_then_it_is_a_dead_letter(eng
     assert_eq!(server.get(&server.admin, "/v1/deliveries").await["deliveries"], json!([]));
     server.send(&server.admin, "POST", &replay, Some(json!({}))).await.refused(404, "not_found");
     assert_eq!(server.event_types(&id).await, types, "nothing after the end");
+    // Each try is logged once, with its reason.
+    let lines = server.log.lines();
+    let is_about_it = |line: &&str| line.contains("a push failed") && line.contains(&id);
+    let reasons = ["status 500", "status 307", "no answer in time", "status 500"];
+    let logged: Vec<&str> = lines.lines().filter(is_about_it).collect();
+    assert!(logged.len() >= 3 && logged.iter().zip(reasons).take(3).all(|(line, why)| line.contains(why)), "{logged:#?}");
+    assert_eq!(logged.len(), 4, "three tries and a failed replay: {logged:#?}");
 }
 
 async fn a_pause_that_the_receiver_asks_for_uses_no_attempt(engine: Engine) {

@@ -14,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The fields of requests and answers that hold a secret.
-const SECRET_FIELDS: [&str; 19] = [
+const SECRET_FIELDS: [&str; 20] = [
     "access_token",
     "account_session_token",
     "api_key",
@@ -30,6 +30,7 @@ const SECRET_FIELDS: [&str; 19] = [
     "portal_url",
     "refresh_token",
     "secret",
+    "standard_webhooks_secret",
     "token",
     "upload_url",
     "url",
