@@ -24,6 +24,9 @@ const SIGNS_DAYS: u64 = 30;
 /// How long a key verifies: a day longer than it signs, because the clocks of nodes differ.
 const KNOWN_DAYS: u64 = SIGNS_DAYS + 1;
 const AUDIENCE: &str = "axme";
+/// How long a token of a routed delivery is valid.
+const DELIVERY_TOKEN_SECONDS: u64 = 300;
+const SCOPE: &str = "axme.api";
 /// The prefix of an Ed25519 seed in PKCS #8.
 const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
@@ -42,6 +45,21 @@ pub struct Claims {
     pub sid: Uuid,
     pub scope: TokenScope,
     pub owner_agent: String,
+}
+
+/// The claims of a token with which a delivery is sent (`spec/protocol.md` §12.7). Its audience is the receiver, so that
+/// this server refuses it as a token of a person.
+#[derive(Debug, Serialize)]
+struct DeliveryClaims<'a> {
+    /// The principal.
+    sub: Uuid,
+    iss: &'a str,
+    /// The origin of the endpoint.
+    aud: &'a str,
+    exp: u64,
+    iat: u64,
+    /// The delivery.
+    jti: Uuid,
 }
 
 /// Why a token is refused.
@@ -103,6 +121,25 @@ impl Signer {
             scope: TokenScope::Api,
             owner_agent: format!("user://{}", person.email),
         };
+        let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
+        let signed = jsonwebtoken::encode(&header, &claims, &key.signs);
+        Ok(signed.map_err(|error| StoreError::Fault(format!("a token could not be signed: {error}")))?)
+    }
+
+    /// Signs a token for one attempt to send a routed delivery to an endpoint.
+    pub async fn sign_delivery(
+        &self,
+        store: &Store,
+        rng: &Rng,
+        now: Time,
+        (principal, delivery, endpoint): (Uuid, Uuid, &str),
+    ) -> Result<String> {
+        let key = self.current(store, rng, now).await?;
+        let iat = now.millis() / 1_000;
+        let origin = url::Url::parse(endpoint).map(|url| url.origin().ascii_serialization());
+        let aud = &origin.unwrap_or_else(|_| endpoint.to_owned());
+        let exp = iat + DELIVERY_TOKEN_SECONDS;
+        let claims = DeliveryClaims { sub: principal, iss: &self.issuer, aud, exp, iat, jti: delivery };
         let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
         let signed = jsonwebtoken::encode(&header, &claims, &key.signs);
         Ok(signed.map_err(|error| StoreError::Fault(format!("a token could not be signed: {error}")))?)

@@ -72,7 +72,7 @@ fn send(
             return Err(ApiError::not_supported_yet(what).into());
         }
     };
-    if route.auth_mode != AuthMode::None {
+    if !matches!(route.auth_mode, AuthMode::None | AuthMode::Jwt) {
         let what = format!("routed deliveries with auth_mode {} are", route.auth_mode);
         return Err(ApiError::not_supported_yet(what).into());
     }
@@ -100,7 +100,7 @@ fn send(
         "event_type": "delivery", "delivery_id": delivery.id, "principal_id": delivery.principal, "alias": delivery.alias,
         "correlation_id": delivery.correlation_id, "replay_of_delivery_id": delivery.replay_of,
         "payload": delivery.payload, "occurred_at": delivery.created_at.to_string(),
-    } });
+    }, "signed_for": (route.auth_mode == AuthMode::Jwt).then_some(delivery.principal) });
     let notice = Notice {
         workspace: delivery.workspace,
         id: delivery.id,

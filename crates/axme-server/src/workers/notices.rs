@@ -75,6 +75,9 @@ enum Content {
     /// A routed delivery, as it is sent.
     Delivery {
         delivery: Value,
+        /// The principal for whom each attempt gets a signed token, if the route asks for one.
+        #[serde(default)]
+        signed_for: Option<Uuid>,
     },
 }
 
@@ -291,7 +294,13 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
         Ok(Content::TrialAgain { trial_of }) => {
             trial_mail(app, notice, move |tx| alpha::draw_again(tx, &trial_of)).await?
         }
-        Ok(Content::Delivery { delivery }) => post(app, notice, &delivery).await,
+        Ok(Content::Delivery { delivery, signed_for }) => {
+            let token = match signed_for {
+                Some(principal) => Some(delivery_token(app, notice, principal).await?),
+                None => None,
+            };
+            post_with(app, notice, &delivery, token).await
+        }
         Err(error) => Err(PostError::Gone(format!("the notice cannot be read: {:?} error", error.classify()))),
     })
 }
@@ -350,9 +359,26 @@ async fn mail(app: &AppState, mail: Mail) -> std::result::Result<(), PostError> 
     Ok(())
 }
 
+/// Signs a token for one attempt, so that it is fresh however long the delivery waited.
+async fn delivery_token(app: &AppState, notice: &Notice, principal: Uuid) -> Result<String> {
+    let (signer, now) = (&app.keys.signer, app.system.clock.now());
+    let what = (principal, notice.id, notice.recipient.as_str());
+    signer.sign_delivery(&app.store, &app.system.rng, now, what).await
+}
+
 async fn post(app: &AppState, notice: &Notice, body: &Value) -> std::result::Result<(), PostError> {
+    post_with(app, notice, body, None).await
+}
+
+async fn post_with(
+    app: &AppState,
+    notice: &Notice,
+    body: &Value,
+    token: Option<String>,
+) -> std::result::Result<(), PostError> {
     let body = body.to_string().into_bytes();
-    let headers = vec![("webhook-id", notice.id.to_string())];
+    let mut headers = vec![("webhook-id", notice.id.to_string())];
+    headers.extend(token.map(|token| ("authorization", format!("Bearer {token}"))));
     let request = Post { workspace: notice.workspace, url: notice.recipient.clone(), headers, body };
     app.system.outbound.post(request).await?.accepted()
 }

@@ -9,7 +9,7 @@ use axme_store::{Shard, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Engine, Server, each_engine};
+use crate::harness::{Engine, SITE, Server, each_engine};
 use crate::principals::{alias, place, principal};
 use crate::pushes::{Answer, Receiver, server_that_may_call_loopback};
 use crate::quotas::{limit, used_today};
@@ -18,6 +18,7 @@ use crate::routing::route;
 each_engine! {
     a_submitted_delivery_arrives_and_can_be_replayed,
     a_failing_delivery_is_retried_and_then_a_dead_letter,
+    a_route_with_jwt_gets_a_token_that_the_published_keys_verify,
     invalid_deliveries_are_refused,
     every_dead_letter_is_listed_and_replayed,
 }
@@ -111,6 +112,45 @@ async fn a_failing_delivery_is_retried_and_then_a_dead_letter(engine: Engine) {
     assert_eq!(server.get(&server.admin, "/v1/deliveries").await["deliveries"], json!([]));
 }
 
+async fn a_route_with_jwt_gets_a_token_that_the_published_keys_verify(engine: Engine) {
+    let server = server_that_may_call_loopback(engine).await;
+    let (receiver, addr) = Receiver::start().await;
+    let ann = principal(&server).await;
+    alias(&server, &ann, "ann").await;
+    let body = json!({
+        "principal_id": ann, "transport_type": "http", "endpoint_url": format!("http://{addr}/intent"), "auth_mode": "jwt",
+    });
+    server.post(&server.admin, "/v1/routing/endpoints", body).await;
+    let id = submit(&server).await;
+    receiver.will(&[Answer::Status(500)]);
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        workers::notices::tick(&server.app).await.unwrap();
+        let (headers, _) = receiver.got().remove(0);
+        let token = headers["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap().to_owned();
+        let keys = server.page("/.well-known/jwks.json").await.body["keys"].clone();
+        let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
+        let key = keys.as_array().unwrap().iter().find(|key| key["kid"] == json!(kid)).unwrap();
+        let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::EdDSA);
+        validation.validate_exp = false;
+        validation.set_audience(&[format!("http://{addr}")]);
+        validation.set_issuer(&[SITE]);
+        let key = jsonwebtoken::DecodingKey::from_ed_components(key["x"].as_str().unwrap()).unwrap();
+        let claims = jsonwebtoken::decode::<Value>(&token, &key, &validation).unwrap().claims;
+        assert_eq!((&claims["sub"], &claims["jti"]), (&json!(ann), &json!(id)));
+        let now = u64::try_from(server.now().millis() / 1_000).unwrap();
+        assert_eq!((claims["iat"].as_u64(), claims["exp"].as_u64()), (Some(now), Some(now + 300)));
+        // It opens nothing here.
+        let bearer = format!("Bearer {token}");
+        let answer = server.send_with("", "GET", "/v1/me", None, &[("authorization", &bearer)]).await;
+        answer.refused(401, "invalid_actor_token");
+        seen.push(token);
+        server.advance(Duration::from_secs(30)).await;
+    }
+    assert_ne!(seen[0], seen[1], "each attempt has its own");
+    assert_eq!(see(&server, &id).await["status"], "delivered");
+}
+
 async fn invalid_deliveries_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let ann = principal(&server).await;
@@ -128,7 +168,7 @@ async fn invalid_deliveries_are_refused(engine: Engine) {
     ] {
         send(&server.admin, fields).await.refused(422, "validation_failed");
     }
-    for (transport, auth) in [("queue", "none"), ("http", "mtls")] {
+    for (transport, auth) in [("queue", "none"), ("http", "signed_key"), ("http", "mtls")] {
         let body = json!({
             "principal_id": ann, "transport_type": transport, "endpoint_url": "https://example.com/", "auth_mode": auth,
             "priority": if transport == "http" { 1 } else { 2 },
