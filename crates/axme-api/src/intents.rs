@@ -135,9 +135,9 @@ pub struct CreateIntent {
     /// The type of the intent: letters, digits, `.`, `_` and `-`. Published types look like `intent.ask.v1`.
     #[serde(alias = "intentType")]
     pub intent_type: String,
-    /// The receiver, as an address in any form. `agent://agent_core` and `human` wait for a person. Required, unless the
-    /// intent has a `human_task`: then the platform itself is the receiver by default.
-    #[serde(default, alias = "toAgent", deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    /// The receiver, as an address in any form; the platform if it is absent. `agent://agent_core`, which is the platform,
+    /// and `human` wait for a person. Empty text is an error.
+    #[serde(default, alias = "toAgent", skip_serializing_if = "Option::is_none")]
     pub to_agent: Option<String>,
     /// The sender. Used only when the key has no agent address of its own.
     #[serde(default, alias = "fromAgent", deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -392,6 +392,72 @@ pub struct IntentView {
     pub created_at: Timestamp,
     /// When the intent last changed.
     pub updated_at: Timestamp,
+}
+
+/// Which events to list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ListEvents {
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// Only events with a greater `seq`.
+    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = axme_types::limits::MAX_INTEGER)))]
+    pub since: Option<u64>,
+    /// The page size: 1,000 by default and at most.
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<1_000, 1_000>,
+}
+
+/// Events of an intent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EventList {
+    /// Always true.
+    pub ok: bool,
+    /// The events, in order.
+    pub events: Vec<EventView>,
+}
+
+/// An event as callers see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EventView {
+    /// The id of the intent.
+    pub intent_id: Id,
+    /// The number of the event: 2, 4, 6, …, so that clients that ask for `last + 1` miss none either.
+    pub seq: u64,
+    /// The type of the event.
+    pub event_type: AnyEventType,
+    /// The status after the event.
+    pub status: Status,
+    /// Why the intent waits after the event.
+    pub waiting_reason: Option<WaitingReason>,
+    /// The actor that has to act next.
+    pub pending_with: Option<Holder>,
+    /// The address of the agent that holds the intent.
+    pub handler: Option<String>,
+    /// The caller who caused the event.
+    pub actor: String,
+    /// When the event happened.
+    pub at: Timestamp,
+    /// Facts that depend on the type of the event.
+    pub details: Object,
+    /// The task that the event assigned to a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub human_task: Option<Value>,
+    /// The result with which the intent ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    /// The same as `result`. While the intent goes on: the fields that an agent sent with its hand-over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+    /// The error with which the intent ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Value>,
+    /// True if a stream left out `result`, `data`, `error`, `human_task` and `details` because of their size: read the intent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
 }
 
 /// The end of an intent.

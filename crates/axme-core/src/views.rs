@@ -116,9 +116,11 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
             }
         }
         EventBody::Submitted | EventBody::Acknowledged => {}
-        EventBody::Delivered { to } => view.handler = Some(to.spelled().to_owned()),
-        EventBody::InProgress { result, details, .. } => {
+        EventBody::Delivered { to } => view.handler = Some(to.as_str().to_owned()),
+        EventBody::InProgress { step, result, details } => {
             view.details = details.clone();
+            // A hand-over. Clients read its status there.
+            view.data = Some(details).filter(|details| step.is_none() && !details.is_empty()).map(|details| json!(details));
             if let Some(result) = result {
                 view.details.insert("step_result".to_owned(), result.clone());
             }

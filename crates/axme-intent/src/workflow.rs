@@ -300,17 +300,21 @@ pub enum Next<'p> {
     End(Option<EndTarget>),
 }
 
-/// Returns the payload of a child intent: the parent's payload and the context of the step.
+/// Returns the payload of a child intent: the parent's payload and the context of the step. The fields of the parent's
+/// payload are also at the top, unless the context has a field of that name.
 pub fn child_payload(parent_id: &str, parent_payload: &Value, plan: &Plan, step: &Step, results: &Object) -> Value {
-    serde_json::json!({
-        "parent_payload": parent_payload,
-        "parent_intent_id": parent_id,
-        "scenario_id": plan.scenario_id,
-        "step_id": step.id,
-        "tool_id": step.tool,
-        "input": step.input,
-        "previous_results": results,
-    })
+    let mut payload = parent_payload.as_object().cloned().unwrap_or_default();
+    let context = [
+        ("parent_payload", parent_payload.clone()),
+        ("parent_intent_id", parent_id.into()),
+        ("scenario_id", serde_json::json!(plan.scenario_id)),
+        ("step_id", serde_json::json!(step.id)),
+        ("tool_id", serde_json::json!(step.tool)),
+        ("input", serde_json::json!(step.input)),
+        ("previous_results", serde_json::json!(results)),
+    ];
+    payload.extend(context.map(|(name, value)| (name.to_owned(), value)));
+    Value::Object(payload)
 }
 
 /// Returns the result of a finished workflow: the last step's result, and every step's under `steps`.

@@ -88,10 +88,9 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
     }
     check_size("human_task", &input.human_task)?;
     let task = input.human_task.as_ref().map(read_task).transpose()?;
-    let to = match (&input.to_agent, &task) {
-        (Some(to), _) => address(to, "to_agent", context.caller.home())?,
-        (None, Some(_)) => Address::resolve("agent://agent_core", home),
-        (None, None) => return Err(ApiError::invalid("to_agent: required").into()),
+    let to = match &input.to_agent {
+        Some(to) => address(to, "to_agent", context.caller.home())?,
+        None => Address::resolve("agent://agent_core", home),
     };
     let from = match (&context.caller.address, &input.from_agent) {
         (Some(own), _) => own.clone(),

@@ -56,7 +56,7 @@ async fn a_repeated_call_gets_the_first_answer(engine: Engine) {
     assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"].as_array().unwrap().len(), 1);
 
     for body in
-        [ask(json!({ "a": 2, "b": [1, 2] })), ask(json!({ "a": 1, "b": [2, 1] })), json!({ "intent_type": "x" })]
+        [ask(json!({ "a": 2, "b": [1, 2] })), ask(json!({ "a": 1, "b": [2, 1] })), json!({ "intent_type": "x y" })]
     {
         let text = create_with(&server, "k1", body).await;
         if text.status == 409 {

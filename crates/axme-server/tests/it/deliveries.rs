@@ -138,7 +138,7 @@ async fn a_route_with_jwt_gets_a_token_that_the_published_keys_verify(engine: En
         let key = jsonwebtoken::DecodingKey::from_ed_components(key["x"].as_str().unwrap()).unwrap();
         let claims = jsonwebtoken::decode::<Value>(&token, &key, &validation).unwrap().claims;
         assert_eq!((&claims["sub"], &claims["jti"]), (&json!(ann), &json!(id)));
-        let now = u64::try_from(server.now().millis() / 1_000).unwrap();
+        let now = server.now().millis() / 1_000;
         assert_eq!((claims["iat"].as_u64(), claims["exp"].as_u64()), (Some(now), Some(now + 300)));
         // It opens nothing here.
         let bearer = format!("Bearer {token}");

@@ -62,6 +62,11 @@ async fn a_create_needs_only_its_required_fields(engine: Engine) {
     assert!(created["correlation_id"].as_str().is_some_and(|id| Uuid::parse_str(id).is_ok()), "{created}");
     assert_eq!(server.intent(&id_of(&created)).await["payload"], json!({}));
 
+    // Without a receiver, the platform asks a person.
+    let to_platform = server.post(&server.admin, "/v1/intents", json!({ "intent_type": "intent.ask.v1" })).await;
+    let intent = server.intent(&id_of(&to_platform)).await;
+    assert_eq!((&intent["to_agent"], &intent["status"]), (&json!("agent://agent_core"), &json!("WAITING")));
+
     let correlation = Uuid::from_u128(7).to_string();
     let camel = json!({
         "intentType": "compliance_check", "toAgent": "worker", "fromAgent": "agent://a/b", "replyTo": "agent://c/d",
@@ -216,8 +221,6 @@ async fn an_invalid_create_names_the_wrong_field(engine: Engine) {
         (json!({ "intent_type": "" }), "intent_type"),
         (json!({ "intent_type": "two words" }), "intent_type"),
         (json!({ "intent_type": "x".repeat(256) }), "intent_type"),
-        (json!({ "to_agent": null }), "to_agent"),
-        (json!({ "to_agent": " " }), "to_agent"),
         (json!({ "correlation_id": "no-uuid" }), "correlation_id"),
         (json!({ "max_delivery_attempts": 0 }), "max_delivery_attempts"),
         (json!({ "max_delivery_attempts": 10_001 }), "max_delivery_attempts"),
@@ -243,6 +246,7 @@ async fn an_invalid_create_names_the_wrong_field(engine: Engine) {
         let text = refuse("validation_failed", fields.clone()).await;
         assert!(text.starts_with(name), "{fields}: {text}");
     }
+    refuse("invalid_agent_address", json!({ "to_agent": " " })).await;
     let listed = server.get(&server.admin, "/v1/intents").await;
     assert_eq!(listed["intents"], json!([]), "a refused create leaves nothing");
 }

@@ -98,7 +98,7 @@ async fn a_bundle_runs_through_an_agent_and_a_person_to_its_result(engine: Engin
     let step = child(&server, &id).await;
     assert_eq!(window.intent_ids(), [step.as_str()]);
     let payload = json!({
-        "parent_payload": { "service": "api" }, "parent_intent_id": id, "scenario_id": "human.cli.v1",
+        "service": "api", "parent_payload": { "service": "api" }, "parent_intent_id": id, "scenario_id": "human.cli.v1",
         "step_id": "check", "tool_id": "tool.agent.task.v1", "input": { "depth": 2 }, "previous_results": {},
     });
     assert_eq!(window.content()[0].data["payload"], payload);
