@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bounds;
 use crate::examples::Example;
-use crate::op::{Access, AnyOp, Input, Method, OpInfo, QUERY_FIELDS};
+use crate::op::{AnyOp, Input, Method, OpInfo, QUERY_FIELDS};
 use crate::plain_routes;
 use crate::responses::{error_responses, error_schema, join_words, resolved, security};
 
@@ -113,12 +113,12 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator, example: 
         }));
     }
     // Every call compares it with the header.
-    if !properties.contains_key("owner_agent") && info.access != Access::Public {
+    if !properties.contains_key("owner_agent") && !info.is_async {
         let about = "The owner for whom the caller acts. It must not differ from the header `x-owner-agent`.";
         let schema = json!({ "type": "string", "description": about });
         parameters.push(parameter("owner_agent", "query", false, schema, None));
     }
-    if info.effect == crate::Effect::Write {
+    if info.takes_idempotency_key() {
         parameters.push(idempotency_key());
     }
     let mut described = json!({

@@ -116,11 +116,12 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
             }
         }
         EventBody::Submitted | EventBody::Acknowledged => {}
-        EventBody::Delivered { to } => view.handler = Some(to.as_str().to_owned()),
-        EventBody::InProgress { step, result, details } => {
+        EventBody::Delivered { to } => view.handler = Some(to.spelled().to_owned()),
+        EventBody::InProgress { step, result, details, .. } => {
             view.details = details.clone();
-            // A hand-over. Clients read its status there.
-            view.data = Some(details).filter(|details| step.is_none() && !details.is_empty()).map(|details| json!(details));
+            // A hand-over, of which clients read the status there. A go-on has a reason at most.
+            let is_hand_over = step.is_none() && details.keys().any(|name| name != "reason");
+            view.data = is_hand_over.then(|| json!(details));
             if let Some(result) = result {
                 view.details.insert("step_result".to_owned(), result.clone());
             }

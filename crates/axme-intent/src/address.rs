@@ -9,9 +9,11 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+
+use crate::human::{is_email, person_key};
 
 /// The longest address accepted, in characters.
 pub const MAX_ADDRESS_CHARS: usize = 383;

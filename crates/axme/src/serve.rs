@@ -51,9 +51,15 @@ const FEW_FILES: u64 = 4_096;
 impl Serve {
     pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let mut stop = ShutdownSignal::new()?;
-        let running = start(self.flags, flags, "info", |_| {}).await?;
-        let signal = stop.recv().await;
-        info!(signal, "stopping");
+        let starting = start(self.flags, flags, "info", |_| {});
+        let Some(running) = unless_stopped(starting, &mut stop).await? else { return Ok(()) };
+        let outcome = tokio::select! {
+            signal = stop.recv() => {
+                info!(signal, "stopping");
+                Ok(())
+            }
+            why = running.failed() => Err(Failure::new(why)),
+        };
         running.stop().await;
         outcome
     }

@@ -1,7 +1,7 @@
 //! `axme tasks`: lists, shows, answers and reassigns tasks (`spec/protocol.md` §3.7, §5).
 
 use axme_client::api::deliveries::{self, DeliveryStatus, DeliveryView, ListDeliveries};
-use axme_client::api::intents::{self, EventView, GetIntent, IntentView, ResumeIntent};
+use axme_client::api::intents::{self, EventType, EventView, GetIntent, IntentView, ResumeIntent};
 use axme_client::api::tasks::{self, LinkTask, ListTasks, ReassignTask};
 use axme_client::{Object, Status, WaitingReason};
 use clap::{Args, Subcommand};
@@ -177,8 +177,15 @@ async fn get(session: &Session, intent_id: &str) -> Result<(), Failure> {
         return line(serde_json::to_string_pretty(&answer)?);
     }
     let counts = answer.intent.human_task.as_ref().is_some_and(|task| task["quorum"].is_u64());
-    let events = if counts { all_events(session, intent_id, 0).await? } else { Vec::new() };
-    describe(&answer.intent, &votes(&events), &session.settings.command).iter().try_for_each(line)?;
+    let is_open = answer.intent.lifecycle_waiting_reason == Some(WaitingReason::WaitingForHuman);
+    let events = if counts || !is_open { all_events(session, intent_id, 0).await? } else { Vec::new() };
+    let mut intent = answer.intent;
+    let answered = if is_open { None } else { last_answer(&events) };
+    if let Some((task, _)) = &answered {
+        intent.human_task = Some(task.clone());
+    }
+    let answer = answered.map(|(_, text)| text).unwrap_or_default();
+    describe(&intent, &votes(&events), &answer, &session.settings.command).iter().try_for_each(line)?;
     undelivered(session, intent_id).await.iter().try_for_each(line)
 }
 
@@ -196,6 +203,20 @@ async fn undelivered(session: &Session, intent_id: &str) -> Vec<String> {
         format!("{:13}{} to {to}: {why} ({state})", "Undelivered:", delivery.transport_type)
     };
     list.deliveries.iter().map(about).collect()
+}
+
+/// Returns the task that was answered last, and the answer as a sentence.
+fn last_answer(events: &[EventView]) -> Option<(Value, String)> {
+    let is_answer = |event: &EventView| event.details.contains_key("answered_by") && !event.status.is_terminal();
+    let at = events.iter().rposition(is_answer)?;
+    let task = events[..at].iter().rev().find_map(|event| event.human_task.clone()).unwrap_or(Value::Null);
+    let answer = &events[at];
+    let plain = || {
+        let by = answer.details["answered_by"].as_str().unwrap_or_default();
+        let outcome = answer.details.get("task_result").and_then(|result| result["outcome"].as_str());
+        format!("{} by {by}", outcome.unwrap_or_default())
+    };
+    Some((task, answer.text.clone().unwrap_or_else(plain)))
 }
 
 /// Returns the approvals of the open task. A vote is an `intent.waiting` event with its voter.
@@ -259,8 +280,17 @@ pub(crate) fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
     };
     let outcomes = words(&task["allowed_outcomes"]);
     let needed = words(&task["form_schema"]["required"]);
-    // `approved` follows from the outcome, and a field `outcome` is the outcome.
-    let fields = needed.iter().filter(|name| *name != "approved" && *name != "outcome").map(|name| format!(" --data {name}=VALUE"));
+    // `approved` follows from the outcome, and a field `outcome` is the outcome. A yes needs every box to tick.
+    let properties = &task["form_schema"]["properties"];
+    let ticks = properties.as_object().into_iter().flatten().filter(|(_, property)| property["const"].is_boolean());
+    let ticks = ticks.map(|(name, _)| name.clone()).filter(|name| !needed.contains(name));
+    let asked = needed.iter().cloned().chain(ticks).filter(|name| name != "approved" && name != "outcome");
+    let value = |name: &str| match &properties[name]["const"] {
+        Value::Null => "VALUE".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let fields = asked.map(|name| format!(" --data {}", crate::shell(&format!("{name}={}", value(&name)))));
     let fields = fields.collect::<String>();
     let hint = |what: &str, command: &str| format!("{what:19}{program} tasks {command}");
     let approve = hint("To approve:", &format!("approve {id}{fields}"));

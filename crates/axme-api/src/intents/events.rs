@@ -65,7 +65,7 @@ pub struct EventView {
     /// The result with which the intent ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
-    /// The same as `result`.
+    /// The same as `result`. While the intent goes on: the fields that an agent sent with its hand-over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
     /// The error with which the intent ended.

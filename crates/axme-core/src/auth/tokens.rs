@@ -26,7 +26,6 @@ const KNOWN_DAYS: u64 = SIGNS_DAYS + 1;
 const AUDIENCE: &str = "axme";
 /// How long a token of a routed delivery is valid.
 const DELIVERY_TOKEN_SECONDS: u64 = 300;
-const SCOPE: &str = "axme.api";
 /// The prefix of an Ed25519 seed in PKCS #8.
 const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 

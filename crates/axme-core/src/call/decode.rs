@@ -1,7 +1,7 @@
 //! Decodes a request into the input of an operation. Fields come from the path, the query and the body. An error names
 //! the field that is wrong.
 
-use axme_api::op::QUERY_FIELDS;
+use axme_api::op::{QUERY_FIELDS, TENANT_FIELDS};
 use axme_api::{ApiError, ErrorCode, Input, Method, Object, OpInfo};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;

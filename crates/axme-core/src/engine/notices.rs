@@ -1,7 +1,7 @@
 //! Notices that decisions cause: messages to people and chats, which a worker sends after the commit. Messages to an
 //! inbox are written at once.
 
-use axme_intent::human::{is_email, is_same_person};
+use axme_intent::human::{group_name, is_email, is_same_person};
 use axme_intent::lifecycle::{IntentSpec, Occasion};
 use axme_intent::workflow::{Notice as Told, Target};
 use axme_intent::{Address, IntentId, Plan, template};

@@ -127,6 +127,7 @@ fn restore(cx: &mut CallContext<'_, '_>, mut member: Member, role: OrgRole) -> R
     check_gives(&authority, member.role, workspace)?;
     check_gives(&authority, role, workspace)?;
     (member.role, member.status, member.updated_at) = (role, MemberStatus::Active, cx.now);
+    note_giver(cx, &mut member);
     change_to(cx, &member, "organizations.members.update")?;
     Ok(MemberAnswer { ok: true, member: view(&member), keys_left: Vec::new() })
 }

@@ -201,7 +201,8 @@ fn with_outcome(schema: &Value, data: &Object, outcome: &str) -> Result<Object, 
     if form::has_field(schema, "outcome") {
         let before = given.insert("outcome".to_owned(), outcome.into());
         if before.is_some_and(|before| before != outcome) {
-            let message = format!("outcome \"{outcome}\" and data.outcome contradict each other: send only the outcome");
+            let message =
+                format!("outcome \"{outcome}\" and data.outcome contradict each other: send only the outcome");
             return Err(Refusal::new(ErrorCode::Contradiction, message));
         }
     }

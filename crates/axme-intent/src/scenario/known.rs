@@ -14,8 +14,7 @@ pub(super) const OLD: [(&str, &str); 3] = [
     ("handler", "declare the agent in agents, and its work as a step"),
 ];
 
-pub(super) const AGENT: [&str; 6] =
-    ["role", "address", "create_if_missing", "display_name", "delivery_mode", "callback_url"];
+pub const AGENT: [&str; 6] = ["role", "address", "create_if_missing", "display_name", "delivery_mode", "callback_url"];
 
 pub const HUMAN: [&str; 3] = ["role", "contact", "display_name"];
 

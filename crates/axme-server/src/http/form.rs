@@ -139,8 +139,7 @@ pub fn fields(task: &HumanTask, filled: &FormFields, wrong: &BTreeMap<String, St
     let shown = properties.into_iter().flatten().chain(others).filter(|(name, property)| {
         // The buttons and boxes of every page set these.
         let is_flag = || form::types(property, schema).iter().any(|name| name == "boolean");
-        let follows = (*name == "approved" && is_flag()) || ["comment", "evidence", "outcome"].contains(&name.as_str());
-        !follows && property.get("const").is_none()
+        !((*name == "approved" && is_flag()) || ["comment", "evidence", "outcome"].contains(&name.as_str()))
     });
     let field = |(index, (name, property)): (usize, (&String, &Value))| {
         let text = |key: &str| property.get(key).and_then(Value::as_str).unwrap_or_default();

@@ -310,7 +310,7 @@ async fn trial_mail(
     app: &Arc<AppState>,
     notice: &Notice,
     draw: impl FnMut(&mut Tx<'_>) -> std::result::Result<Option<(Trial, String)>, StoreError> + Send + 'static,
-) -> Result<std::result::Result<(), MailError>> {
+) -> Result<std::result::Result<(), PostError>> {
     Ok(match app.store.write(Shard::CONTROL, draw).await? {
         Some((trial, token)) => mail(app, mail_templates::of_trial(notice, &trial, &token, &app.site.base_url)).await,
         None => Ok(()),
@@ -349,6 +349,11 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
         }))
     };
     app.store.write(Shard::of_intent(intent), job).await
+}
+
+/// True for an event that a person who is asked has to know: an answer, a reassignment or an escalation.
+fn concerns_answer(event: &Event) -> bool {
+    matches!(event.body, EventBody::Voted { .. } | EventBody::Transferred { .. } | EventBody::Escalated { .. })
 }
 
 async fn mail(app: &AppState, mail: Mail) -> std::result::Result<(), PostError> {

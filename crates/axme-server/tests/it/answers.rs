@@ -188,7 +188,9 @@ async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
         assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered", word.as_str()], "{body}");
         assert_eq!(resumed["event"]["actor"], "agent://local/default/worker");
         if status == "IN_PROGRESS" {
-            assert_eq!(resumed["event"]["data"], body, "clients read the status of a hand-over there");
+            // Clients read the status of a hand-over there.
+            let is_hand_over = body["status"].is_string();
+            assert_eq!(resumed["event"]["data"], if is_hand_over { body } else { Value::Null });
             // The published flow continues with resolve.
             let path = format!("/v1/intents/{id}/resolve");
             server.post(&worker, &path, json!({ "status": "COMPLETED", "result": {} })).await;

@@ -274,14 +274,20 @@ async fn a_bundle_of_the_official_runner_asks_and_tells_whoever_applies_it(engin
     assert_eq!((&report["valid"], &report["warnings"]), (&json!(true), &json!([])), "{report}");
     let id = id_of(&server.post(&server.admin, APPLY, bundle(task.clone())).await);
     let mails = server.mails().await;
-    let to: Vec<&str> = mails.iter().map(|mail| mail.to.as_str()).collect();
-    assert_eq!(to, ["owner@local"; 2], "the notice, and the task");
-    let link = mails.iter().find_map(|mail| mail.link.clone()).unwrap();
+    assert_eq!((mails.len(), mails[0].to.as_str()), (1, "owner@local"), "a person who is asked gets no second mail");
+    let link = mails[0].link.clone().unwrap();
     let page = server.page(&link).await;
-    assert!(!page.body.as_str().unwrap().contains("name=\"field.outcome\""), "it is no field of its own");
+    assert!(!page.body.as_str().unwrap().contains("name=\"field.outcome\""), "the buttons set it");
     let answered = server.submit_form(&link, &[("outcome", "approved"), ("step", "confirm")]).await;
     assert_eq!(answered.status, 200, "{}", answered.body);
     assert_eq!(server.intent(&id).await["status"], "COMPLETED");
+
+    let mut notice_only = bundle(task.clone());
+    notice_only["workflow"]["steps"].as_array_mut().unwrap().truncate(1);
+    server.post(&server.admin, APPLY, notice_only).await;
+    let mails = server.mails().await;
+    let seen = mails.iter().map(|mail| (mail.to.as_str(), mail.link.is_some())).collect::<Vec<_>>();
+    assert_eq!(seen, [("owner@local", false)], "a notice without a recipient goes to the sender");
 
     // Where nobody is mailed, the report says so.
     let guarded = json!({ "title": "Ship?", "exclude_requester": true });

@@ -213,7 +213,10 @@ async fn pushes_that_fail_are_tried_three_times_and_then_it_is_a_dead_letter(eng
     let is_about_it = |line: &&str| line.contains("a push failed") && line.contains(&id);
     let reasons = ["status 500", "status 307", "no answer in time", "status 500"];
     let logged: Vec<&str> = lines.lines().filter(is_about_it).collect();
-    assert!(logged.len() >= 3 && logged.iter().zip(reasons).take(3).all(|(line, why)| line.contains(why)), "{logged:#?}");
+    assert!(
+        logged.len() >= 3 && logged.iter().zip(reasons).take(3).all(|(line, why)| line.contains(why)),
+        "{logged:#?}"
+    );
     assert_eq!(logged.len(), 4, "three tries and a failed replay: {logged:#?}");
 }
 

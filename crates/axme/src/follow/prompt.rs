@@ -56,7 +56,7 @@ impl Question {
         let suggestion = |name: &str| suggestions.get(name).and_then(Value::as_str).map(str::to_owned);
         let form = schema["properties"].as_object().into_iter().flatten();
         // `approved` follows from the outcome, and a field `outcome` is the outcome.
-        let form = form.filter(|(name, _)| *name != "approved" && *name != "outcome").map(|(name, _)| Field {
+        let form = form.filter(|(name, _)| *name != "approved" && *name != "outcome").map(|(name, property)| Field {
             name: name.clone(),
             label: property["title"].as_str().unwrap_or(name).to_owned(),
             need: if required.contains(name) { Requirement::Required } else { Requirement::Optional },

@@ -100,8 +100,8 @@ pub(crate) fn made_callback(context: &PrepareContext<'_>, url: Option<&str>) -> 
 }
 
 pub(in crate::ops) fn check_callback(context: &PrepareContext<'_>, url: &str) -> Result<String> {
-    check_chars("callback_url", Some(url), 8, 2_048)?;
     context.outbound.check(url).map_err(|why| ApiError::invalid(format!("callback_url: {why}")))?;
+    check_chars("callback_url", Some(url), 8, 2_048)?;
     Ok(url.to_owned())
 }
 
