@@ -54,7 +54,7 @@ pub fn of_event(event: &Event) -> Option<String> {
             ended(event, &by)
         }
     };
-    // Only our own words begin with a capital letter; a name is spelled as it is.
+    // Only our own words get a capital letter; a name stays unchanged.
     let said = if said.starts_with("a person") { capital(&said) } else { said };
     Some(one_line(&said, MAX_CHARS))
 }
@@ -106,7 +106,7 @@ fn progress(step: Option<&str>, result: Option<&Value>, details: &Object, actor:
         return Some(format!("Step {step} notified {}", people(&told)));
     }
     if let Some(seconds) = result["delayed_seconds"].as_u64() {
-        return Some(format!("Step {step} is over: {seconds} s have passed"));
+        return Some(format!("Step {step} has waited {seconds} s"));
     }
     if actor == PLATFORM {
         return Some(format!("Step {step} is done"));

@@ -54,7 +54,7 @@ impl HumanTask {
                     }
                 }
             }
-            // A form that would get too large keeps its texts as they are.
+            // A form that would get too large keeps its texts unchanged.
             if filled.to_string().len() <= MAX_SCHEMA_BYTES {
                 self.form_schema = Some(Box::new(filled));
             }
