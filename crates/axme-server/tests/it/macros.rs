@@ -80,7 +80,8 @@ async fn two_people_sign_off(engine: Engine) {
     let applied = server.post(&server.admin, APPLY, two_people()).await;
     let id = id_of(&applied);
     assert_eq!((&applied["status"], &applied["pending_with"]), (&json!("WAITING"), &json!("lead")));
-    assert_eq!(applied["warnings"], json!([]));
+    let nobody = "workflow.steps[0]: nobody is mailed about this task: set the contact of \"lead\", or assignees";
+    assert_eq!(applied["warnings"], json!([nobody]), "the requester must not decide, so the requester is not asked");
     let first = server.intent(&id).await;
     assert_eq!(first["human_task"]["title"], "Pay? (1 of 2)");
     assert_eq!(first["due_at"], "2026-01-01T01:00:00.000Z");
