@@ -31,7 +31,7 @@ async fn a_byte_order_mark_is_skipped_and_utf_16_is_refused_by_name(engine: Engi
         wide(CREATE, u16::to_le_bytes),
         wide(CREATE, u16::to_be_bytes),
     ] {
-        let text = send(body).await.refused(400, "invalid_json");
+        let text = send(body).await.refused(422, "invalid_json");
         assert_eq!(text, "the body is UTF-16; send it as UTF-8");
     }
 }

@@ -52,7 +52,7 @@ async fn elsewhere_such_text_is_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let id = server.submit("worker", json!({})).await;
-    for (text, status, code) in [(r"\u0000", 422, "validation_failed"), (r"\ud83d", 400, "invalid_json")] {
+    for (text, status, code) in [(r"\u0000", 422, "validation_failed"), (r"\ud83d", 422, "invalid_json")] {
         for (path, body) in [
             (
                 "/v1/intents".to_owned(),
