@@ -116,6 +116,11 @@ mod tests {
         let wrapped = check("intents.bulk_cancel", json!({ "body": { "dry_run": false } })).unwrap_err();
         assert!(wrapped.code == 2 && wrapped.message.contains("has no field \"body\"; it takes "), "{wrapped:?}");
         assert!(wrapped.message.contains("dry_run"), "{wrapped:?}");
-        assert!(check("me.get", json!({ "x": 1 })).unwrap_err().message.ends_with("it takes no fields"));
+        assert!(
+            check("me.get", json!({ "x": 1 }))
+                .unwrap_err()
+                .message
+                .ends_with("has no field \"x\"; it takes owner_agent")
+        );
     }
 }

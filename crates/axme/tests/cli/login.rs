@@ -12,7 +12,7 @@ use super::{Home, Server, mode, stderr, stdout, until};
 const SECRETS: &str = ".config/axme/secrets.json";
 
 /// Starts a server where anyone may sign in. The context `default` leads to it as its administrator.
-fn with_server() -> (Home, Server) {
+pub(super) fn with_server() -> (Home, Server) {
     let home = Home::new();
     let server = home.serve("dev");
     until("the context is written", || home.path(".config/axme/config.json").exists());
@@ -48,7 +48,7 @@ fn typed(mut child: Child, line: &str) -> Output {
 }
 
 /// Signs a person in by the code of a mail, in a context of that name.
-fn sign_in(home: &Home, person: &str, context: &str) -> String {
+pub(super) fn sign_in(home: &Home, person: &str, context: &str) -> String {
     let child = start(home, &["login", "--email", person, "--context", context]);
     let output = typed(child, &code(&mail(home, person)));
     assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));

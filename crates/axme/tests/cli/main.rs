@@ -125,7 +125,7 @@ fn the_first_command_of_the_readme() {
     let home = Home::new();
     let said = home.ok(&["examples", "run", "human/cli", "--answer", "approved"]);
     for part in
-        ["started for this example", "is asked: ", "Final status:  COMPLETED", "✓ Approved by ", "\"readiness_check\""]
+        ["started for this example", "are asked: ", "Final status:  COMPLETED", "✓ Approved by ", "\"readiness_check\""]
     {
         assert!(said.contains(part), "no {part} in {said}");
     }
@@ -433,8 +433,8 @@ fn dev_takes_no_context_that_holds_something_else() {
 
 #[test]
 fn a_task_says_who_has_voted_and_what_an_answer_needs() {
-    let home = Home::new();
-    let _server = home.serve("serve");
+    let (home, _server) = login::with_server();
+    login::sign_in(&home, "owner@local", "owner");
     let task = r#"{"intent_type": "intent.payment.v1", "human_task": {"title": "Pay?", "quorum": 2, "required_comment": true,
         "assignees": ["owner@local", "kim@example.com"]}}"#;
     let created = home.ok_json(&["api", "intents.create", "--input", task, "--json"]);
@@ -443,7 +443,9 @@ fn a_task_says_who_has_voted_and_what_an_answer_needs() {
     assert!(said.contains("Quorum:      0 of 2 have said yes\n"), "{said}");
     assert!(said.contains(&format!("tasks approve {id} --comment WHY")), "{said}");
     assert!(said.contains(&format!("tasks reject {id} --comment WHY")), "{said}");
-    home.ok(&["tasks", "approve", id, "--comment", "fine"]);
+    let said = home.fails(&["tasks", "approve", id, "--comment", "fine"], 1);
+    assert!(said.contains("a person must answer this task"), "{said}");
+    home.ok(&["tasks", "approve", id, "--comment", "fine", "--context-name", "owner"]);
     let said = home.ok(&["tasks", "get", id]);
     assert!(said.contains("Quorum:      1 of 2 have said yes: owner@local (approved)\n"), "{said}");
     let live = home.ok(&["intents", "log", id]);
