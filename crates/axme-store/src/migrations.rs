@@ -11,8 +11,8 @@ use crate::error::StoreError;
 const MIGRATIONS: [(&str, &str); 4] = [
     ("V1__schema", include_str!("migrations/0001_schema.sql")),
     ("V2__people", include_str!("migrations/0002_people.sql")),
-    ("V4__keys_and_origins", include_str!("migrations/0004_keys_and_origins.sql")),
-    ("V7__ids", include_str!("migrations/0007_ids.sql")),
+    ("V3__keys_and_origins", include_str!("migrations/0003_keys_and_origins.sql")),
+    ("V4__ids", include_str!("migrations/0004_ids.sql")),
 ];
 
 /// The table in which refinery records the applied migrations.

@@ -234,6 +234,10 @@ async fn a_wrong_group_or_rule_is_refused(engine: Engine) {
     ] {
         server.send(&server.admin, "PUT", "/v1/asking-rule", Some(rule)).await.refused(422, "validation_failed");
     }
+    for path in ["/v1/groups", "/v1/asking-rule"] {
+        let path = format!("{path}?owner_agent=one&owner_agent=two");
+        server.send(&server.admin, "GET", &path, None).await.refused(400, "owner_mismatch");
+    }
     for task in [json!({ "title": "Pay?", "assignees": ["group://missing"] }), json!({ "title": "Pay?" })] {
         let body = json!({ "intent_type": "x", "to_agent": "group://missing", "human_task": task });
         let text =
