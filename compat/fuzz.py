@@ -27,7 +27,7 @@ from world import Server, World, free_port
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 CASES = 4  # random cases of each operation
-MOST_SECONDS = 180  # on a busy machine; the usual run takes a quarter of it
+MAX_SECONDS = 180  # on a busy machine; the usual run takes a quarter of it
 # Streams stay open for their window, so wire_checks.py reads them.
 STREAMS = r"/stream$"
 # How often a call uses an existing id or a known word.
@@ -132,7 +132,7 @@ def run(world: World, folder: Path, phase: str, parameters: str) -> int:
     flags = ["--generation-deterministic", "--continue-on-failure", "--no-shrink", "--no-color"]
     given = [part for option in options.items() for part in option]
     command = [*program, f"{world.server.base_url}/openapi.json", *flags, *given]
-    return subprocess.run(command, cwd=folder, timeout=MOST_SECONDS).returncode
+    return subprocess.run(command, cwd=folder, timeout=MAX_SECONDS).returncode
 
 
 def fixed(known: dict[str, list[str]]) -> str:

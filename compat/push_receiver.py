@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 SECRET = os.environ["SECRET"]
 BEHAVIOURS = sys.argv[1:]
 LOCK = threading.Lock()
-MOST_SECONDS_OLD = 300  # the recommendation of Standard Webhooks
+MAX_SECONDS_OLD = 300  # the recommendation of Standard Webhooks
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -55,7 +55,7 @@ def is_signed(headers, body: bytes) -> bool:
     return (
         hmac.compare_digest(headers["x-axme-signature"], own)
         and hmac.compare_digest(headers["webhook-signature"], standard)
-        and abs(time.time() - int(at)) < MOST_SECONDS_OLD
+        and abs(time.time() - int(at)) < MAX_SECONDS_OLD
     )
 
 

@@ -96,10 +96,10 @@ pub(crate) struct Round {
 }
 
 /// A measure is repeated if other processes used more than this share of the cores.
-const MOST_OTHERS: f64 = 0.1;
+const MAX_FOREIGN_LOAD: f64 = 0.1;
 /// Before each try the CPU usage is sampled, until the machine is quiet or up to this many times.
 const SAMPLE: Duration = Duration::from_millis(500);
-const MOST_SAMPLES: usize = 60;
+const MAX_SAMPLES: usize = 60;
 
 /// The results of a run.
 #[derive(Debug, Serialize)]
@@ -314,10 +314,10 @@ impl LoadGenerator {
         let ticks = || if alone { CpuTicks::now(&ours) } else { None };
         let share =
             |before: Option<CpuTicks>| ticks().zip(before).map(|(after, before)| after.by_others_since(&before));
-        let is_busy = |share: Option<f64>| share.is_some_and(|share| share > MOST_OTHERS);
+        let is_busy = |share: Option<f64>| share.is_some_and(|share| share > MAX_FOREIGN_LOAD);
         let mut tries = 0;
         loop {
-            for _ in 0..MOST_SAMPLES {
+            for _ in 0..MAX_SAMPLES {
                 let before = ticks();
                 std::thread::sleep(SAMPLE);
                 if !is_busy(share(before)) {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::{ErrorCode, plain_routes};
 
-/// The most operations and routes that a line names; a code of more has "many".
-const MOST_NAMED: usize = 5;
+/// Maximum number of operations and routes that a line names; a code of more has "many".
+const MAX_NAMES: usize = 5;
 
 const INTRODUCTION: &str = "# Errors
 
@@ -73,7 +73,7 @@ fn users() -> BTreeMap<ErrorCode, Vec<String>> {
 fn named(users: &[String]) -> String {
     match users.len() {
         0 => "no operation".to_owned(),
-        1..=MOST_NAMED => users.join(", "),
+        1..=MAX_NAMES => users.join(", "),
         _ => "many".to_owned(),
     }
 }

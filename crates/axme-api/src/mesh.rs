@@ -356,9 +356,9 @@ text_enum! {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CostPolicy {
-    /// The most intents in a day; null for no limit.
+    /// Maximum number of intents in a day; null for no limit.
     pub max_intents_per_day: Option<u64>,
-    /// The most intents in an hour; null for no limit.
+    /// Maximum number of intents in an hour; null for no limit.
     pub max_intents_per_hour: Option<u64>,
     /// The reported cost of a day in USD from which on new intents are refused; null for no limit.
     #[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 1e9)))]
@@ -373,10 +373,10 @@ pub struct CostPolicy {
 pub struct PutCost {
     /// The id of the agent in the mesh (`addr_…`), or its address in any form.
     pub address_id: String,
-    /// The most intents in a day, in UTC; no limit by default.
+    /// Maximum number of intents in a day, in UTC; no limit by default.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub max_intents_per_day: Option<Number<0, 1_000_000_000_000>>,
-    /// The most intents in an hour; no limit by default.
+    /// Maximum number of intents in an hour; no limit by default.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub max_intents_per_hour: Option<Number<0, 1_000_000_000_000>>,
     /// The reported cost of a day in USD from which on new intents are refused; no limit by default.

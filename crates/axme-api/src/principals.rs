@@ -107,7 +107,7 @@ pub struct ListAliases {
     /// Only aliases with this status.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub status: Option<AliasStatus>,
-    /// The most items of the answer.
+    /// Maximum number of items of the answer.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
     pub limit: Limit<200, 1_000>,
 }

@@ -153,7 +153,7 @@ pub struct ListPlaces {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<RouteStatus>"))]
     pub status: Option<String>,
-    /// The most items of the answer.
+    /// Maximum number of items of the answer.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
     pub limit: Limit<200, 1_000>,
 }

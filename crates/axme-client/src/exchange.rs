@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::request::{Request, request};
 use crate::{Client, ClientError, Refusal};
 
-/// The most retries of one call.
+/// Maximum number of retries of one call.
 pub(crate) const REPEATS: u32 = 2;
 /// The longest pause inside one call, even if `Retry-After` is longer.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);

@@ -16,7 +16,7 @@ use axme_store::queue::{self, Candidate, Position};
 use axme_store::{Shard, Signal, Tx, intents};
 
 /// The pages that a reader with a filter scans at a time.
-const MOST_PAGES: usize = 20;
+const MAX_PAGES: usize = 20;
 
 /// The request of a reader.
 #[derive(Clone)]
@@ -157,7 +157,7 @@ fn look(tx: &mut Tx<'_>, reading: &Reading) -> Result<DueDeliveries> {
     let mut found = Vec::new();
     let (mut after, mut room) = (None, tx.limits.window_bytes);
     // Deliveries that the filter excludes stay in the queue. The scan skips a bounded number of them.
-    for _ in 0..MOST_PAGES {
+    for _ in 0..MAX_PAGES {
         let rest = reading.most - found.len();
         let page = queue::list_due(tx, workspace, to, due_by, after, rest as i64)?;
         let is_last = page.len() < rest;

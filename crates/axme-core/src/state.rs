@@ -69,7 +69,7 @@ impl Site {
 const READS_AHEAD: usize = 2;
 
 /// The mails that a watcher can lag behind.
-const MOST_MAILS: usize = 64;
+const MAX_MAILS: usize = 64;
 
 /// The permit of an open stream. Dropping it frees the place.
 pub struct StreamPermit {
@@ -96,7 +96,7 @@ impl AppState {
         let (keys, limiter) =
             (Keys::new(limits.cached_keys, &site.base_url, system.clock.clone()), RateLimiter::default());
         let wakeups = store.wakeups().clone();
-        let (mails, _) = broadcast::channel(MOST_MAILS);
+        let (mails, _) = broadcast::channel(MAX_MAILS);
         Arc::new(AppState {
             store,
             system,

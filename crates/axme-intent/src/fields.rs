@@ -25,7 +25,7 @@ pub const HUMAN_TASK: [&str; 13] = [
 
 /// A shorter name is within two slips of too many words.
 const LEAST_LETTERS: usize = 5;
-const MOST_SLIPS: usize = 2;
+const MAX_TYPOS: usize = 2;
 
 /// The longest value that an error shows, in characters.
 const MAX_SHOWN_CHARS: usize = 60;
@@ -33,7 +33,7 @@ const MAX_SHOWN_CHARS: usize = 60;
 /// Returns the known name that is at most two slips away from `name`.
 pub fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let slips = |known: &&str| strsim::levenshtein(name, known);
-    let near = known.iter().copied().filter(|known| known.len() >= LEAST_LETTERS && slips(known) <= MOST_SLIPS);
+    let near = known.iter().copied().filter(|known| known.len() >= LEAST_LETTERS && slips(known) <= MAX_TYPOS);
     near.min_by_key(slips)
 }
 

@@ -18,7 +18,7 @@ pub const MAX_SCHEMA_BYTES: usize = 32_768;
 /// The largest schema, in parts with all references followed. A check looks at each part for each value.
 const MAX_PARTS: u64 = 10_000;
 
-/// The most parts times values that one check may look at.
+/// Maximum product of parts and values that one check may look at.
 pub(crate) const MAX_LOOKS: u64 = 1_000_000;
 
 /// The deepest nesting of JSON that is parsed from text. Stored answers are nested a few levels deeper.
@@ -30,8 +30,8 @@ const MAX_PATTERN_BYTES: usize = 1 << 20;
 /// The name of another part of an answer, which a form cannot use for a field. A field `outcome` is the outcome itself.
 const TAKEN: [&str; 1] = ["votes"];
 
-/// The most fields that one refusal names.
-pub(crate) const MOST_COMPLAINTS: usize = 20;
+/// Maximum number of fields that one refusal names.
+pub(crate) const MAX_ERRORS_LISTED: usize = 20;
 
 /// Errors by field. The empty name stands for the answer as a whole.
 pub type Complaints = BTreeMap<String, String>;
@@ -197,7 +197,7 @@ pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: 
     let validator = compile(schema).map_err(|why| Complaints::from([(String::new(), format!("the form {why}"))]))?;
     let answer = Value::Object(fields);
     let mut complaints = unticked;
-    for error in validator.iter_errors(&answer).take(MOST_COMPLAINTS) {
+    for error in validator.iter_errors(&answer).take(MAX_ERRORS_LISTED) {
         let place = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
         let inside = |name: &str| if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
         match error.kind() {

@@ -15,7 +15,7 @@ use crate::task_types::TaskType;
 use crate::{Object, form};
 
 /// The largest quorum: as many people as a task can have assignees.
-const MOST_QUORUM: u32 = 20;
+const MAX_QUORUM: u32 = 20;
 
 /// The longest title and description, in characters.
 const MAX_TITLE_CHARS: usize = 255;
@@ -132,9 +132,9 @@ impl HumanTask {
                     _ => complaints.push(format!("notify_email: must be one email address, not {}", shown(value))),
                 },
                 "quorum" => match value.as_u64().and_then(|n| u32::try_from(n).ok()) {
-                    Some(quorum) if (1..=MOST_QUORUM).contains(&quorum) => task.quorum = Some(quorum),
+                    Some(quorum) if (1..=MAX_QUORUM).contains(&quorum) => task.quorum = Some(quorum),
                     _ => complaints
-                        .push(format!("quorum: must be a whole number from 1 to {MOST_QUORUM}, not {}", shown(value))),
+                        .push(format!("quorum: must be a whole number from 1 to {MAX_QUORUM}, not {}", shown(value))),
                 },
                 "allowed_outcomes" => match text_list(value, 20, 64) {
                     Ok(list) => task.allowed_outcomes = Some(list),

@@ -5,7 +5,7 @@ use axme_types::schemas::CompatibilityMode;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
-use crate::form::{self, MAX_LOOKS, MAX_SCHEMA_BYTES, MOST_COMPLAINTS};
+use crate::form::{self, MAX_ERRORS_LISTED, MAX_LOOKS, MAX_SCHEMA_BYTES};
 
 /// The longest error, in characters.
 const MAX_COMPLAINT_CHARS: usize = 300;
@@ -45,7 +45,7 @@ pub fn complaints(schema: &Value, payload: &Value, mode: CompatibilityMode) -> V
         // The error may show the whole value.
         format!("payload{}: {error}", error.instance_path()).chars().take(MAX_COMPLAINT_CHARS).collect()
     };
-    found.take(MOST_COMPLAINTS).map(text).collect()
+    found.take(MAX_ERRORS_LISTED).map(text).collect()
 }
 
 /// Removes the `$id` that a schema usually has. Nothing resolves it.

@@ -16,7 +16,7 @@ pub const MAX_TEMPLATE_CHARS: usize = 16_384;
 /// The longest output of a template, in bytes; the rest is cut off.
 pub const MAX_TEXT_BYTES: usize = 16_384;
 
-/// The most steps of the template engine that one template may take.
+/// Maximum number of steps of the template engine that one template may take.
 const FUEL: u64 = 10_000;
 
 /// How values are put into a text.

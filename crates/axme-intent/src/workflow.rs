@@ -12,10 +12,10 @@ use crate::serde_fields::{is_zero, present};
 use crate::{Address, HumanTask, Object, ReminderPlan};
 use axme_types::Holder;
 
-/// The most steps that one intent may run, loops included. It stops a plan that loops without end.
+/// Maximum number of steps that one intent may run, loops included. It stops a plan that loops without end.
 pub const MAX_STEP_RUNS: u32 = 1_000;
 
-/// The most consecutive instant steps. A plan has no more steps than that, so more of them are a loop.
+/// Maximum number of consecutive instant steps. A plan has no more steps than that, so more of them are a loop.
 pub const MAX_PASSED_STEPS: u32 = 100;
 
 /// The largest results of a workflow's steps in total, in bytes of JSON. Every later step receives them.

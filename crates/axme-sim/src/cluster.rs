@@ -32,11 +32,11 @@ use tower::ServiceExt;
 use crate::Mutation;
 use crate::outbound::SimulatedOutbound;
 
-/// The most polls of one future. If it is still not ready, it waits for an event that never comes.
-const MOST_POLLS: usize = 10_000;
+/// Maximum number of polls of one future. If it is still not ready, it waits for an event that never comes.
+const MAX_POLLS: usize = 10_000;
 /// The number of commits out of a thousand that fail.
 const FAULTS_PER_THOUSAND: u32 = 60;
-const LARGEST_GROUP: usize = 4;
+const MAX_GROUP: usize = 4;
 
 pub(crate) struct Cluster {
     pub(crate) clock: Arc<ManualClock>,
@@ -195,7 +195,7 @@ impl Cluster {
     pub(crate) fn drive<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = Box::pin(future);
         let mut output = None;
-        for _ in 0..MOST_POLLS {
+        for _ in 0..MAX_POLLS {
             if output.is_none() {
                 let _entered = self.runtime.enter();
                 if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -223,7 +223,7 @@ impl Cluster {
     }
 
     fn commit(&mut self, node: usize) {
-        let (fate, most) = (self.fate(), 1 + self.below(LARGEST_GROUP));
+        let (fate, most) = (self.fate(), 1 + self.below(MAX_GROUP));
         self.nodes[node].commits.commit(most, fate);
         self.nodes[node].is_down |= fate.is_deadly();
         self.fates.push(fate);

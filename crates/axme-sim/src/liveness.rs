@@ -13,23 +13,23 @@ use crate::actors::{
 use crate::invariants::ensure;
 use crate::{CheckResult, Simulation};
 
-/// The most rounds of two hours. A workflow takes a round for each of its delays. Acknowledged work that an agent
+/// Maximum number of rounds of two hours. A workflow takes a round for each of its delays. Acknowledged work that an agent
 /// forgot is offered again after an hour.
-const MOST_ROUNDS: usize = 16;
+const MAX_ROUNDS: usize = 16;
 /// A round ends after this many passes, or after one in which no actor had work.
-const MOST_PASSES: usize = 6;
+const MAX_PASSES: usize = 6;
 const ROUND: Duration = Duration::from_secs(2 * 3_600);
-const MOST_PAGES: usize = 100;
+const MAX_PAGES: usize = 100;
 /// Attempts to send an event.
-const MOST_ATTEMPTS: usize = 4;
+const MAX_ATTEMPTS: usize = 4;
 /// Deliveries that an agent claims at a time, as a stream does.
-const MOST_OFFERS: usize = 50;
+const MAX_OFFERS: usize = 50;
 
 pub(crate) fn run(sim: &mut Simulation) -> CheckResult {
     sim.note("the liveness phase begins");
     sim.actors.claims.clear();
-    for _ in 0..MOST_ROUNDS {
-        for _ in 0..MOST_PASSES {
+    for _ in 0..MAX_ROUNDS {
+        for _ in 0..MAX_PASSES {
             if pass(sim)? == 0 {
                 break;
             }
@@ -51,7 +51,7 @@ pub(crate) fn run(sim: &mut Simulation) -> CheckResult {
     let left = sim.cluster.snapshot();
     ensure!(left.timers.is_empty(), "timers remain: {:?}", left.timers);
     // Failed webhook deliveries are retried.
-    for _ in 0..MOST_ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         sim.cluster.clock.advance(ROUND);
         run_workers(sim)?;
     }
@@ -69,7 +69,7 @@ fn pass(sim: &mut Simulation) -> Result<usize, String> {
     crate::check(sim)?;
     let mut done = 0;
     for agent in 0..AGENTS.len() {
-        for id in claim(sim, agent, MOST_OFFERS)? {
+        for id in claim(sim, agent, MAX_OFFERS)? {
             complete(sim, agent, id)?;
             done += 1;
         }
@@ -88,7 +88,7 @@ fn pass(sim: &mut Simulation) -> Result<usize, String> {
 fn check_list(sim: &mut Simulation) -> CheckResult {
     let mut listed = BTreeSet::new();
     let mut path = "/v1/intents?limit=20".to_owned();
-    for _ in 0..MOST_PAGES {
+    for _ in 0..MAX_PAGES {
         let page = call_as_admin(sim, "GET", &path, json!(null))?;
         for intent in page.body["intents"].as_array().into_iter().flatten() {
             let id = intent["intent_id"].as_str().unwrap_or_default().to_owned();

@@ -18,8 +18,8 @@ const LOOK_BACK_MILLIS: u64 = 300_000;
 /// The first page of a thread's entries.
 const FIRST_PAGE: i64 = 8;
 
-/// The most changes of each kind that one scan numbers.
-const MOST_NUMBERED: i64 = 500;
+/// Maximum number of changes of each kind that one scan numbers.
+const MAX_CHANGES: i64 = 500;
 
 /// The membership of an owner in a thread.
 #[derive(Debug, Clone)]
@@ -200,7 +200,7 @@ fn read_entry(row: &super::Row) -> Result<Entry, StoreError> {
     })
 }
 
-/// The most entries, and bytes of entries, to read. The last entry is always read.
+/// Maximum number of entries, and bytes of entries, to read. The last entry is always read.
 #[derive(Debug, Clone, Copy)]
 pub struct EntryLimits {
     pub entries: i64,
@@ -322,7 +322,7 @@ pub fn number_changes(tx: &mut Tx<'_>, workspace: Uuid, owner: &Address, now: Ti
     let counter = counter.ok_or_else(|| StoreError::Fault("a counter returned nothing".to_owned()))?;
     let (mut number, seen_until) = (counter.int(0)?, counter.time(1)?);
     let since = seen_until.minus_millis(LOOK_BACK_MILLIS);
-    let params = [workspace.into(), owner.into(), since.into(), MOST_NUMBERED.into()];
+    let params = [workspace.into(), owner.into(), since.into(), MAX_CHANGES.into()];
     let received = tx.rows(
         "SELECT i.intent_id, i.position + COALESCE(m.acts, 0), i.updated_at FROM intents i \
          LEFT JOIN inbox_members m ON m.workspace_id = i.workspace_id AND m.owner = i.to_agent AND m.thread_id = i.intent_id \
@@ -347,9 +347,9 @@ pub fn number_changes(tx: &mut Tx<'_>, workspace: Uuid, owner: &Address, now: Ti
          LEFT JOIN inbox_changes c ON c.workspace_id = m.workspace_id AND c.owner = m.owner AND c.thread_id = m.thread_id \
          WHERE m.workspace_id = $1 AND m.owner = $2 AND (c.version IS NULL OR c.version <> m.acts + COALESCE(i.position, 0)) \
          ORDER BY m.thread_id LIMIT $3",
-        &[workspace.into(), owner.into(), MOST_NUMBERED.into()],
+        &[workspace.into(), owner.into(), MAX_CHANGES.into()],
     )?;
-    let is_full = |rows: &[super::Row]| i64::try_from(rows.len()).is_ok_and(|n| n >= MOST_NUMBERED);
+    let is_full = |rows: &[super::Row]| i64::try_from(rows.len()).is_ok_and(|n| n >= MAX_CHANGES);
     let mut until = now.max(seen_until);
     for rows in [&received, &replied] {
         if let Some(last) = rows.last().filter(|_| is_full(rows)) {

@@ -234,10 +234,10 @@ pub fn spec(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<IntentSpec
 /// next.
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<Head>, Option<IntentId>), StoreError> {
     const BATCH: i64 = 500;
-    const MOST_BATCHES: usize = 10;
+    const MAX_BATCHES: usize = 10;
     let mut found = Vec::new();
     let mut before = filter.before;
-    for _ in 0..MOST_BATCHES {
+    for _ in 0..MAX_BATCHES {
         let batch = if filter.is_open() { filter.limit as i64 } else { BATCH };
         let heads = match &filter.to {
             Some(to) => received(tx, workspace, to, filter.stages(), before, batch)?,
@@ -331,7 +331,7 @@ impl Filter {
 }
 
 /// The tasks of a workspace that are searched for those of one person.
-pub const MOST_TASKS_SEEN: i64 = 2_000;
+pub const MAX_TASKS_SEEN: i64 = 2_000;
 
 /// Lists the intents that wait for a person, longest wait first.
 pub fn list_tasks(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Head>, StoreError> {

@@ -30,7 +30,7 @@ pub struct Limits {
     pub idempotency_key_chars: usize,
     /// How long replies to calls with an idempotency key are stored.
     pub reply_hours: u64,
-    /// The most jobs that share one fsync on SQLite.
+    /// Maximum number of jobs that share one fsync on SQLite.
     pub write_group: usize,
     /// Read connections.
     pub read_threads: usize,

@@ -173,7 +173,7 @@ pub fn set_health(tx: &mut Tx<'_>, seen: &Stale, health: AgentHealth) -> Result<
 }
 
 /// The largest number that is added to a sum at once.
-pub const MOST_AT_ONCE: i64 = 1_000_000_000_000_000;
+pub const MAX_ADDED: i64 = 1_000_000_000_000_000;
 
 /// The counters of an agent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -206,7 +206,7 @@ macro_rules! grown {
     };
 }
 
-/// Adds counters to an hour, which is numbered since 1970. Each counter is at most [`MOST_AT_ONCE`].
+/// Adds counters to an hour, which is numbered since 1970. Each counter is at most [`MAX_ADDED`].
 pub fn add(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, hour: i64, c: &Counts) -> Result<(), StoreError> {
     tx.push(
         concat!(

@@ -9,7 +9,7 @@ use super::{Row, Tx};
 use crate::error::StoreError;
 
 /// The largest number of entries of one policy.
-pub const MOST_ENTRIES: i64 = 1_000;
+pub const MAX_ENTRIES: i64 = 1_000;
 
 /// Whose policy: of an organization, or of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]

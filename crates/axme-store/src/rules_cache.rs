@@ -13,7 +13,7 @@ use hashlink::LruCache;
 use uuid::Uuid;
 
 /// Owners in the cache. Beyond it, the least recently used one is dropped.
-const MOST_OWNERS: usize = 1_000;
+const MAX_OWNERS: usize = 1_000;
 
 /// A value of any type; its user knows which.
 pub(crate) type CachedRules = Arc<dyn Any + Send + Sync>;
@@ -33,7 +33,7 @@ pub(crate) struct RulesCache(Mutex<LruCache<Uuid, Entry>>);
 
 impl Default for RulesCache {
     fn default() -> RulesCache {
-        RulesCache(Mutex::new(LruCache::new(MOST_OWNERS)))
+        RulesCache(Mutex::new(LruCache::new(MAX_OWNERS)))
     }
 }
 

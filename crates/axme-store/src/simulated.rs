@@ -20,7 +20,7 @@ use crate::writer::{Engine, Queue, QueuedJob};
 use crate::{Store, StoreOptions};
 
 /// The events of one intent. Its history is bounded by the steps that it may run.
-const MOST_EVENTS: i64 = 100_000;
+const MAX_EVENTS: i64 = 100_000;
 
 /// How a group of writes ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -278,5 +278,5 @@ pub fn put_timers_back(tx: &mut Tx<'_>, workspace: Uuid, timers: &[TimerRow]) ->
 
 /// Reads the whole history of an intent.
 pub fn history(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Vec<Event>, StoreError> {
-    intents::list_events(tx, workspace, id, 0, MOST_EVENTS)
+    intents::list_events(tx, workspace, id, 0, MAX_EVENTS)
 }

@@ -6,8 +6,8 @@ pub const MAX_INTEGER: u64 = 1 << 53;
 /// The longest time span in a setting, in seconds: ten years.
 pub const MAX_SPAN_SECONDS: u64 = 315_576_000;
 
-/// The most reminders to one actor.
+/// Maximum number of reminders to one actor.
 pub const MAX_REMINDERS: u64 = 1_000;
 
-/// The most pushes of one intent that may fail before it fails.
+/// Maximum number of pushes of one intent that may fail before it fails.
 pub const MAX_DELIVERY_ATTEMPTS: u64 = 10_000;

@@ -45,7 +45,7 @@ pub(crate) struct Dev {
 }
 
 /// The requested limit of open files, and the number below which a warning is logged.
-const MOST_FILES: u64 = 65_536;
+const MAX_FILES: u64 = 65_536;
 const FEW_FILES: u64 = 4_096;
 
 impl Serve {
@@ -148,7 +148,7 @@ async fn unless_stopped(
 
 /// Raises the limit of open files, and returns it: every stream and every call holds a connection.
 fn raise_file_limit() -> Option<u64> {
-    match rlimit::increase_nofile_limit(MOST_FILES) {
+    match rlimit::increase_nofile_limit(MAX_FILES) {
         Ok(most) => {
             if most < FEW_FILES {
                 warn!(most, "the limit of open files allows few connections: raise it");

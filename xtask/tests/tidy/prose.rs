@@ -9,7 +9,7 @@ use regex::Regex;
 use super::{Complaints, SourceFile, files, pattern};
 
 /// The longest sentence, in words. Code counts as one word, and so does a list of code.
-const MOST_WORDS: usize = 25;
+const MAX_WORDS: usize = 25;
 
 /// Texts that are not prose of ours: the licenses, the code of conduct, and the changelog of a fixed form.
 const EXEMPT: [&str; 2] = ["CODE_OF_CONDUCT.md", "CHANGELOG.md"];
@@ -68,7 +68,7 @@ fn fault(sentence: &str) -> Option<String> {
         }
     }
     let words = words(sentence);
-    (words > MOST_WORDS).then(|| format!("has {words} words"))
+    (words > MAX_WORDS).then(|| format!("has {words} words"))
 }
 
 fn words(sentence: &str) -> usize {

@@ -106,7 +106,7 @@ text_enum! {
     pub enum FailureWord {
         /// The work failed.
         Failed = "failed",
-        /// The same.
+        /// The work failed: another word for `failed`.
         Error = "error",
     }
 }

@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use axme_intent::Time;
 use uuid::Uuid;
 
-/// The most keys between two writes. Uses of further keys in that minute are not recorded.
-const MOST_KEYS: usize = 10_000;
+/// Maximum number of keys between two writes. Uses of further keys in that minute are not recorded.
+const MAX_KEYS: usize = 10_000;
 /// The uses that are not written yet. They are sorted, so that all nodes lock the same rows in the same order.
 #[derive(Default)]
 pub struct KeyUses(Mutex<BTreeMap<(Uuid, String), Time>>);
@@ -16,7 +16,7 @@ pub struct KeyUses(Mutex<BTreeMap<(Uuid, String), Time>>);
 impl KeyUses {
     pub fn note(&self, workspace: Uuid, key_id: &str, at: Time) {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.len() < MOST_KEYS {
+        if uses.len() < MAX_KEYS {
             uses.insert((workspace, key_id.to_owned()), at);
         }
     }

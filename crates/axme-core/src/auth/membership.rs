@@ -14,7 +14,7 @@ use axme_store::person_accounts::{Account, Membership};
 use axme_store::{Tx, organizations};
 
 /// The workspaces of one organization that are searched.
-const MOST_WORKSPACES: i64 = 1_000;
+const MAX_WORKSPACES: i64 = 1_000;
 
 /// Normalizes an email address, which people write in any case.
 pub fn address(text: &str) -> String {
@@ -109,7 +109,7 @@ pub(crate) fn belongings(tx: &mut Tx<'_>, memberships: &[Membership]) -> Result<
             continue;
         }
         let Some(organization) = organizations::find(tx, membership.org_id)? else { continue };
-        let mut workspaces = organizations::list_workspaces(tx, organization.org_id, Uuid::nil(), MOST_WORKSPACES)?;
+        let mut workspaces = organizations::list_workspaces(tx, organization.org_id, Uuid::nil(), MAX_WORKSPACES)?;
         workspaces.retain(|workspace| {
             workspace.status == WorkspaceStatus::Active
                 && role_in(memberships, organization.org_id, workspace.workspace_id).is_some()

@@ -27,8 +27,8 @@ use axme_store::{Rng, Tx, inbox, intents, queue, timers, webhooks};
 /// The actor of the platform itself in events.
 pub const GATEWAY: &str = "gateway";
 
-/// The most assignees of a task who get it in their inbox.
-const MOST_ASKED: usize = 24;
+/// Maximum number of assignees of a task who get it in their inbox.
+const MAX_INBOXES: usize = 24;
 
 /// The outcome of a command for the intent that it addressed.
 pub struct AdvanceOutcome {
@@ -201,7 +201,7 @@ fn step(
 fn give_threads(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
     let now = tx.now;
     let asked: Vec<String> = head.intent.asked().into_iter().map(str::to_owned).collect();
-    for person in notices::with_members(tx, workspace, &asked)?.iter().take(MOST_ASKED) {
+    for person in notices::with_members(tx, workspace, &asked)?.iter().take(MAX_INBOXES) {
         let owner = Address::of_person(person);
         inbox::join(tx, workspace, &owner, head.intent.id, false, now)?;
     }

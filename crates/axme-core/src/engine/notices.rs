@@ -20,8 +20,8 @@ pub(crate) const MAIL_QUEUE: &str = "mail";
 
 const MAX_SUBJECT_CHARS: usize = 200;
 
-/// The most notices of one intent, so that a workflow with a loop does not flood people.
-const MOST_NOTICES: i64 = 500;
+/// Maximum number of notices of one intent, so that a workflow with a loop does not flood people.
+const MAX_NOTICES: i64 = 500;
 
 /// Records mail to people about the waiting task.
 pub fn mail(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, about: Occasion, to: &[String]) -> Result<(), StoreError> {
@@ -104,8 +104,8 @@ fn insert(
     content: Value,
 ) -> Result<(), StoreError> {
     let now = tx.now;
-    if notices::count(tx, workspace, intent)? >= MOST_NOTICES {
-        tracing::warn!(%intent, "this intent has {MOST_NOTICES} notices, the maximum; dropped another one");
+    if notices::count(tx, workspace, intent)? >= MAX_NOTICES {
+        tracing::warn!(%intent, "this intent has {MAX_NOTICES} notices, the maximum; dropped another one");
         return Ok(());
     }
     let queue = match target {

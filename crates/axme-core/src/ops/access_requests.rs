@@ -49,11 +49,11 @@ const KEPT_STATES: [RequestState; 5] = [
 /// How long decided and expired requests are kept.
 pub const KEPT_DAYS: u64 = 90;
 /// Maximum undecided requests per requester, including expired ones that are not deleted yet.
-const MOST_OPEN_OF_ONE: i64 = 100;
+const MAX_OPEN_PER_REQUESTER: i64 = 100;
 /// Maximum open requests from outside per organization.
-const MOST_OPEN_FROM_OUTSIDE: i64 = 1_000;
+const MAX_OPEN_FROM_OUTSIDE: i64 = 1_000;
 /// Maximum requests that a listing searches for visible ones, and the size of a batch.
-const MOST_LOOKED_AT: usize = 10_000;
+const MAX_SEARCHED: usize = 10_000;
 const LOOKED_AT_TOGETHER: i64 = 500;
 
 pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateAccessRequest) -> Result<CreateAccessRequest> {
@@ -130,15 +130,16 @@ fn decided_by(cx: &mut CallContext<'_, '_>, kind: RequestType, org: Uuid) -> Res
 /// Limits open requests, because anyone may create them.
 fn check_room(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<()> {
     let org = request.review_org_id;
-    if store::count_pending_of(cx.tx, &cx.caller.owner)? >= MOST_OPEN_OF_ONE {
-        let message = format!("a requester may have at most {MOST_OPEN_OF_ONE} undecided requests; wait for decisions");
+    if store::count_pending_of(cx.tx, &cx.caller.owner)? >= MAX_OPEN_PER_REQUESTER {
+        let message =
+            format!("a requester may have at most {MAX_OPEN_PER_REQUESTER} undecided requests; wait for decisions");
         return Err(ApiError::invalid(message).into());
     }
     // All tenants send quota upgrades to the operators, so they must not use up a shared limit.
     let is_outside = request.request_type != RequestType::QuotaUpgrade && RoleSet::in_org(cx, org)?.is_none();
-    if is_outside && store::count_from_outside(cx.tx, org, cx.now)? >= MOST_OPEN_FROM_OUTSIDE {
+    if is_outside && store::count_from_outside(cx.tx, org, cx.now)? >= MAX_OPEN_FROM_OUTSIDE {
         let message = format!(
-            "an organization may have at most {MOST_OPEN_FROM_OUTSIDE} open requests from outside; try again later"
+            "an organization may have at most {MAX_OPEN_FROM_OUTSIDE} open requests from outside; try again later"
         );
         return Err(ApiError::invalid(message).into());
     }
@@ -234,7 +235,7 @@ fn visible_from(cx: &mut CallContext<'_, '_>, mut filter: Filter<'_>) -> Result<
     loop {
         let page = store::list_from(cx.tx, from, &filter)?;
         looked_at += page.len();
-        let is_last = (page.len() as i64) < filter.limit || looked_at >= MOST_LOOKED_AT;
+        let is_last = (page.len() as i64) < filter.limit || looked_at >= MAX_SEARCHED;
         for request in page {
             filter.after = request.access_request_id;
             let org = request.review_org_id;

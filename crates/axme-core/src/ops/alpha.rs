@@ -36,8 +36,8 @@ pub static BINDINGS: &[Binding] = &[
 /// How long the address of a trial can be verified.
 const TRIAL_SECONDS: u64 = 7 * 86_400;
 /// Maximum trials per address and day, and mails per trial.
-const MOST_TRIALS_A_DAY: i64 = 3;
-const MOST_MAILS: i64 = 5;
+const MAX_TRIALS_A_DAY: i64 = 3;
+const MAX_MAILS: i64 = 5;
 const DAY_MILLIS: u64 = 86_400_000;
 
 pub fn check_enabled(app: &AppState) -> Result<()> {
@@ -59,8 +59,8 @@ pub fn bootstrap(context: AsyncContext, input: Bootstrap) -> BoxFuture<Bootstrap
         check_chars("company", input.company.as_deref(), 2, 120)?;
         let (rng, now) = (context.app.system.rng.clone(), context.now);
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
-            let known = store::list(tx, &email, now.minus_millis(DAY_MILLIS), MOST_TRIALS_A_DAY)?;
-            if known.len() as i64 >= MOST_TRIALS_A_DAY {
+            let known = store::list(tx, &email, now.minus_millis(DAY_MILLIS), MAX_TRIALS_A_DAY)?;
+            if known.len() as i64 >= MAX_TRIALS_A_DAY {
                 return Err(too_many("too many trials for this email address today; try again tomorrow", 86_400));
             }
             let id = rng.uuid_at(now);
@@ -139,7 +139,7 @@ pub fn draw(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<(Trial, String)>, StoreE
 pub fn draw_again(tx: &mut Tx<'_>, email: &str) -> Result<Option<(Trial, String)>, StoreError> {
     let since = tx.now.minus_millis(TRIAL_SECONDS * 1_000);
     let Some(trial) = store::list(tx, email, since, 1)?.pop() else { return Ok(None) };
-    if trial.verified_at.is_some() || store::count_mail(tx, trial.id)? >= MOST_MAILS {
+    if trial.verified_at.is_some() || store::count_mail(tx, trial.id)? >= MAX_MAILS {
         return Ok(None);
     }
     draw(tx, trial.id)
@@ -209,7 +209,7 @@ pub fn resend(context: AsyncContext, input: ResendEmail) -> BoxFuture<ResendEmai
     Box::pin(async move {
         check_enabled(&context.app)?;
         let email = membership::address(&input.email);
-        // The same work for every address. Whether it gets a mail is decided when the mail is sent.
+        // Every address causes the same work here. The worker decides whether it gets a mail.
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             mail(tx, &email, json!({ "trial_of": email }))?;
             Ok(ResendEmailAnswer { ok: true })

@@ -35,7 +35,7 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 /// Maximum dead letters under one id. An event has fewer subscribers than this.
-const MOST_OF_ONE: i64 = 1_000;
+const MAX_LETTERS_OF_ID: i64 = 1_000;
 
 /// The filters and the page of a listing.
 pub struct DeliveryQuery {
@@ -74,7 +74,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<DeliveryQuery>) ->
         dead = store::list_dead(cx.tx, workspace, wanted.before, limit)?;
         if let Some(last) = dead.last().filter(|_| is_full(&dead, limit)).map(|letter| letter.item.id) {
             dead.retain(|letter| letter.item.id != last);
-            dead.extend(store::list_dead_of(cx.tx, workspace, last, MOST_OF_ONE)?);
+            dead.extend(store::list_dead_of(cx.tx, workspace, last, MAX_LETTERS_OF_ID)?);
         }
     }
     let mut found: BTreeMap<Uuid, Vec<DeliveryView>> = BTreeMap::new();
@@ -108,7 +108,7 @@ fn undelivered(
         let recipient = Some(notice.recipient).filter(|_| notice.channel == "email");
         deliveries.push(DeliveryView { recipient, ..view(&notice.letter, place, status) });
     }
-    let pushes = store::list_dead_of(cx.tx, place.workspace, intent.0, MOST_OF_ONE)?;
+    let pushes = store::list_dead_of(cx.tx, place.workspace, intent.0, MAX_LETTERS_OF_ID)?;
     deliveries.extend(pushes.iter().map(|letter| view(letter, place, DeliveryStatus::DeadLettered)));
     deliveries.retain(|delivery| wanted.status.is_none_or(|status| status.as_str() == delivery.status.as_str()));
     Ok(DeliveryList { ok: true, deliveries, next_before: None })
@@ -120,7 +120,7 @@ fn is_full<T>(page: &[T], limit: i64) -> bool {
 
 /// Returns the dead letters under an id, the first of them apart; fails if there are none.
 fn dead(cx: &mut CallContext<'_, '_>, workspace: Uuid, id: Uuid) -> Result<(DeadLetter, Vec<DeadLetter>)> {
-    let letters = store::list_dead_of(cx.tx, workspace, id, MOST_OF_ONE)?;
+    let letters = store::list_dead_of(cx.tx, workspace, id, MAX_LETTERS_OF_ID)?;
     let first = letters.first().cloned().ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
     Ok((first, letters))
 }

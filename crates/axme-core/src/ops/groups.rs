@@ -29,10 +29,10 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::groups::RULE_PUT, prepare_put_rule, put_rule)),
 ];
 
-const MOST_GROUPS: i64 = 200;
-const MOST_MEMBERS: usize = 200;
-/// The most groups, and the most mail domains, of a rule.
-const MOST_IN_RULE: usize = 100;
+const MAX_GROUPS: i64 = 200;
+const MAX_MEMBERS: usize = 200;
+/// Maximum number of groups, and of mail domains, in a rule.
+const MAX_RULE_ENTRIES: usize = 100;
 const MAX_TITLE_CHARS: usize = 120;
 
 pub(crate) fn prepare_list(_: &PrepareContext<'_>, _: ListGroups) -> Result<()> {
@@ -42,7 +42,7 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, _: ListGroups) -> Result<()> 
 pub fn list(cx: &mut CallContext<'_, '_>, (): &()) -> Result<GroupList> {
     let place = placement::place(cx, None, None, Permission::ViewMembers)?;
     let mut groups = Vec::new();
-    for group in store::list(cx.tx, place.workspace, MOST_GROUPS)? {
+    for group in store::list(cx.tx, place.workspace, MAX_GROUPS)? {
         let members = store::members(cx.tx, place.workspace, &group.name)?;
         groups.push(view(group, members));
     }
@@ -83,8 +83,8 @@ pub struct NewGroup {
 pub(crate) fn prepare_put(_: &PrepareContext<'_>, input: PutGroup) -> Result<NewGroup> {
     let name = group_name(&input.name)?;
     check_chars("title", input.title.as_deref(), 1, MAX_TITLE_CHARS)?;
-    if input.members.len() > MOST_MEMBERS {
-        return Err(ApiError::invalid(format!("members: at most {MOST_MEMBERS}")).into());
+    if input.members.len() > MAX_MEMBERS {
+        return Err(ApiError::invalid(format!("members: at most {MAX_MEMBERS}")).into());
     }
     let mut members: Vec<String> = Vec::new();
     for (index, text) in input.members.iter().enumerate() {
@@ -105,8 +105,8 @@ pub fn put(cx: &mut CallContext<'_, '_>, new: &NewGroup) -> Result<GroupAnswer> 
     let place = placement::place(cx, None, None, Permission::ManageMembers)?;
     let workspace = place.workspace;
     let known = store::find(cx.tx, workspace, &new.name)?;
-    if known.is_none() && store::list(cx.tx, workspace, MOST_GROUPS)?.len() as i64 >= MOST_GROUPS {
-        let message = format!("a workspace may have at most {MOST_GROUPS} groups; delete one first");
+    if known.is_none() && store::list(cx.tx, workspace, MAX_GROUPS)?.len() as i64 >= MAX_GROUPS {
+        let message = format!("a workspace may have at most {MAX_GROUPS} groups; delete one first");
         return Err(ApiError::invalid(message).into());
     }
     let group = Group {
@@ -170,8 +170,8 @@ pub(crate) fn prepare_put_rule(_: &PrepareContext<'_>, input: PutAskingRule) -> 
         let message = "set anyone to true and nothing else, or at least one of members, groups and mail_domains";
         return Err(ApiError::invalid(message).into());
     }
-    if input.groups.len() > MOST_IN_RULE || input.mail_domains.len() > MOST_IN_RULE {
-        return Err(ApiError::invalid(format!("groups, mail_domains: at most {MOST_IN_RULE} each")).into());
+    if input.groups.len() > MAX_RULE_ENTRIES || input.mail_domains.len() > MAX_RULE_ENTRIES {
+        return Err(ApiError::invalid(format!("groups, mail_domains: at most {MAX_RULE_ENTRIES} each")).into());
     }
     let groups = input.groups.iter().map(|name| group_name(name)).collect::<Result<_>>()?;
     let domain = |text: &String| {

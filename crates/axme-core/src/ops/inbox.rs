@@ -34,18 +34,18 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 /// Maximum characters of a message in a list, so that a page of long results stays small.
-const MOST_LISTED_CHARS: usize = 4_096;
+const MAX_LISTED_CHARS: usize = 4_096;
 
 /// Maximum latest entries of a thread in a list, and when it is shown alone.
-const MOST_LISTED: EntryLimits = EntryLimits { entries: 20, bytes: 64 * 1024 };
-const MOST_SHOWN: EntryLimits = EntryLimits { entries: 1_000, bytes: 1024 * 1024 };
+const LIMITS_IN_LIST: EntryLimits = EntryLimits { entries: 20, bytes: 64 * 1024 };
+const LIMITS_ALONE: EntryLimits = EntryLimits { entries: 1_000, bytes: 1024 * 1024 };
 
 /// Maximum replies of a thread that a deletion considers.
-const MOST_MESSAGES: i64 = 10_000;
+const MAX_MESSAGES: i64 = 10_000;
 
 /// Threads per batch, and maximum batches per call: a filter by status may match few of them.
 const BATCH: i64 = 100;
-const MOST_BATCHES: usize = 20;
+const MAX_BATCHES: usize = 20;
 
 /// Returns the state of a thread with an intent.
 fn thread_status(status: Status) -> ThreadStatus {
@@ -75,14 +75,14 @@ pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListThreads) -> 
 
 pub fn list(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<ThreadList> {
     let (mut threads, mut before) = (Vec::new(), page.before);
-    for _ in 0..MOST_BATCHES {
+    for _ in 0..MAX_BATCHES {
         let batch = sources(cx, page.owner.as_ref(), before)?;
         let is_last = (batch.len() as i64) < BATCH;
         for source in batch {
             before = source.id;
-            let thread = source.load(cx, MOST_LISTED)?;
+            let thread = source.load(cx, LIMITS_IN_LIST)?;
             if page.status.is_none_or(|status| status == thread.status()) {
-                threads.push(thread.view(MOST_LISTED_CHARS));
+                threads.push(thread.view(MAX_LISTED_CHARS));
                 if threads.len() == page.limit {
                     return Ok(ThreadList { ok: true, threads, next_before: Some(before.into()) });
                 }
@@ -176,7 +176,7 @@ pub fn get(cx: &mut CallContext<'_, '_>, (id, owner): &ThreadRef) -> Result<Thre
 }
 
 pub(super) fn show(cx: &mut CallContext<'_, '_>, source: Source) -> Result<ThreadAnswer> {
-    Ok(ThreadAnswer { ok: true, thread: source.load(cx, MOST_SHOWN)?.view(usize::MAX) })
+    Ok(ThreadAnswer { ok: true, thread: source.load(cx, LIMITS_ALONE)?.view(usize::MAX) })
 }
 
 pub(super) fn not_found(id: &str) -> ApiError {
@@ -215,7 +215,7 @@ pub fn changes(cx: &mut CallContext<'_, '_>, since: &ChangesQuery) -> Result<Cha
     numbered.truncate(usize::try_from(since.limit).unwrap_or(usize::MAX));
     let mut changes = Vec::with_capacity(numbered.len());
     for (number, id) in numbered {
-        let thread = find(cx, id, Some(&since.owner))?.load(cx, MOST_LISTED)?.view(MOST_LISTED_CHARS);
+        let thread = find(cx, id, Some(&since.owner))?.load(cx, LIMITS_IN_LIST)?.view(MAX_LISTED_CHARS);
         changes.push(Change { cursor: format!("{number}:{id}"), thread });
     }
     let next_cursor = changes.last().map(|change| change.cursor.clone()).or_else(|| since.cursor.clone());
@@ -270,7 +270,7 @@ impl Source {
         let (workspace, end) = (cx.caller.workspace, derived_id(self.id, COMPLETION));
         let is_ended = self.head.as_ref().is_some_and(|head| head.intent.status().is_terminal());
         let is_shown = is_ended && !store::is_deleted(cx.tx, workspace, self.id, &self.owner, end)?;
-        let replies = store::replies(cx.tx, workspace, self.id, &self.owner, MOST_MESSAGES)?;
+        let replies = store::replies(cx.tx, workspace, self.id, &self.owner, MAX_MESSAGES)?;
         Ok(Some(end).filter(|_| is_shown).into_iter().chain(replies).collect())
     }
 

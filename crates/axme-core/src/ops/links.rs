@@ -24,7 +24,7 @@ pub(crate) const DAYS: u64 = 7;
 
 pub const TOKEN_PREFIX: &str = "axt_";
 /// Maximum events read to show a history, or to find out how a task ended.
-const MOST_EVENTS: i64 = 1_000;
+const MAX_EVENTS: i64 = 1_000;
 
 /// A new link with its token, which is shown only once.
 pub struct NewLink {
@@ -220,7 +220,7 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
 
 /// Returns the title of the task that a link was made for.
 fn title_of(tx: &mut Tx<'_>, link: &Link) -> Result<String, StoreError> {
-    let events = intents::list_events(tx, link.workspace, link.intent, 0, MOST_EVENTS)?;
+    let events = intents::list_events(tx, link.workspace, link.intent, 0, MAX_EVENTS)?;
     // The event after the one that began the asking has the task; a reassignment keeps the task.
     let before = events.into_iter().take_while(|event| event.position <= link.asking + 1);
     let titles = before.filter_map(|event| match event.body {
@@ -232,7 +232,7 @@ fn title_of(tx: &mut Tx<'_>, link: &Link) -> Result<String, StoreError> {
 
 /// Finds out how the asking of a link ended, from the first later event that ends an asking.
 fn how_it_ended(tx: &mut Tx<'_>, link: &Link, head: &Head) -> Result<LinkEnd> {
-    let events = intents::list_events(tx, link.workspace, link.intent, link.asking.into(), MOST_EVENTS)?;
+    let events = intents::list_events(tx, link.workspace, link.intent, link.asking.into(), MAX_EVENTS)?;
     let without = || LinkEnd::Ended { status: head.intent.status(), outcome: head.intent.outcome() };
     let ended = events.iter().find_map(|event| match &event.body {
         EventBody::InProgress { details, .. } => Some(match details.get("task_result") {
@@ -311,5 +311,5 @@ pub fn results(asked: &LinkedTask) -> Object {
 
 /// Returns the history of the intent behind a link.
 pub fn history(tx: &mut Tx<'_>, link: &Link) -> Result<Vec<axme_intent::Event>, StoreError> {
-    intents::list_events(tx, link.workspace, link.intent, 0, MOST_EVENTS)
+    intents::list_events(tx, link.workspace, link.intent, 0, MAX_EVENTS)
 }

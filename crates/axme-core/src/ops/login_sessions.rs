@@ -40,7 +40,7 @@ pub static BINDINGS: &[Binding] = &[
 /// How long a used refresh token may be repeated: the program may not have received the first answer.
 const REPEAT_SECONDS: u64 = 10;
 const EXCHANGE_SECONDS: u64 = 300;
-const MOST_SESSIONS: i64 = 500;
+const MAX_SESSIONS: i64 = 500;
 /// The `client_type` of a session that was opened with a key.
 pub(super) const DASHBOARD: &str = "dashboard";
 /// The prefix of the `client_type` of an assistant's session.
@@ -98,13 +98,13 @@ pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<RefreshA
     })
 }
 
-/// The most refreshes that are followed after a repeated token.
-const MOST_FOLLOWED: usize = 20;
+/// Maximum number of refreshes that are followed after a repeated token.
+const MAX_FOLLOWED: usize = 20;
 
 /// Follows the tokens that came after a used one, and returns the last, which is not used yet.
 fn last_refresh(tx: &mut Tx<'_>, used: &str) -> Result<String> {
     let mut token = used.to_owned();
-    for _ in 0..MOST_FOLLOWED {
+    for _ in 0..MAX_FOLLOWED {
         let known = store::find_refresh(tx, &auth::hash(&token))?.ok_or_else(unknown)?;
         match (known.used_at, known.next_nonce) {
             (None, _) => return Ok(token),
@@ -138,7 +138,7 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListLogins) -> Result<
 /// Returns the id of the caller's session and all their sessions; ended ones only `with_revoked`.
 fn own(cx: &mut CallContext<'_, '_>, with_revoked: bool) -> Result<(Uuid, Vec<Session>)> {
     let person = auth::check_person(cx.caller)?;
-    let mut sessions = store::list_sessions(cx.tx, person.account_id, MOST_SESSIONS)?;
+    let mut sessions = store::list_sessions(cx.tx, person.account_id, MAX_SESSIONS)?;
     sessions.retain(|session| with_revoked || (session.revoked_at.is_none() && cx.now < session.expires_at));
     Ok((person.session_id, sessions))
 }

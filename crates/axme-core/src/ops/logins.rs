@@ -48,10 +48,10 @@ const POLL_SECONDS: u64 = 3;
 /// How long a program may fetch the same session again: the first answer may be lost.
 const REPEAT_SECONDS: u64 = 30;
 /// Maximum wrong codes per mail, and per address and day: a code has only a million values.
-const MOST_WRONG_CODES: i64 = 5;
-const MOST_WRONG_CODES_A_DAY: i64 = 20;
+const MAX_WRONG_CODES: i64 = 5;
+const MAX_WRONG_CODES_A_DAY: i64 = 20;
 /// Maximum mails per address and hour.
-const MOST_MAILS_AN_HOUR: i64 = 10;
+const MAX_MAILS_AN_HOUR: i64 = 10;
 const HOUR_MILLIS: u64 = 3_600_000;
 /// Letters that are hard to confuse and form no words.
 const USER_CODE_LETTERS: &[u8] = b"BCDFGHJKLMNPQRSTVWXZ";
@@ -88,7 +88,7 @@ pub async fn begin(app: &AppState, email: &str, wanted: GrantQuery) -> Result<Uu
     let (rng, now) = (app.system.rng.clone(), app.system.clock.now());
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let (mails, _) = store::count_since(tx, &email, now.minus_millis(HOUR_MILLIS))?;
-        if mails >= MOST_MAILS_AN_HOUR {
+        if mails >= MAX_MAILS_AN_HOUR {
             return Err(too_many("too many sign-ins for this email address; try again in an hour", 3_600));
         }
         let grant_hash = match &wanted {
@@ -107,7 +107,7 @@ pub async fn begin(app: &AppState, email: &str, wanted: GrantQuery) -> Result<Uu
             used_at: None,
         };
         store::insert(tx, &intent)?;
-        // The same work for every address. Whether it gets a mail is decided when the mail is sent.
+        // Every address causes the same work here. The worker decides whether it gets a mail.
         mail(tx, &email, json!({ "login": intent.id }))?;
         Ok(intent.id)
     };
@@ -186,7 +186,7 @@ pub fn use_code(tx: &mut Tx<'_>, id: Uuid, code: &str) -> Result<String> {
     let now = tx.now;
     let intent = check_open(store::lock(tx, id)?, "sign-in", now)?;
     let (_, wrong_today) = store::count_since(tx, &intent.email, now.minus_millis(24 * HOUR_MILLIS))?;
-    if wrong_today >= MOST_WRONG_CODES_A_DAY {
+    if wrong_today >= MAX_WRONG_CODES_A_DAY {
         let message = "too many wrong codes for this email address today; use the link in the mail instead";
         return Err(too_many(message, 3_600));
     }
@@ -199,7 +199,7 @@ pub fn use_code(tx: &mut Tx<'_>, id: Uuid, code: &str) -> Result<String> {
         return Ok(intent.email);
     }
     store::count_wrong_code(tx, id)?;
-    let left = MOST_WRONG_CODES - intent.wrong_codes - 1;
+    let left = MAX_WRONG_CODES - intent.wrong_codes - 1;
     let message = match left {
         0 => "invalid code, and that was the last try; request a new code".to_owned(),
         1 => "invalid code: one try is left".to_owned(),
@@ -215,7 +215,7 @@ fn check_open(intent: Option<LoginIntent>, name: &str, now: Time) -> Result<Logi
         let message = "this sign-in was already used; start a new one";
         return Err(ApiError::new(ErrorCode::CodeAlreadyUsed, message).into());
     }
-    if intent.expires_at <= now || intent.wrong_codes >= MOST_WRONG_CODES {
+    if intent.expires_at <= now || intent.wrong_codes >= MAX_WRONG_CODES {
         return Err(ApiError::new(ErrorCode::CodeExpired, "this sign-in has expired; start a new one").into());
     }
     Ok(intent)

@@ -42,9 +42,9 @@ pub const HEALTHY_SECONDS: u64 = 90;
 pub const DEGRADED_SECONDS: u64 = 300;
 
 /// Upper bounds of the numbers in one heartbeat.
-const MOST_COUNTED: u64 = 1_000_000_000_000;
-const MOST_USD: f64 = 1_000_000_000.0;
-const MOST_LATENCY_MILLIS: f64 = 1_000_000_000.0;
+const MAX_HEARTBEAT_NUMBER: u64 = 1_000_000_000_000;
+const MAX_USD: f64 = 1_000_000_000.0;
+const MAX_LATENCY_MILLIS: f64 = 1_000_000_000.0;
 /// Maximum JSON of the fields in `metrics` that are not counters. They are stored unchanged.
 const MAX_METADATA_BYTES: usize = 4_096;
 /// Events shown with an agent.
@@ -94,16 +94,16 @@ fn read_metrics(mut metrics: Object) -> Result<(Counts, Object)> {
             },
         }
     };
-    let most = MOST_COUNTED as f64;
+    let most = MAX_HEARTBEAT_NUMBER as f64;
     let [total, succeeded, failed] = ["intents_total", "intents_succeeded", "intents_failed"].map(|n| number(n, most));
     let (total, succeeded, failed) = (total?, succeeded?.unwrap_or(0.0), failed?.unwrap_or(0.0));
     let total = total.unwrap_or(succeeded + failed);
-    let latency = number("avg_latency_ms", MOST_LATENCY_MILLIS)?;
-    let cost = number("cost_usd", MOST_USD)?.unwrap_or(0.0);
+    let latency = number("avg_latency_ms", MAX_LATENCY_MILLIS)?;
+    let cost = number("cost_usd", MAX_USD)?.unwrap_or(0.0);
     // `avg_latency_ms` is the mean over the intents of this heartbeat.
     let latencies = if latency.is_some() { total.max(1.0) } else { 0.0 };
     let latency_micros = latency.unwrap_or(0.0) * 1_000.0 * latencies;
-    if latency_micros.max(cost * 1_000_000.0) > store::MOST_AT_ONCE as f64 {
+    if latency_micros.max(cost * 1_000_000.0) > store::MAX_ADDED as f64 {
         return Err(ApiError::invalid("metrics: avg_latency_ms or cost_usd is too large for one heartbeat").into());
     }
     let counts = Counts {

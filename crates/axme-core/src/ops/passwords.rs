@@ -23,11 +23,11 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 const LEAST_CHARS: usize = 12;
-const MOST_CHARS: usize = 1_024;
+const MAX_CHARS: usize = 1_024;
 /// Minimum different characters: a password with fewer is as weak as a short one.
 const LEAST_DIFFERENT: usize = 5;
 /// A name is locked for a while after this many wrong passwords, even if no account has it.
-const MOST_FAILURES: i64 = 5;
+const MAX_FAILURES: i64 = 5;
 const LOCK_SECONDS: u64 = 900;
 /// How recent a sign-in must be to set a first password.
 const FRESH_SECONDS: u64 = 900;
@@ -115,7 +115,7 @@ fn check_nick(nick: Option<&str>) -> Result<()> {
 
 /// Refuses a password that is short, has few different characters, or is the person's own name.
 fn check_strength(password: &str, email: &str, nick: Option<&str>) -> Result<()> {
-    check_chars("password", Some(password), LEAST_CHARS, MOST_CHARS)?;
+    check_chars("password", Some(password), LEAST_CHARS, MAX_CHARS)?;
     let mut different: Vec<char> = password.to_lowercase().chars().collect();
     different.sort_unstable();
     different.dedup();
@@ -135,7 +135,7 @@ pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignInAns
     Box::pin(async move {
         let client = Client::read(input.client_type, input.device_label, &context.client)?;
         check_chars("nick", Some(&input.nick), 1, 255)?;
-        check_chars("password", Some(&input.password), 1, MOST_CHARS)?;
+        check_chars("password", Some(&input.password), 1, MAX_CHARS)?;
         let given = membership::address(&input.nick);
         let find = move |tx: &mut Tx<'_>| -> Result<_> {
             // Both, for every name: the time of the answer must not tell which names exist.
@@ -179,7 +179,7 @@ async fn reserve(context: &AsyncContext, name: [u8; 32]) -> Result<i64> {
         if let Some(until) = logins::failures(tx, &name)?.locked_until.filter(|until| now < *until) {
             return Err(locked(now, until).into());
         }
-        if tries > MOST_FAILURES {
+        if tries > MAX_FAILURES {
             return Err(locked(now, now.plus_seconds(LOCK_SECONDS)).into());
         }
         Ok(tries)
@@ -195,7 +195,7 @@ fn locked(now: Time, until: Time) -> ApiError {
 
 /// Returns the error for a wrong password. The last wrong try locks the name.
 async fn refuse(context: &AsyncContext, name: [u8; 32], tries: i64, code: ErrorCode, why: &'static str) -> Error {
-    if tries < MOST_FAILURES {
+    if tries < MAX_FAILURES {
         return ApiError::new(code, why).into();
     }
     let (now, until) = (context.now, context.now.plus_seconds(LOCK_SECONDS));

@@ -29,8 +29,8 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::personal::OVERVIEW, prepare_overview, overview)),
 ];
 
-const MOST_TASKS: usize = 100;
-const MOST_SESSIONS: i64 = 500;
+const MAX_TASKS: usize = 100;
+const MAX_SESSIONS: i64 = 500;
 
 fn own(cx: &mut CallContext<'_, '_>) -> Result<(Account, Vec<Membership>)> {
     let id = auth::check_person(cx.caller)?.account_id;
@@ -176,11 +176,11 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &GetPersonalOverview) -> Re
         },
         _ => return Err(ApiError::invalid("org_id and workspace_id: give both or neither").into()),
     };
-    let heads = intents::list_tasks(cx.tx, workspace.workspace_id, intents::MOST_TASKS_SEEN)?;
+    let heads = intents::list_tasks(cx.tx, workspace.workspace_id, intents::MAX_TASKS_SEEN)?;
     let mut open = Vec::new();
     let groups = groups::addresses_of(cx.tx, workspace.workspace_id, &account.email)?;
     for head in heads.iter().filter(|head| guards::is_asked(head, &account.email, &groups)) {
-        if open.len() == MOST_TASKS {
+        if open.len() == MAX_TASKS {
             break;
         }
         if !guards::is_barred(cx, workspace.workspace_id, head)? {
@@ -188,7 +188,7 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &GetPersonalOverview) -> Re
         }
     }
     let pending = access_requests::count_pending_of(cx.tx, &account.email)?;
-    let sessions = store::list_sessions(cx.tx, account.account_id, MOST_SESSIONS)?;
+    let sessions = store::list_sessions(cx.tx, account.account_id, MAX_SESSIONS)?;
     let is_live = |session: &&store::Session| session.revoked_at.is_none() && cx.now < session.expires_at;
     Ok(PersonalOverviewAnswer {
         ok: true,

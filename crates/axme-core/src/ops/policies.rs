@@ -24,7 +24,7 @@ use crate::error::Result;
 use crate::input::{check_chars, read_id};
 use crate::policy::snapshot;
 use axme_store::policies as store;
-use axme_store::policies::{Entry, Holder, MOST_ENTRIES, Policy, PolicyKind, PolicyType};
+use axme_store::policies::{Entry, Holder, MAX_ENTRIES, Policy, PolicyKind, PolicyType};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -98,7 +98,7 @@ pub(crate) fn get_override(cx: &mut CallContext<'_, '_>, named: &PolicyTarget) -
 
 fn show(cx: &mut CallContext<'_, '_>, holder: &Holder) -> Result<PolicyAnswer> {
     let known = store::find(cx.tx, holder)?;
-    let entries = store::entries(cx.tx, holder, MOST_ENTRIES)?;
+    let entries = store::entries(cx.tx, holder, MAX_ENTRIES)?;
     let otherwise = if holder.kind == PolicyKind::Send { PolicyType::Open } else { PolicyType::Closed };
     let is_org = holder.kind == PolicyKind::Receive;
     let policy = View {
@@ -226,8 +226,8 @@ fn new_entry(named: PolicyTarget, pattern: &str) -> Result<(PolicyTarget, String
 /// Adds an entry. A full address is used unchanged; a short one is resolved in the caller's workspace.
 pub fn add(cx: &mut CallContext<'_, '_>, (named, pattern): &(PolicyTarget, String)) -> Result<EntryAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
-    if store::entries(cx.tx, &holder, MOST_ENTRIES)?.len() as i64 >= MOST_ENTRIES {
-        let message = format!("a policy may have at most {MOST_ENTRIES} entries; remove one first");
+    if store::entries(cx.tx, &holder, MAX_ENTRIES)?.len() as i64 >= MAX_ENTRIES {
+        let message = format!("a policy may have at most {MAX_ENTRIES} entries; remove one first");
         return Err(ApiError::invalid(message).into());
     }
     let sender_pattern = if let Some(start) = pattern.strip_suffix('*') {

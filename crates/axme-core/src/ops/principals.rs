@@ -32,10 +32,10 @@ pub static BINDINGS: &[Binding] = &[
 pub(super) const RUN: Permission = Permission::ManageAccounts;
 
 /// Maximum metadata of one item, so that a listing of a thousand stays bearable.
-const MOST_METADATA_BYTES: usize = 16 * 1_024;
+const MAX_METADATA_BYTES: usize = 16 * 1_024;
 
 pub(super) fn read_metadata(metadata: Option<Object>) -> Result<Object> {
-    check_bytes("metadata", &metadata, MOST_METADATA_BYTES)?;
+    check_bytes("metadata", &metadata, MAX_METADATA_BYTES)?;
     Ok(metadata.unwrap_or_default())
 }
 

@@ -34,7 +34,7 @@ pub static BINDINGS: &[crate::call::Binding] = &[
 ];
 
 /// Maximum routes per workspace, and maximum handles.
-const MOST_PLACES: i64 = 1_000;
+const MAX_ROUTES: i64 = 1_000;
 const USUAL_PRIORITY: i64 = 100;
 
 fn check_transport(transport: TransportType) -> Result<()> {
@@ -94,8 +94,8 @@ pub fn register(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Route>) -> Resul
 
 /// Refuses the item just added if it exceeds the limit.
 fn check_room(what: &str, count: i64) -> Result<()> {
-    if count > MOST_PLACES {
-        let message = format!("a workspace may have at most {MOST_PLACES} {what}; remove one first");
+    if count > MAX_ROUTES {
+        let message = format!("a workspace may have at most {MAX_ROUTES} {what}; remove one first");
         return Err(ApiError::invalid(message).into());
     }
     Ok(())
@@ -245,7 +245,7 @@ pub(crate) fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveRoute) -> Re
 
 pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Target>) -> Result<ResolveRouteAnswer> {
     let place = asked.place(cx, RUN)?;
-    let found = resolve_target(cx, &place, &asked.what, MOST_PLACES)?;
+    let found = resolve_target(cx, &place, &asked.what, MAX_ROUTES)?;
     let best = view(found.best, &place);
     let others = found.others.into_iter().map(|route| view(route, &place));
     let resolution = RouteResolution {

@@ -29,7 +29,7 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 /// Maximum schemas per workspace.
-const MOST_SCHEMAS: i64 = 1_000;
+const MAX_SCHEMAS: i64 = 1_000;
 const MAX_TYPE_CHARS: usize = 255;
 
 pub(crate) fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSchema) -> Result<Schema> {
@@ -82,8 +82,8 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, fresh: &Schema) -> Result<SchemaAnsw
     quota::charge(cx.tx, fresh.workspace, Dimension::SchemaWrites, 1)?;
     let known = store::find(cx.tx, fresh.workspace, &fresh.semantic_type, &fresh.owner)?;
     let old = known.into_iter().find(|known| known.owner == fresh.owner);
-    if old.is_none() && store::count(cx.tx, fresh.workspace)? >= MOST_SCHEMAS {
-        return Err(ApiError::invalid(format!("a workspace may have at most {MOST_SCHEMAS} schemas")).into());
+    if old.is_none() && store::count(cx.tx, fresh.workspace)? >= MAX_SCHEMAS {
+        return Err(ApiError::invalid(format!("a workspace may have at most {MAX_SCHEMAS} schemas")).into());
     }
     let schema = Schema { created_at: old.map_or(fresh.created_at, |old| old.created_at), ..fresh.clone() };
     store::put(cx.tx, &schema)?;

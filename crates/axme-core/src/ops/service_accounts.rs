@@ -43,7 +43,7 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 /// Maximum keys shown with an account: the newest.
-const MOST_KEYS: i64 = 100;
+const MAX_KEYS: i64 = 100;
 
 pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceAccount) -> Result<NewAccount> {
     let chars = input.name.chars().count();
@@ -270,7 +270,7 @@ pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetServiceAccount) -> R
 
 pub fn get(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountAnswer> {
     let account = find(cx, &input.service_account_id)?;
-    let keys = store::list_keys(cx.tx, account.workspace_id, &account.service_account_id, MOST_KEYS)?;
+    let keys = store::list_keys(cx.tx, account.workspace_id, &account.service_account_id, MAX_KEYS)?;
     let keys = keys.into_iter().map(|key| key_view(key, cx.now)).collect();
     Ok(ServiceAccountAnswer { keys: Some(keys), ..answer(&account) })
 }
@@ -435,8 +435,8 @@ fn check_is_below(cx: &mut CallContext<'_, '_>, account: &ServiceAccount) -> Res
     }
 }
 
-/// The most keys of a leaving member that an answer lists.
-const MOST_KEYS_LEFT: i64 = 100;
+/// Maximum number of keys of a leaving member that an answer lists.
+const MAX_LISTED_KEYS: i64 = 100;
 
 /// Lists the valid keys that a leaving member made, newest first. They stay valid until they are revoked.
 pub(super) fn keys_left(
@@ -444,7 +444,7 @@ pub(super) fn keys_left(
     maker: &str,
     place: (Uuid, Option<Uuid>),
 ) -> Result<Vec<KeyLeft>> {
-    let found = store::list_keys_made_by(cx.tx, maker, place, MOST_KEYS_LEFT)?;
+    let found = store::list_keys_made_by(cx.tx, maker, place, MAX_LISTED_KEYS)?;
     let left = |made: store::MadeKey| KeyLeft {
         workspace_id: made.workspace_id.into(),
         service_account_id: made.service_account_id,

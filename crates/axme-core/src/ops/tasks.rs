@@ -45,7 +45,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, limit: &i64) -> Result<TaskList> {
     if cx.caller.role == Role::Agent && cx.caller.person().is_none() {
         return Ok(TaskList { ok: true, tasks });
     }
-    for head in intents::list_tasks(cx.tx, cx.caller.workspace, intents::MOST_TASKS_SEEN)? {
+    for head in intents::list_tasks(cx.tx, cx.caller.workspace, intents::MAX_TASKS_SEEN)? {
         if tasks.len() as i64 == *limit {
             break;
         }

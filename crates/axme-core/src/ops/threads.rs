@@ -60,7 +60,7 @@ const MAX_MESSAGE_CHARS: usize = 131_072;
 const MAX_COMMENT_CHARS: usize = 2_000;
 
 /// Maximum messages that one call deletes.
-const MOST_DELETED: usize = 100;
+const MAX_DELETED: usize = 100;
 
 pub struct NewReply {
     wanted: ThreadRef,
@@ -289,12 +289,12 @@ pub struct Deletion {
 pub(crate) fn prepare_delete(context: &PrepareContext<'_>, input: DeleteMessages) -> Result<Deletion> {
     let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     let ids = input.message_ids.filter(|ids| !ids.is_empty());
-    if ids.as_ref().is_some_and(|ids| ids.len() > MOST_DELETED) {
-        return Err(ApiError::invalid(format!("message_ids: at most {MOST_DELETED}")).into());
+    if ids.as_ref().is_some_and(|ids| ids.len() > MAX_DELETED) {
+        return Err(ApiError::invalid(format!("message_ids: at most {MAX_DELETED}")).into());
     }
     // An invalid id matches no message.
     let ids = ids.map(|ids| ids.iter().filter_map(|id| Uuid::parse_str(id.trim()).ok()).collect());
-    let limit = input.limit.map_or(MOST_DELETED, |limit| limit.get() as usize);
+    let limit = input.limit.map_or(MAX_DELETED, |limit| limit.get() as usize);
     Ok(Deletion { wanted, mode: input.mode.unwrap_or(DeletionMode::Owner), ids, limit })
 }
 

@@ -38,7 +38,7 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 /// Maximum subscriptions per workspace, and maximum revoked ones in a listing.
-const MOST_SUBSCRIPTIONS: i64 = 100;
+const MAX_SUBSCRIPTIONS: i64 = 100;
 
 const MAX_EVENT_TYPES: usize = 32;
 
@@ -109,13 +109,13 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<Sub
         let message = format!("the role of {person} does not allow this subscription; ask a workspace admin");
         return Err(ApiError::forbidden(message).into());
     }
-    let known = store::list(cx.tx, fresh.workspace, MOST_SUBSCRIPTIONS + 1)?;
+    let known = store::list(cx.tx, fresh.workspace, MAX_SUBSCRIPTIONS + 1)?;
     let is_same = |s: &&Subscription| {
         (&s.owner, s.for_all, &s.callback_url) == (&fresh.owner, fresh.for_all, &fresh.callback_url)
     };
     let old = known.iter().find(is_same).cloned();
-    if old.is_none() && known.len() as i64 >= MOST_SUBSCRIPTIONS {
-        let message = format!("a workspace may have at most {MOST_SUBSCRIPTIONS} subscriptions; delete one first");
+    if old.is_none() && known.len() as i64 >= MAX_SUBSCRIPTIONS {
+        let message = format!("a workspace may have at most {MAX_SUBSCRIPTIONS} subscriptions; delete one first");
         return Err(ApiError::invalid(message).into());
     }
     let is_made = old.is_none() && secret.is_none();
@@ -180,8 +180,8 @@ pub(super) fn end_without_right(cx: &mut CallContext<'_, '_>, org: Uuid, person:
     let memberships = memberships(cx, org, person)?;
     let mut after = (Uuid::nil(), Uuid::nil());
     loop {
-        let page = store::list_of(cx.tx, person, after, MOST_SUBSCRIPTIONS)?;
-        let is_last = (page.len() as i64) < MOST_SUBSCRIPTIONS;
+        let page = store::list_of(cx.tx, person, after, MAX_SUBSCRIPTIONS)?;
+        let is_last = (page.len() as i64) < MAX_SUBSCRIPTIONS;
         for subscription in page {
             after = (subscription.workspace, subscription.id);
             let is_here =
@@ -255,9 +255,9 @@ pub fn list(
     cx: &mut CallContext<'_, '_>,
     (owner, include_inactive): &(Option<Address>, bool),
 ) -> Result<SubscriptionList> {
-    let mut found = store::list(cx.tx, cx.caller.workspace, MOST_SUBSCRIPTIONS)?;
+    let mut found = store::list(cx.tx, cx.caller.workspace, MAX_SUBSCRIPTIONS)?;
     if *include_inactive {
-        found.extend(store::list_revoked(cx.tx, cx.caller.workspace, MOST_SUBSCRIPTIONS)?);
+        found.extend(store::list_revoked(cx.tx, cx.caller.workspace, MAX_SUBSCRIPTIONS)?);
     }
     found.retain(|s| (s.active || *include_inactive) && owner.as_ref().is_none_or(|owner| *owner == s.owner));
     Ok(SubscriptionList { ok: true, subscriptions: found.iter().map(view).collect() })
@@ -373,7 +373,7 @@ pub(crate) fn tell_in(tx: &mut Tx<'_>, workspace: Uuid, event: Event) -> Result<
 
 /// Returns the active subscriptions of a workspace.
 pub fn subscribers(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Vec<Subscription>, StoreError> {
-    let all = store::list(tx, workspace, MOST_SUBSCRIPTIONS)?;
+    let all = store::list(tx, workspace, MAX_SUBSCRIPTIONS)?;
     Ok(all.into_iter().filter(|subscription| subscription.active).collect())
 }
 

@@ -25,7 +25,7 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 /// Maximum workspaces per organization: some changes look at each of them.
-const MOST_WORKSPACES: i64 = 500;
+const MAX_WORKSPACES: i64 = 500;
 
 pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateWorkspace) -> Result<CreateWorkspace> {
     check_chars("name", Some(&input.name), 2, 120)?;
@@ -36,8 +36,8 @@ pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateWorkspace) -> 
 pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateWorkspace) -> Result<WorkspaceAnswer> {
     membership::check_is_no_trial(cx.caller)?;
     let (org, _) = placement::org(cx, &input.org_id, Permission::CreateWorkspaces)?;
-    if store::count_workspaces(cx.tx, org)? >= MOST_WORKSPACES {
-        return Err(ApiError::invalid(format!("an organization may have at most {MOST_WORKSPACES} workspaces")).into());
+    if store::count_workspaces(cx.tx, org)? >= MAX_WORKSPACES {
+        return Err(ApiError::invalid(format!("an organization may have at most {MAX_WORKSPACES} workspaces")).into());
     }
     let id = cx.rng.uuid_at(cx.now);
     let mut made = Workspace {

@@ -94,7 +94,7 @@ pub(crate) fn check_answer(tx: &mut Tx<'_>, workspace: Uuid, person: &str) -> Re
     Err(ApiError::new(ErrorCode::MayNotBeAsked, message).into())
 }
 
-/// Returns true if the rule allows to ask a person, a group, or whoever administers the workspace.
+/// Returns true if the rule allows to ask a person, a group, or the administrators of the workspace.
 fn allows(tx: &mut Tx<'_>, workspace: Uuid, rule: &AskingRule, name: &str) -> Result<bool, StoreError> {
     if let Some(group) = group_name(name) {
         return Ok(rule.groups.contains(&group));

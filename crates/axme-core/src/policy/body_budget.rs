@@ -1,18 +1,15 @@
 //! The memory for request bodies that are on their way or in use: in total, and per client. A body reserves its whole
 //! length before it is read, so that a body that has begun can always be finished.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Clients kept in memory; beyond this, those without bodies are dropped.
-const MOST_CLIENTS: usize = 1_024;
+use super::keyed_semaphores::KeyedSemaphores;
 
 pub struct BodyBudget {
     all: Arc<Semaphore>,
-    per_client: usize,
-    clients: Mutex<HashMap<String, Arc<Semaphore>>>,
+    clients: KeyedSemaphores<String>,
 }
 
 /// The memory of one body. Dropping it returns the memory.
@@ -24,27 +21,16 @@ impl BodyBudget {
     /// Returns a budget in bytes. One client can never take all of it.
     pub fn new(all: usize, per_client: usize) -> BodyBudget {
         let all = Arc::new(Semaphore::new(all.min(Semaphore::MAX_PERMITS)));
-        BodyBudget { all, per_client: per_client.min(Semaphore::MAX_PERMITS), clients: Mutex::default() }
+        BodyBudget { all, clients: KeyedSemaphores::new(per_client) }
     }
 
     /// Waits until `bytes` are free for a client. The client waits for its own share first, so that a client with many
     /// bodies does not stand in the way of others.
     pub async fn reserve(&self, client: &str, bytes: usize) -> Option<BodyPermit> {
         let bytes = u32::try_from(bytes).ok()?;
-        let own = self.of(client).acquire_many_owned(bytes).await.ok()?;
+        let own = self.clients.of(client).acquire_many_owned(bytes).await.ok()?;
         let all = self.all.clone().acquire_many_owned(bytes).await.ok()?;
         Some(BodyPermit { _permits: [own, all] })
-    }
-
-    fn of(&self, client: &str) -> Arc<Semaphore> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = clients.get(client) {
-            return known.clone();
-        }
-        if clients.len() >= MOST_CLIENTS {
-            clients.retain(|_, share| Arc::strong_count(share) > 1);
-        }
-        clients.entry(client.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(self.per_client))).clone()
     }
 }
 

@@ -20,7 +20,7 @@ use crate::context::CallContext;
 use crate::error::Result;
 
 /// The longest chain of people who gave each other their roles that is followed.
-const MOST_GIVERS: usize = 10;
+const MAX_CHAIN: usize = 10;
 
 /// A way to name the person who decides a live task, or the time at which another one is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,7 +204,7 @@ fn check_independent(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpe
 /// intent, or the role of its giver does not come from the requester either.
 fn is_independent(cx: &mut CallContext<'_, '_>, person: &str, head: &Head, spec: &IntentSpec) -> Result<bool> {
     let (mut person, since) = (membership::name_of(person), head.intent.created_at);
-    for _ in 0..MOST_GIVERS {
+    for _ in 0..MAX_CHAIN {
         let mut given_by = None;
         for role in members::given_roles(cx.tx, cx.caller.workspace, &person)? {
             if role.given_at <= since {

@@ -1,5 +1,5 @@
-//! Policy: admission of new intents, payload schemas, quotas, rate limits, limits of agents, policies about senders, and who may answer
-//! a task. The rules of a workspace or an organization come from a [`snapshot`] of one version.
+//! Policy: admission of new intents, payload schemas, quotas, rate limits, limits of agents, policies about senders, and
+//! who may answer a task. The rules of a workspace or an organization come from a [`snapshot`] of one version.
 
 pub mod admission;
 pub mod agent_limits;
@@ -8,6 +8,7 @@ pub mod asking;
 pub mod body_budget;
 pub mod fair_gate;
 pub mod guards;
+pub mod keyed_semaphores;
 mod payload_schemas;
 pub mod quota;
 pub mod rate_limit;

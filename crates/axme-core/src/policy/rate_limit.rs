@@ -20,8 +20,8 @@ use crate::error::Result;
 use axme_store::{Limits, Store};
 
 const MINUTE_MICROS: i64 = 60_000_000;
-/// The most allowances in memory. Full ones are not stored; beyond the limit, those with the least usage are dropped.
-const MOST_REMEMBERED: usize = 100_000;
+/// Maximum number of allowances in memory. Full ones are not stored; beyond the limit, those with the least usage are dropped.
+const MAX_ALLOWANCES: usize = 100_000;
 /// How long the limits of a workspace are cached.
 const TRUST: Duration = Duration::from_secs(5);
 
@@ -58,7 +58,7 @@ impl RateLimiter {
         if over > 0 {
             return Err(refusal(per_minute, seconds(over), seconds(full_at - now)).into());
         }
-        if known.len() >= MOST_REMEMBERED && !known.contains_key(&place) {
+        if known.len() >= MAX_ALLOWANCES && !known.contains_key(&place) {
             forget_some(&mut known, now);
         }
         known.insert(place, next);
@@ -127,7 +127,7 @@ pub fn network(address: IpAddr) -> IpAddr {
 /// Makes room: drops the full allowances and, if many remain, the half with the least usage.
 fn forget_some(known: &mut HashMap<u64, i64>, now: i64) {
     known.retain(|_, full_at| *full_at > now);
-    if known.len() > MOST_REMEMBERED / 2 {
+    if known.len() > MAX_ALLOWANCES / 2 {
         let mut times: Vec<i64> = known.values().copied().collect();
         let middle = times.len() / 2;
         let (_, middle, _) = times.select_nth_unstable(middle);
@@ -210,10 +210,10 @@ mod tests {
         for _ in 0..10 {
             limiter.check("busy", "op", 10, at(0)).unwrap();
         }
-        for n in 0..=MOST_REMEMBERED {
+        for n in 0..=MAX_ALLOWANCES {
             limiter.check(&n.to_string(), "op", 10, at(0)).unwrap();
         }
-        assert!(limiter.remembered() <= MOST_REMEMBERED);
+        assert!(limiter.remembered() <= MAX_ALLOWANCES);
         assert!(limiter.check("busy", "op", 10, at(0)).is_err());
         limiter.sweep(at(60_000));
         assert_eq!(limiter.remembered(), 0);

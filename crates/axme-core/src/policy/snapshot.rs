@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use axme_intent::Address;
 use axme_store::groups::{self, AskingRule};
-use axme_store::policies::{self, MOST_ENTRIES, PolicyKind, PolicyType};
+use axme_store::policies::{self, MAX_ENTRIES, PolicyKind, PolicyType};
 use axme_store::quotas::{self, Policy};
 use axme_store::{StoreError, Tx, mesh, policy_versions, schemas, webhooks};
 use uuid::Uuid;
 
 use super::agent_rules::AgentRules;
 
-/// The most rules of one kind in a snapshot. If there are more, they are read for each intent.
-const MOST_RULES: i64 = 500;
+/// Maximum number of rules of one kind in a snapshot. If there are more, they are read for each intent.
+const MAX_RULES: i64 = 500;
 
 /// The rules of a workspace, or of an organization. An organization has only sender policies.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub struct SenderPolicy {
 #[derive(Debug)]
 enum RuleSet<K, T> {
     All(HashMap<K, Arc<T>>),
-    /// There are more than [`MOST_RULES`].
+    /// There are more than [`MAX_RULES`].
     TooMany,
 }
 
@@ -57,16 +57,16 @@ impl Snapshot {
 
     fn load(tx: &mut Tx<'_>, owner: Uuid) -> Result<Snapshot, StoreError> {
         let mut agents = HashMap::new();
-        for (address, rules) in mesh::list_rules(tx, owner, MOST_RULES + 1)? {
+        for (address, rules) in mesh::list_rules(tx, owner, MAX_RULES + 1)? {
             agents.insert(address, Arc::new(AgentRules::read(&rules)?));
         }
         let mut senders = HashMap::new();
-        for (holder, policy_type) in policies::list(tx, owner, MOST_RULES + 1)? {
+        for (holder, policy_type) in policies::list(tx, owner, MAX_RULES + 1)? {
             let patterns = Vec::new();
             senders.insert((holder.kind, holder.address), SenderPolicy { policy_type, patterns });
         }
-        let entries = policies::list_patterns(tx, owner, MOST_RULES + 1)?;
-        let are_too_many = senders.len() as i64 > MOST_RULES || entries.len() as i64 > MOST_RULES;
+        let entries = policies::list_patterns(tx, owner, MAX_RULES + 1)?;
+        let are_too_many = senders.len() as i64 > MAX_RULES || entries.len() as i64 > MAX_RULES;
         for (holder, pattern) in entries {
             if let Some(policy) = senders.get_mut(&(holder.kind, holder.address)) {
                 policy.patterns.push(pattern);
@@ -78,7 +78,7 @@ impl Snapshot {
             asking: groups::find_rule(tx, owner)?,
             has_subscribers: webhooks::has_active(tx, owner)?,
             schema_types: schemas::list_types(tx, owner)?.into_iter().collect(),
-            agents: if agents.len() as i64 > MOST_RULES { RuleSet::TooMany } else { RuleSet::All(agents) },
+            agents: if agents.len() as i64 > MAX_RULES { RuleSet::TooMany } else { RuleSet::All(agents) },
             senders: if are_too_many { RuleSet::TooMany } else { RuleSet::All(senders) },
         })
     }
@@ -114,7 +114,7 @@ impl Snapshot {
             RuleSet::TooMany => {
                 let holder = policies::Holder { owner_id: owner, kind, address: address.to_owned() };
                 let Some(policy) = policies::find(tx, &holder)? else { return Ok(None) };
-                let entries = policies::entries(tx, &holder, MOST_ENTRIES)?;
+                let entries = policies::entries(tx, &holder, MAX_ENTRIES)?;
                 let patterns = entries.into_iter().map(|entry| entry.sender_pattern).collect();
                 Ok(Some(Arc::new(SenderPolicy { policy_type: policy.policy_type, patterns })))
             }

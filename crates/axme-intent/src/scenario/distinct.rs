@@ -11,8 +11,8 @@ use crate::human::person_key;
 use crate::workflow::{Step, StepKind};
 use crate::{HumanTask, Object};
 
-/// The most steps that one step names.
-const MOST_STEPS: usize = 100;
+/// Maximum number of steps that one step names.
+const MAX_STEPS: usize = 100;
 
 impl Reader<'_> {
     /// Reads the steps that a step names in `distinct_from`: a list of step ids, or one.
@@ -24,10 +24,10 @@ impl Reader<'_> {
         };
         let ids = list.iter().map(|id| id.as_str().map(|id| id.trim().to_owned()));
         match ids.collect::<Option<Vec<String>>>() {
-            Some(ids) if ids.len() <= MOST_STEPS => ids,
+            Some(ids) if ids.len() <= MAX_STEPS => ids,
             _ => {
                 let given = list.first().map(shown).unwrap_or_default();
-                let message = format!("must be a list of at most {MOST_STEPS} step ids, not {given}");
+                let message = format!("must be a list of at most {MAX_STEPS} step ids, not {given}");
                 self.error(&format!("{place}.distinct_from"), message);
                 Vec::new()
             }

@@ -19,8 +19,8 @@ pub(super) use axme_types::scenarios::RuntimeType as Runtime;
 /// official command line keeps only `input`.
 const SETTINGS: [&str; 3] = ["runtime_config", "config", "input"];
 
-/// The most addresses that one step notifies.
-const MOST_TARGETS: usize = 20;
+/// Maximum number of addresses that one step notifies.
+const MAX_TARGETS: usize = 20;
 const MAX_URL_CHARS: usize = 2_048;
 
 const USUAL_SUBJECT: &str = "{{ scenario_id }}: {{ step_id }}";
@@ -253,7 +253,7 @@ impl Reader<'_> {
             one => vec![one],
         };
         let mut people = Vec::new();
-        for entry in list.iter().take(MOST_TARGETS + 1) {
+        for entry in list.iter().take(MAX_TARGETS + 1) {
             let text = entry.as_str().map(str::trim).unwrap_or_default();
             if text.is_empty() || text.chars().count() > MAX_ADDRESS_CHARS {
                 let message = format!("must be an address or a list of addresses, not {}", shown(value));
@@ -263,8 +263,8 @@ impl Reader<'_> {
             let known = humans.iter().find(|human| human.role == text).map(|human| human.holder().reference);
             people.push(known.unwrap_or_else(|| text.to_owned()));
         }
-        if people.len() > MOST_TARGETS {
-            let message = format!("has {} addresses, at most {MOST_TARGETS} are allowed", list.len());
+        if people.len() > MAX_TARGETS {
+            let message = format!("has {} addresses, at most {MAX_TARGETS} are allowed", list.len());
             self.error(&format!("{place}.{name}"), message);
         }
         people

@@ -13,7 +13,7 @@ use axme_types::limits::MAX_SPAN_SECONDS;
 const USUAL_RETRY_DELAY_SECONDS: u64 = 30;
 
 /// More retries than anybody needs. The steps of a workflow are limited as well.
-const MOST_RETRIES: u64 = 100;
+const MAX_RETRIES: u64 = 100;
 
 impl Reader<'_> {
     /// Reads how often and when a failed step of an agent is retried.
@@ -28,7 +28,7 @@ impl Reader<'_> {
             }
         };
         self.known(source, &place, &known::RETRY);
-        let max_retries = self.count(source, "max_retries", &format!("{place}.max_retries"), MOST_RETRIES)?;
+        let max_retries = self.count(source, "max_retries", &format!("{place}.max_retries"), MAX_RETRIES)?;
         let delay =
             self.count(source, "retry_delay_seconds", &format!("{place}.retry_delay_seconds"), MAX_SPAN_SECONDS);
         let is_zero = source.get("retry_delay_seconds").and_then(Value::as_u64) == Some(0);

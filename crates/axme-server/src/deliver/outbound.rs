@@ -1,11 +1,9 @@
 //! Outgoing HTTP: no redirects, no proxy, and a time limit. Concurrent posts are limited per workspace and host, per
 //! workspace, and in total.
 
-use std::collections::HashMap;
 use std::future::Future;
-use std::hash::Hash;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -14,6 +12,7 @@ use uuid::Uuid;
 
 use super::guard::Guard;
 use super::mailer::Mailer;
+use axme_core::policy::keyed_semaphores::KeyedSemaphores;
 use axme_core::system::{Fetch, FetchResult, Mail, MailError, Outbound, Post, PostAnswer, PostError};
 
 /// Concurrent requests of one workspace to one host and port: a hanging host leaves room for others. More than one
@@ -23,14 +22,12 @@ const PER_HOST: usize = 16;
 const PER_WORKSPACE: usize = 64;
 /// Concurrent requests in total. Each holds a socket, and the callers of this server need some too.
 const IN_ALL: usize = 512;
-/// Limits kept in memory; beyond this, unused ones are dropped.
-const MAX_LIMITS: usize = 1_024;
 /// The longest wait of a request for its permits.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECT_SECONDS: u64 = 5;
 
 /// The longest answer of a trusted server, in bytes.
-const MOST_FETCHED_BYTES: usize = 1024 * 1024;
+const MAX_FETCHED_BYTES: usize = 1024 * 1024;
 
 pub struct Web {
     client: reqwest::Client,
@@ -38,31 +35,11 @@ pub struct Web {
     trusting: reqwest::Client,
     guard: Guard,
     mailer: Mailer,
-    workspaces: ConcurrencyLimits<Uuid>,
+    workspaces: KeyedSemaphores<Uuid>,
     /// By workspace, host and port.
-    hosts: ConcurrencyLimits<(Uuid, String)>,
+    hosts: KeyedSemaphores<(Uuid, String)>,
     all: Arc<Semaphore>,
     patience: Duration,
-}
-
-/// A semaphore with `places` permits for each key.
-struct ConcurrencyLimits<K> {
-    places: usize,
-    known: Mutex<HashMap<K, Arc<Semaphore>>>,
-}
-
-impl<K: Eq + Hash> ConcurrencyLimits<K> {
-    fn new(places: usize) -> ConcurrencyLimits<K> {
-        ConcurrencyLimits { places, known: Mutex::default() }
-    }
-
-    fn of(&self, key: K) -> Arc<Semaphore> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_LIMITS {
-            known.retain(|_, gate| Arc::strong_count(gate) > 1);
-        }
-        known.entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.places))).clone()
-    }
 }
 
 impl Web {
@@ -84,8 +61,8 @@ impl Web {
             trusting,
             guard,
             mailer,
-            workspaces: ConcurrencyLimits::new(PER_WORKSPACE),
-            hosts: ConcurrencyLimits::new(PER_HOST),
+            workspaces: KeyedSemaphores::new(PER_WORKSPACE),
+            hosts: KeyedSemaphores::new(PER_HOST),
             all: Arc::new(Semaphore::new(IN_ALL)),
             patience,
         })
@@ -97,8 +74,8 @@ impl Web {
         let host = format!("{} {:?}", url.host_str().unwrap_or_default(), url.port_or_known_default());
         let enter = async |gate: Arc<Semaphore>| gate.acquire_owned().await.map_err(|error| error.to_string());
         Ok([
-            enter(self.hosts.of((workspace, host))).await?,
-            enter(self.workspaces.of(workspace)).await?,
+            enter(self.hosts.of(&(workspace, host))).await?,
+            enter(self.workspaces.of(&workspace)).await?,
             enter(self.all.clone()).await?,
         ])
     }
@@ -141,8 +118,8 @@ impl Outbound for Web {
             let mut body = Vec::new();
             while let Some(part) = answer.chunk().await.map_err(|error| reason(&error))? {
                 body.extend_from_slice(&part);
-                if body.len() > MOST_FETCHED_BYTES {
-                    return Err(format!("the answer is longer than {MOST_FETCHED_BYTES} bytes"));
+                if body.len() > MAX_FETCHED_BYTES {
+                    return Err(format!("the answer is longer than {MAX_FETCHED_BYTES} bytes"));
                 }
             }
             Ok((answer.status().as_u16(), body))

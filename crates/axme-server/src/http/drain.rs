@@ -16,8 +16,8 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
 
-/// The most bytes that are read and discarded.
-const MOST_BYTES: usize = 1024 * 1024;
+/// Maximum number of bytes that are read and discarded.
+const MAX_BYTES: usize = 1024 * 1024;
 /// The time for them to arrive.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -52,7 +52,7 @@ async fn is_drained(mut body: Body) -> bool {
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else { return false };
             length += frame.data_ref().map_or(0, Bytes::len);
-            if length > MOST_BYTES {
+            if length > MAX_BYTES {
                 return false;
             }
         }

@@ -12,8 +12,8 @@ use serde_json::Value;
 /// The prefix of field names on the page, which keeps them apart from the page's own names.
 const PREFIX: &str = "field.";
 
-/// The most fields that a page shows. A form with more is of no use to a person.
-const MOST_FIELDS: usize = 100;
+/// Maximum number of fields that a page shows. A form with more is of no use to a person.
+const MAX_FIELDS: usize = 100;
 
 /// A field that allows longer text than this gets several lines.
 const LONG_CHARS: u64 = 200;
@@ -167,7 +167,7 @@ pub fn fields(task: &HumanTask, filled: &FormFields, wrong: &BTreeMap<String, St
             name: key,
         }
     };
-    shown.take(MOST_FIELDS).enumerate().map(field).collect()
+    shown.take(MAX_FIELDS).enumerate().map(field).collect()
 }
 
 /// Returns a value as text: a string without quotes, null as an empty text, anything else as JSON.

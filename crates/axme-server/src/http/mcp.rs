@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 use super::extract::{Fields, meta, read_body};
 use super::{json as respond_json, respond};
 
-/// The most requests in one batch.
-const MOST_REQUESTS: usize = 50;
+/// Maximum number of requests in one batch.
+const MAX_REQUESTS: usize = 50;
 
 /// The protocol versions of plain-JSON clients. A client that asks for another version gets the first.
 const VERSIONS: [&str; 3] = ["2024-11-05", "2025-03-26", "2025-06-18"];
@@ -136,8 +136,8 @@ fn enclose(id: Value, outcome: Result<Value, RpcError>) -> Value {
 impl McpCall<'_> {
     /// Runs requests in order: each one sees the effects of the ones before it.
     async fn batch(&self, requests: &[Value]) -> Option<Value> {
-        if requests.is_empty() || requests.len() > MOST_REQUESTS {
-            let message = format!("a batch must have 1 to {MOST_REQUESTS} requests");
+        if requests.is_empty() || requests.len() > MAX_REQUESTS {
+            let message = format!("a batch must have 1 to {MAX_REQUESTS} requests");
             return Some(enclose(Value::Null, Err(RpcError::new(INVALID_REQUEST, message))));
         }
         let mut answers = Vec::new();

@@ -32,8 +32,8 @@ use axme_core::state::AppState;
 use axme_core::views;
 use axme_store::{Shard, Tx};
 
-/// The most history entries, and the most characters of one value, that a page shows.
-const MOST_HISTORY: usize = 50;
+/// Maximum number of history entries, and of characters of one value, that a page shows.
+const MAX_HISTORY: usize = 50;
 const MAX_VALUE_CHARS: usize = 2_000;
 
 /// The longest comment, in characters.
@@ -452,7 +452,7 @@ fn cut(text: &str) -> String {
 fn told(history: &[Event]) -> Vec<(String, String)> {
     let lines = history.iter().filter_map(|event| Some((event.at.in_minutes(), sentences::of_event(event)?)));
     let lines: Vec<_> = lines.collect();
-    lines[lines.len().saturating_sub(MOST_HISTORY)..].to_vec()
+    lines[lines.len().saturating_sub(MAX_HISTORY)..].to_vec()
 }
 
 /// Returns a time span in words, in its two largest units.

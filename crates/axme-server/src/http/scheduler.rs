@@ -35,8 +35,8 @@ use axme_core::state::AppState;
 use axme_store::{Shard, Tx, queue, webhooks as subscriptions};
 
 const USUAL: u64 = 50;
-/// The most subscriptions in one round.
-const MOST_SUBSCRIPTIONS: i64 = 1_000;
+/// Maximum number of subscriptions in one round.
+const MAX_SUBSCRIPTIONS: i64 = 1_000;
 
 pub fn routes() -> Router<Gateway> {
     Router::new()
@@ -146,7 +146,7 @@ async fn send(
 ) -> Result<RoundCounts> {
     let (workspace, now) = (caller.workspace, app.system.clock.now());
     let owner = owner.map(|text| Address::resolve(text, caller.home()));
-    let mut known = app.store.read(move |tx| subscriptions::list(tx, workspace, MOST_SUBSCRIPTIONS)).await?;
+    let mut known = app.store.read(move |tx| subscriptions::list(tx, workspace, MAX_SUBSCRIPTIONS)).await?;
     known.retain(|subscription| subscription.active && owner.as_ref().is_none_or(|owner| *owner == subscription.owner));
     let mut count = 0;
     for subscription in known {

@@ -11,8 +11,8 @@ use axme_store::{Shard, billing, invoices as store};
 
 /// Plans, or drafts, read in one batch.
 const BATCH: i64 = 100;
-/// The most batches in one round; the rest waits for the next round.
-const MOST_BATCHES: usize = 100;
+/// Maximum number of batches in one round; the rest waits for the next round.
+const MAX_BATCHES: usize = 100;
 const INTERVAL_SECONDS: u64 = 600;
 
 /// Runs until the server stops.
@@ -32,7 +32,7 @@ pub async fn run(app: Arc<AppState>) {
 /// Runs one round: closes periods, then issues drafts. A plan that is several periods behind gets an invoice for each.
 pub async fn tick(app: &Arc<AppState>) -> Result<()> {
     let now = app.system.clock.now();
-    for _ in 0..MOST_BATCHES {
+    for _ in 0..MAX_BATCHES {
         let over = app.store.read(move |tx| billing::list_over(tx, now, BATCH)).await?;
         for workspace in &over {
             let workspace = *workspace;
@@ -43,7 +43,7 @@ pub async fn tick(app: &Arc<AppState>) -> Result<()> {
         }
     }
     let ended_before = now.minus_millis(invoices::DRAFT_SECONDS * 1_000);
-    for _ in 0..MOST_BATCHES {
+    for _ in 0..MAX_BATCHES {
         let drafts = app.store.read(move |tx| store::list_drafts(tx, ended_before, BATCH)).await?;
         let is_last = drafts.is_empty();
         for draft in drafts {

@@ -20,7 +20,7 @@ use axme_store::webhooks::{Event, EventOrigin, EventSource, Fanout, Subscription
 use axme_store::{Shard, Signal, Tx, inbox, intents, webhooks as store};
 
 /// The approximate number of deliveries in one transaction: a row makes one or two events.
-const MOST_DELIVERIES: usize = 500;
+const MAX_DELIVERIES: usize = 500;
 
 /// Runs until the server stops.
 pub async fn run(app: Arc<AppState>) {
@@ -65,7 +65,7 @@ pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
 async fn round(app: &Arc<AppState>, workspace: Uuid) -> Result<(usize, bool)> {
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let subscribers = webhooks::subscribers(tx, workspace)?;
-        let most = (MOST_DELIVERIES / subscribers.len().max(1)).max(1);
+        let most = (MAX_DELIVERIES / subscribers.len().max(1)).max(1);
         let rows = store::take_fanouts(tx, workspace, i64::try_from(most).unwrap_or(1))?;
         for row in &rows {
             for event in events(tx, row, &subscribers)? {

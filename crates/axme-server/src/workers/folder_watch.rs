@@ -22,7 +22,7 @@ pub async fn run(app: Arc<AppState>, lock: Arc<FileIdentity>, failure: watch::Se
         if let Some(why) = why {
             app.store.close(&why);
             tracing::error!(why, "the data is gone: the server stops");
-            // Nobody may be listening.
+            // The send fails if nobody listens, and that is fine.
             let _ = failure.send(Some(why));
             return;
         }

@@ -42,9 +42,9 @@ const MAX_ERROR_CHARS: usize = 300;
 const MAIL_PAUSE_SECONDS: u64 = 3_600;
 const MAIL_DAYS: u64 = 7;
 const PAGE: i64 = 500;
-/// The most events of a task that a mail about it looks at.
-const MOST_TOLD: i64 = 200;
-const LONGEST_WAIT_SECONDS: u64 = 30;
+/// Maximum number of events of a task that a mail about it looks at.
+const MAX_EVENTS: i64 = 200;
+const MAX_WAIT_SECONDS: u64 = 30;
 /// The pause of a queue after an error.
 const RETRY_SECONDS: u64 = 2;
 
@@ -107,7 +107,7 @@ pub async fn run(app: Arc<AppState>) {
                 working.spawn(work_off(app.clone(), queue).in_current_span());
             }
         }
-        let most = app.system.clock.now().plus_seconds(LONGEST_WAIT_SECONDS);
+        let most = app.system.clock.now().plus_seconds(MAX_WAIT_SECONDS);
         let until = next.values().min().map_or(most, |first| most.min(*first));
         let over = async {
             tokio::select! {
@@ -333,7 +333,7 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
             return Ok(None);
         }
         let spec = intents::spec(tx, notice.workspace, intent)?;
-        let history = intents::list_events(tx, notice.workspace, intent, i64::from(asking) - 1, MOST_TOLD)?;
+        let history = intents::list_events(tx, notice.workspace, intent, i64::from(asking) - 1, MAX_EVENTS)?;
         let request = LinkRequest { person: &notice.recipient, via: Via::Email, issued_by: None };
         let link = links::make(tx, notice.workspace, &head, &request)?;
         Ok(Some(TaskMail {

@@ -14,7 +14,7 @@ use axme_store::{ListenConnection, Signal};
 const CHANNEL: &str = "axme_wake";
 /// How long signals are collected before they are sent.
 const COALESCE: Duration = Duration::from_millis(3);
-/// The most signals in one notification; its payload is limited to 8,000 bytes.
+/// Maximum number of signals in one notification; its payload is limited to 8,000 bytes.
 const MOST: usize = 400;
 const RECONNECT: Duration = Duration::from_secs(1);
 

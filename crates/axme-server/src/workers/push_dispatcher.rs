@@ -17,8 +17,8 @@ use axme_store::{Signal, service_accounts, webhooks as subscriptions};
 
 /// Receivers in one page.
 const PAGE: i64 = 500;
-const LONGEST_WAIT_SECONDS: u64 = 30;
-const SHORTEST_WAIT_MILLIS: u64 = 5;
+const MAX_WAIT_SECONDS: u64 = 30;
+const MIN_WAIT_MILLIS: u64 = 5;
 
 /// A receiver of pushes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,7 +39,7 @@ pub async fn run(app: Arc<AppState>) {
             Ok(receivers) => keep(&app, &mut tasks, receivers),
             Err(error) => tracing::warn!(%error, "could not read the receivers of pushes"),
         }
-        listening.or(rest(&app, app.system.clock.now().plus_seconds(LONGEST_WAIT_SECONDS))).await;
+        listening.or(rest(&app, app.system.clock.now().plus_seconds(MAX_WAIT_SECONDS))).await;
         if *app.stopping.borrow() {
             break;
         }
@@ -117,8 +117,8 @@ async fn serve(app: Arc<AppState>, receiver: Receiver, address: Address) {
             tracing::warn!(%error, %address, "could not send pushes");
             None
         });
-        let most = now.plus_seconds(LONGEST_WAIT_SECONDS);
-        let until = next.unwrap_or(most).clamp(now.plus_millis(SHORTEST_WAIT_MILLIS), most);
+        let most = now.plus_seconds(MAX_WAIT_SECONDS);
+        let until = next.unwrap_or(most).clamp(now.plus_millis(MIN_WAIT_MILLIS), most);
         listening.or(rest(&app, until)).await;
     }
 }

@@ -24,13 +24,13 @@ const ROUND: usize = 128;
 const AT_ONCE: usize = 32;
 /// Due timers read in one query.
 const PAGE: i64 = 1_000;
-/// The most due timers in memory. Workspaces whose timers are all later get no turn before some of these have fired.
-const MOST_HELD: usize = 100_000;
-const LONGEST_WAIT_SECONDS: u64 = 30;
+/// Maximum number of due timers in memory. Workspaces whose timers are all later get no turn before some of these have fired.
+const MAX_TIMERS: usize = 100_000;
+const MAX_WAIT_SECONDS: u64 = 30;
 /// The pause of a timer that failed because of its data, and would fail again.
 const FAILED_SECONDS: u64 = 60;
 /// The pause before a retry: a failed timer stays due.
-const SHORTEST_WAIT_MILLIS: u64 = 5;
+const MIN_WAIT_MILLIS: u64 = 5;
 
 /// Runs until the server stops.
 pub async fn run(app: Arc<AppState>) {
@@ -46,8 +46,8 @@ pub async fn run(app: Arc<AppState>) {
             }
         };
         // Without a timer, and after an error, look again later; a new timer sends a signal.
-        let most = now.plus_seconds(LONGEST_WAIT_SECONDS);
-        let until = next.unwrap_or(most).clamp(now.plus_millis(SHORTEST_WAIT_MILLIS), most);
+        let most = now.plus_seconds(MAX_WAIT_SECONDS);
+        let until = next.unwrap_or(most).clamp(now.plus_millis(MIN_WAIT_MILLIS), most);
         let over = async {
             tokio::select! {
                 () = app.system.clock.sleep_until(until) => {}
@@ -80,7 +80,7 @@ pub async fn tick(app: &Arc<AppState>) -> Result<Option<Time>> {
 /// Fires up to [`ROUND`] due timers, one of each workspace in turn. Returns how many it tried; 0 when none is left.
 pub async fn round(app: &Arc<AppState>, backlog: &mut Backlog) -> Result<usize> {
     let now = app.system.clock.now();
-    while backlog.held < MOST_HELD {
+    while backlog.held < MAX_TIMERS {
         let after = backlog.last_read.clone();
         let page = app.store.read(move |tx| rows::list_due_after(tx, now, after.as_ref(), PAGE)).await?;
         let is_last = page.len() < PAGE as usize;

@@ -19,9 +19,9 @@ use crate::disguise::Disguise;
 /// The tests whose calls are drawn at random, so that they tell no story.
 const DRAWN: &str = "differential::";
 /// The size up to which a larger example is better, in bytes of JSON.
-const MOST_BYTES: usize = 3_000;
-/// The most items of a list in an answer.
-const MOST_ITEMS: usize = 2;
+const MAX_BYTES: usize = 3_000;
+/// Maximum number of items of a list in an answer.
+const MAX_ITEMS: usize = 2;
 /// The length from which a text makes an example better, in bytes.
 const LEAST_TEXT: usize = 3;
 /// The bytes of JSON that one more field is worth.
@@ -149,7 +149,7 @@ fn fits(info: &OpInfo, part: &str, value: &Value) -> bool {
 /// Cuts the lists of an answer.
 fn shortened(value: &Value) -> Value {
     match value {
-        Value::Array(items) => items.iter().take(MOST_ITEMS).map(shortened).collect(),
+        Value::Array(items) => items.iter().take(MAX_ITEMS).map(shortened).collect(),
         Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), shortened(value))).collect(),
         other => other.clone(),
     }
@@ -161,7 +161,7 @@ fn rank(example: &Value) -> Rank {
     collect_places(example, "", &mut places);
     let size = i64::try_from(text.len()).unwrap_or(i64::MAX);
     let score = i64::try_from(places.len()).unwrap_or(0) * BYTES_OF_A_FIELD - size;
-    Rank { is_short: text.len() <= MOST_BYTES, score, text: std::cmp::Reverse(text) }
+    Rank { is_short: text.len() <= MAX_BYTES, score, text: std::cmp::Reverse(text) }
 }
 
 /// Collects the places that have a value. Items of one list share their places. Short texts and markup say nothing to a

@@ -20,7 +20,7 @@ const ENDS: [(&str, &str); 4] = [
 ];
 
 /// More turns than any bundle takes.
-const MOST_TURNS: usize = 40;
+const MAX_TURNS: usize = 40;
 
 /// Returns every published sample bundle with its path, if the contract is there.
 pub fn bundles() -> Option<Vec<(String, Value)>> {
@@ -72,7 +72,7 @@ async fn the_published_bundles_come_to_their_documented_ends(engine: Engine) {
 
 /// Acts for agents and people until the intent has ended.
 async fn drive(server: &Server, id: &str, agents_work: bool) {
-    for _ in 0..MOST_TURNS {
+    for _ in 0..MAX_TURNS {
         let intent = server.intent(id).await;
         server.clock.advance(Duration::from_millis(5));
         let is_person = intent["lifecycle_waiting_reason"] == "WAITING_FOR_HUMAN";

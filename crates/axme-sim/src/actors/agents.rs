@@ -11,12 +11,12 @@ use super::AGENTS;
 use crate::invariants::ensure;
 use crate::{CheckResult, Simulation};
 
-const MOST_OFFERS: usize = 5;
+const MAX_OFFERS: usize = 5;
 
 /// Claims work for a random agent, which may die before it reads the intents.
 pub(crate) fn claim_some(sim: &mut Simulation) -> CheckResult {
     let agent = sim.cluster.below(AGENTS.len());
-    let claimed = claim(sim, agent, MOST_OFFERS)?;
+    let claimed = claim(sim, agent, MAX_OFFERS)?;
     if sim.cluster.chance(15) {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use crate::{CheckResult, Simulation};
 /// The owner of the inbox: an index of [`AGENTS`].
 const READER: usize = 0;
 
-const MOST_PAGES: usize = 1_000;
+const MAX_PAGES: usize = 1_000;
 
 /// The inbox as the reader knows it.
 #[derive(Default)]
@@ -68,7 +68,7 @@ pub(crate) fn reply(sim: &mut Simulation) -> CheckResult {
 
 /// Checks that a reader who only reads changes knows the current status of every thread.
 pub(crate) fn check_inbox(sim: &mut Simulation) -> CheckResult {
-    for _ in 0..MOST_PAGES {
+    for _ in 0..MAX_PAGES {
         if !read_page(sim)? {
             break;
         }

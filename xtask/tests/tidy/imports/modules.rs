@@ -9,8 +9,8 @@ use crate::code;
 /// A path from the root: `a::b` is `["a", "b"]`.
 type Name = Vec<String>;
 
-/// The most `use` declarations in a row that are followed. More would be a circle.
-const MOST_DETOURS: u32 = 16;
+/// Maximum number of `use` declarations in a row that are followed. More would be a circle.
+const MAX_IMPORTS: u32 = 16;
 
 pub struct Modules(BTreeMap<Name, Module>);
 
@@ -93,7 +93,7 @@ impl Modules {
 
     /// Finds the module that a path in `scope` leads to, or the module that holds its item.
     fn resolve(&self, scope: &[String], path: &[String], detours: u32) -> Option<Name> {
-        if detours > MOST_DETOURS {
+        if detours > MAX_IMPORTS {
             return None;
         }
         let (mut at, mut rest) = match path.first()?.as_str() {

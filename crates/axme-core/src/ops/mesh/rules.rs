@@ -31,7 +31,7 @@ const MAX_INTENT_TYPES: usize = 100;
 
 const MAX_INTENT_TYPE_CHARS: usize = 255;
 
-const MOST_USD: f64 = 1_000_000_000.0;
+const MAX_USD: f64 = 1_000_000_000.0;
 
 /// Replaces the rules of an agent, and records an event of the agent and an audit event.
 fn hold(cx: &mut CallContext<'_, '_>, agent: &Agent, rules: &AgentRules, action: &str) -> Result<()> {
@@ -76,8 +76,8 @@ fn cost_answer(cx: &mut CallContext<'_, '_>, agent: &Agent, policy: Option<CostP
 }
 
 pub(crate) fn prepare_put_cost(_: &PrepareContext<'_>, input: PutCost) -> Result<(String, CostPolicy)> {
-    if input.max_cost_per_day_usd.is_some_and(|most| !(0.0..=MOST_USD).contains(&most)) {
-        return Err(ApiError::invalid(format!("max_cost_per_day_usd: must be a number from 0 to {MOST_USD}")).into());
+    if input.max_cost_per_day_usd.is_some_and(|most| !(0.0..=MAX_USD).contains(&most)) {
+        return Err(ApiError::invalid(format!("max_cost_per_day_usd: must be a number from 0 to {MAX_USD}")).into());
     }
     let action_on_breach = input.action_on_breach.unwrap_or(BreachAction::Block);
     if action_on_breach != BreachAction::Block {

@@ -9,7 +9,7 @@ use super::text::{Line, parts};
 /// A closed set with more values than this is folded, and so is one whose meanings are known.
 const MAX_VALUES: usize = 6;
 
-/// The most characters of values in one line of a table.
+/// Maximum number of characters of values in one line of a table.
 const LINE_CHARS: usize = 22;
 
 /// From this number on, JSON readers that use floating point cannot tell integers apart.

@@ -33,7 +33,7 @@ const POSTGRES_WRITERS: u16 = 2;
 
 /// Concurrent tests on PostgreSQL, on any number of processors. A server has up to five connections, and a test of
 /// several nodes fifteen; the server that `tools/postgres.sh` starts accepts 200.
-const MOST_ON_POSTGRES: usize = 24;
+const MAX_POSTGRES_TESTS: usize = 24;
 
 /// How long the writers of a server may take to finish after its test.
 const REST: Duration = Duration::from_secs(10);
@@ -288,7 +288,7 @@ pub fn enter(engine: Engine) -> TestSlot {
     // Counted while it waits, since the test will need the kept schemas.
     pool.tests += 1;
     if engine == Engine::Postgres {
-        let free = POSTGRES_LEFT.wait_while(pool, |pool| pool.on_postgres >= MOST_ON_POSTGRES);
+        let free = POSTGRES_LEFT.wait_while(pool, |pool| pool.on_postgres >= MAX_POSTGRES_TESTS);
         free.unwrap_or_else(PoisonError::into_inner).on_postgres += 1;
     }
     TestSlot { engine }
