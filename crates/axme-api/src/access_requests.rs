@@ -89,7 +89,7 @@ pub struct ListAccessRequests {
     /// The page size.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
     pub limit: Limit<100, 1_000>,
-    /// Only requests after this id: the last one of the previous page.
+    /// Only requests after this id: the `next_after` of the previous page.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub after: Option<Id>,
 }
@@ -198,4 +198,6 @@ pub struct AccessRequestList {
     pub ok: bool,
     /// The access requests, oldest first.
     pub access_requests: Vec<AccessRequest>,
+    /// Send it as `after` to get the next page, even if this page is short; null on the last page.
+    pub next_after: Option<Id>,
 }

@@ -140,6 +140,9 @@ pub struct ListTasks {
     /// How many tasks are returned at most: 100 by default, 500 at the highest.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
     pub limit: Limit<100, 500>,
+    /// Only tasks after the previous page: the `next_cursor` of its answer.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// The tasks that the caller may answer.
@@ -148,8 +151,10 @@ pub struct ListTasks {
 pub struct TaskList {
     /// Always true.
     pub ok: bool,
-    /// The tasks, oldest first.
+    /// The tasks, longest wait first.
     pub tasks: Vec<Task>,
+    /// Send it as `cursor` to get the next page, even if this page is short; null on the last page.
+    pub next_cursor: Option<String>,
 }
 
 /// A task that waits for a person.

@@ -45,12 +45,13 @@ pub struct Entry {
     pub details: serde_json::Value,
 }
 
-/// Lists the intents that `owner` received or whose result it received, a page of each, newest first. Without an owner,
-/// lists a page of all intents of the workspace.
+/// Lists the intents that `owner` received or whose result it received, a page of each, newest first. `stages` selects
+/// live intents (`true`), ended ones, or both. Without an owner, lists a page of all intents of the workspace.
 pub fn list(
     tx: &mut Tx<'_>,
     workspace: Uuid,
     owner: Option<&Address>,
+    stages: &[bool],
     before: IntentId,
     limit: i64,
 ) -> Result<Vec<Head>, StoreError> {
@@ -61,7 +62,10 @@ pub fn list(
         )?;
         return rows.iter().map(head).collect();
     };
-    let mut found = received(tx, workspace, owner, &[true, false], before, limit)?;
+    let mut found = received(tx, workspace, owner, stages, before, limit)?;
+    if !stages.contains(&false) {
+        return Ok(found);
+    }
     let rows = tx.rows(
         heads!(
             "WHERE workspace_id = $1 AND reply_to = $2 AND intent_id < $3 AND reply_to IS NOT NULL AND live = 0 \

@@ -230,8 +230,9 @@ pub fn spec(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<IntentSpec
 /// Lists a page of intents, newest first, and the id at which the next page continues, if there may be one. With a
 /// receiver the list includes steps; otherwise it has roots only.
 ///
-/// Filters without an index apply during the scan. A call scans a bounded number of rows, so a short page may have a
-/// next.
+/// An index finds the intents to a receiver, those that ended early, and those that are live. The rest of the filter, such
+/// as the sender, applies to the rows found: an index on senders would make every creation slower. A call reads a bounded
+/// number of rows, so a short page may have a next.
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<Head>, Option<IntentId>), StoreError> {
     const BATCH: i64 = 500;
     const MAX_BATCHES: usize = 10;
@@ -239,10 +240,7 @@ pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<He
     let mut before = filter.before;
     for _ in 0..MAX_BATCHES {
         let batch = if filter.is_open() { filter.limit as i64 } else { BATCH };
-        let heads = match &filter.to {
-            Some(to) => received(tx, workspace, to, filter.stages(), before, batch)?,
-            None => roots(tx, workspace, filter.stages(), before, batch)?,
-        };
+        let heads = filter.read(tx, workspace, before, batch)?;
         let is_last = (heads.len() as i64) < batch;
         for head in heads {
             before = head.intent.id;
@@ -279,6 +277,28 @@ fn roots(
     rows.iter().map(head).collect()
 }
 
+/// Lists a page of the roots that ended with one of these statuses, newest first.
+fn ended_early(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    statuses: &[Status],
+    before: IntentId,
+    limit: i64,
+) -> Result<Vec<Head>, StoreError> {
+    let mut pages = Vec::new();
+    for status in statuses {
+        let rows = tx.rows(
+            heads!(
+                "WHERE workspace_id = $1 AND status = $2 AND live = 0 AND status <> 'COMPLETED' AND parent_id IS NULL \
+                 AND intent_id < $3 ORDER BY intent_id DESC LIMIT $4"
+            ),
+            &[workspace.into(), status.as_str().into(), before.into(), limit.into()],
+        )?;
+        pages.push(rows);
+    }
+    newest_of(&pages, limit)
+}
+
 /// Lists a page of intents to one receiver, newest first. `stages` selects live intents (`true`), ended ones, or both.
 pub(super) fn received(
     tx: &mut Tx<'_>,
@@ -288,7 +308,7 @@ pub(super) fn received(
     before: IntentId,
     limit: i64,
 ) -> Result<Vec<Head>, StoreError> {
-    let mut heads = Vec::new();
+    let mut pages = Vec::new();
     for is_live in stages {
         let rows = tx.rows(
             heads!(
@@ -297,10 +317,15 @@ pub(super) fn received(
             ),
             &[workspace.into(), to.into(), i64::from(*is_live).into(), before.into(), limit.into()],
         )?;
-        for row in &rows {
-            heads.push(head(row)?);
-        }
+        pages.push(rows);
     }
+    newest_of(&pages, limit)
+}
+
+/// Merges pages that each have at most `limit` rows, newest first.
+fn newest_of(pages: &[Vec<Row>], limit: i64) -> Result<Vec<Head>, StoreError> {
+    let heads: Result<Vec<Head>, StoreError> = pages.iter().flatten().map(head).collect();
+    let mut heads = heads?;
     heads.sort_unstable_by_key(|head| std::cmp::Reverse(head.intent.id.0));
     heads.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(heads)
@@ -310,6 +335,18 @@ impl Filter {
     /// Returns true if the filter admits every root.
     fn is_open(&self) -> bool {
         self.statuses.is_empty() && self.to.is_none() && self.party.is_none() && self.sender.is_none()
+    }
+
+    /// Reads a page from the index that fits the filter best.
+    fn read(&self, tx: &mut Tx<'_>, workspace: Uuid, before: IntentId, limit: i64) -> Result<Vec<Head>, StoreError> {
+        if let Some(to) = &self.to {
+            return received(tx, workspace, to, self.stages(), before, limit);
+        }
+        let ends_early = |status: &Status| status.is_terminal() && *status != Status::Completed;
+        if !self.statuses.is_empty() && self.statuses.iter().all(ends_early) {
+            return ended_early(tx, workspace, &self.statuses, before, limit);
+        }
+        roots(tx, workspace, self.stages(), before, limit)
     }
 
     /// Returns which stages the filter can admit: live intents (`true`), ended ones, or both.
@@ -328,18 +365,6 @@ impl Filter {
             && self.sender.as_ref().is_none_or(|sender| *sender == head.from)
             && self.party.as_ref().is_none_or(|party| *party == head.to || *party == head.from)
     }
-}
-
-/// The tasks of a workspace that are searched for those of one person.
-pub const MAX_TASKS_SEEN: i64 = 2_000;
-
-/// Lists the intents that wait for a person, longest wait first.
-pub fn list_tasks(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Head>, StoreError> {
-    let rows = tx.rows(
-        heads!("WHERE workspace_id = $1 AND task_since IS NOT NULL ORDER BY task_since, intent_id LIMIT $2"),
-        &[workspace.into(), limit.into()],
-    )?;
-    rows.iter().map(head).collect()
 }
 
 fn task_since(intent: &Intent) -> Option<Time> {

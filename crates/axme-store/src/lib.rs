@@ -49,6 +49,7 @@ pub mod shard;
 #[cfg(feature = "simulation")]
 pub mod simulated;
 mod sqlite;
+pub mod tasks;
 pub mod timers;
 mod tx;
 pub mod users;

@@ -228,6 +228,18 @@ pub fn lock_session(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Session>, StoreE
     row.as_ref().map(session).transpose()
 }
 
+/// Lists the sessions of a person that have not ended, newest first.
+pub fn list_live_sessions(tx: &mut Tx<'_>, account: Uuid, now: Time, limit: i64) -> Result<Vec<Session>, StoreError> {
+    let rows = tx.rows(
+        session!(
+            "WHERE s.account_id = $1 AND s.revoked_at IS NULL AND k.revoked_at IS NULL AND s.expires_at > $2 \
+             AND (k.expires_at IS NULL OR k.expires_at > $2) ORDER BY s.created_at DESC, s.session_id DESC LIMIT $3"
+        ),
+        &[account.into(), now.into(), limit.into()],
+    )?;
+    rows.iter().map(session).collect()
+}
+
 /// Lists the sessions of a person, newest first.
 pub fn list_sessions(tx: &mut Tx<'_>, account: Uuid, limit: i64) -> Result<Vec<Session>, StoreError> {
     let rows = tx.rows(

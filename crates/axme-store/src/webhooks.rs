@@ -97,14 +97,19 @@ pub fn list(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Subscrip
     rows.iter().map(subscription).collect()
 }
 
-/// Lists the revoked subscriptions of a workspace, latest revocation first.
-pub fn list_revoked(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Subscription>, StoreError> {
+/// Lists the revoked subscriptions of a workspace, or of one owner in it, latest revocation first.
+pub fn list_revoked(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    owner: Option<&Address>,
+    limit: i64,
+) -> Result<Vec<Subscription>, StoreError> {
     let rows = tx.rows(
         subscription!(
-            "WHERE workspace_id = $1 AND revoked_at IS NOT NULL \
-             ORDER BY revoked_at DESC, subscription_id LIMIT $2"
+            "WHERE workspace_id = $1 AND revoked_at IS NOT NULL AND $2 IN ('', owner) \
+             ORDER BY revoked_at DESC, subscription_id LIMIT $3"
         ),
-        &[workspace.into(), limit.into()],
+        &[workspace.into(), owner.map_or("", Address::as_str).into(), limit.into()],
     )?;
     rows.iter().map(subscription).collect()
 }

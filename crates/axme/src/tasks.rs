@@ -136,7 +136,13 @@ impl Tasks {
 }
 
 async fn list(session: &Session) -> Result<(), Failure> {
-    let list = session.call(&tasks::LIST, &ListTasks::default()).await?;
+    let mut list = session.call(&tasks::LIST, &ListTasks::default()).await?;
+    while let Some(cursor) = list.next_cursor.take() {
+        let input = ListTasks { cursor: Some(cursor), ..ListTasks::default() };
+        let page = session.call(&tasks::LIST, &input).await?;
+        list.tasks.extend(page.tasks);
+        list.next_cursor = page.next_cursor;
+    }
     if session.output().is_json() {
         return line(serde_json::to_string_pretty(&list)?);
     }

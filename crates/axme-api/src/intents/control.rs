@@ -162,6 +162,9 @@ pub struct BulkCancel {
     /// How many intents the call cancels at most: 500 by default, 5,000 at the highest.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
     pub limit: Limit<500, 5_000>,
+    /// Only intents older than this id: the `next_before` of an earlier answer.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub before: Option<Id>,
 }
 
 /// The intents that were or would be canceled.
@@ -182,4 +185,7 @@ pub struct BulkCancelAnswer {
     pub intent_ids: Vec<Id>,
     /// True when there may be more beyond the limit.
     pub has_more: bool,
+    /// Send it as `before` to go on, even if this call found nothing; absent when there are no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_before: Option<Id>,
 }

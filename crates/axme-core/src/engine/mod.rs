@@ -21,8 +21,9 @@ use crate::policy::agent_limits;
 use crate::policy::snapshot::Snapshot;
 use axme_store::Signal;
 use axme_store::intents::Head;
+use axme_store::tasks::Asking;
 use axme_store::webhooks::Fanout;
-use axme_store::{Rng, Tx, inbox, intents, queue, timers, webhooks};
+use axme_store::{Rng, Tx, inbox, intents, queue, tasks, timers, webhooks};
 
 /// The actor of the platform itself in events.
 pub const GATEWAY: &str = "gateway";
@@ -163,6 +164,8 @@ fn record(tx: &mut Tx<'_>, workspace: Uuid, new: &NewIntent, more: &mut FollowUp
         intents::insert_events(tx, workspace, new.head.intent.id, events)?;
         fan_out(tx, workspace, &new.head)?;
     }
+    let asking = Asking::of(&new.head.intent);
+    tasks::record(tx, workspace, new.head.intent.id, None, asking.as_ref())?;
     give_threads(tx, workspace, &new.head)?;
     let planned = new.spec.plan.as_ref().map(|plan| (plan, &new.spec));
     carry_out(tx, workspace, &new.head, planned, &new.effects, more)
@@ -183,12 +186,15 @@ fn step(
     };
     let plan = spec.as_ref().and_then(|spec| spec.plan.as_ref());
     let decision = decide(&head.intent, spec.as_ref(), command, &input)?;
+    let asked_before = Asking::of(&head.intent);
     for event in &decision.events {
         apply(&mut head.intent, event);
     }
     if let Some(events) = intents::EventsRow::of(&decision.events)? {
         intents::update(tx, workspace, &head.intent)?;
         intents::insert_events(tx, workspace, head.intent.id, &events)?;
+        let asking = Asking::of(&head.intent);
+        tasks::record(tx, workspace, head.intent.id, asked_before.as_ref(), asking.as_ref())?;
         tx.signal(Signal::intent(head.intent.id));
         give_threads(tx, workspace, &head)?;
         fan_out(tx, workspace, &head)?;

@@ -52,7 +52,7 @@ pub const KEPT_DAYS: u64 = 90;
 const MAX_OPEN_PER_REQUESTER: i64 = 100;
 /// Maximum open requests from outside per organization.
 const MAX_OPEN_FROM_OUTSIDE: i64 = 1_000;
-/// Maximum requests that a listing searches for visible ones, and the size of a batch.
+/// Maximum requests that a call searches for visible ones, and the size of a batch.
 const MAX_SEARCHED: usize = 10_000;
 const LOOKED_AT_TOGETHER: i64 = 500;
 
@@ -184,7 +184,7 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) ->
     Ok(RequestQuery { input, after, limit })
 }
 
-/// Returns a page by id, oldest first. The next page starts after its last id.
+/// Returns a page by id, oldest first.
 pub fn list(cx: &mut CallContext<'_, '_>, query: &RequestQuery) -> Result<AccessRequestList> {
     let RequestQuery { input, after, limit } = query;
     let org = input.org_id.as_deref().map(|text| placement::visible_org(cx, text)).transpose()?;
@@ -193,9 +193,9 @@ pub fn list(cx: &mut CallContext<'_, '_>, query: &RequestQuery) -> Result<Access
     let every = (Uuid::nil(), Uuid::max());
     let workspaces = workspace.map_or(every, |id| (id, id));
     let mut filter = Filter { states, expires, orgs: every, workspaces, after: *after, limit: *limit };
-    let found = match org {
+    let (found, next) = match org {
         Some((org, authority)) if authority.allows(Permission::ReviewRequests, None) => {
-            store::list_for_review(cx.tx, org, &filter)?
+            page_of(store::list_for_review(cx.tx, org, &filter)?, *limit)
         }
         Some((org, _)) => {
             filter.orgs = (org, org);
@@ -204,7 +204,15 @@ pub fn list(cx: &mut CallContext<'_, '_>, query: &RequestQuery) -> Result<Access
         None => visible_from(cx, filter)?,
     };
     let shown = found.iter().map(|request| view(request, cx.now));
-    Ok(AccessRequestList { ok: true, access_requests: shown.collect() })
+    Ok(AccessRequestList { ok: true, access_requests: shown.collect(), next_after: next.map(Id::from) })
+}
+
+/// Requests, and the id after which there may be more.
+type Page = (Vec<AccessRequest>, Option<Uuid>);
+
+fn page_of(found: Vec<AccessRequest>, limit: i64) -> Page {
+    let next = found.last().map(|last| last.access_request_id).filter(|_| found.len() as i64 >= limit);
+    (found, next)
 }
 
 /// Returns the stored states and the range of expiry times that match a state; `None` matches all requests.
@@ -225,17 +233,17 @@ pub(super) fn still_open(now: Time) -> (i64, i64) {
 }
 
 /// Returns the requests from the caller's workspace that the caller may see.
-fn visible_from(cx: &mut CallContext<'_, '_>, mut filter: Filter<'_>) -> Result<Vec<AccessRequest>> {
+fn visible_from(cx: &mut CallContext<'_, '_>, mut filter: Filter<'_>) -> Result<Page> {
     let (from, wanted) = (cx.caller.workspace, usize::try_from(filter.limit).unwrap_or(usize::MAX));
     if cx.caller.is_admin() {
-        return Ok(store::list_from(cx.tx, from, &filter)?);
+        return Ok(page_of(store::list_from(cx.tx, from, &filter)?, filter.limit));
     }
     filter.limit = filter.limit.max(LOOKED_AT_TOGETHER);
     let (mut shown, mut looked_at, mut reviewed) = (Vec::new(), 0, HashMap::new());
     loop {
         let page = store::list_from(cx.tx, from, &filter)?;
         looked_at += page.len();
-        let is_last = (page.len() as i64) < filter.limit || looked_at >= MAX_SEARCHED;
+        let is_last = (page.len() as i64) < filter.limit;
         for request in page {
             filter.after = request.access_request_id;
             let org = request.review_org_id;
@@ -247,11 +255,13 @@ fn visible_from(cx: &mut CallContext<'_, '_>, mut filter: Filter<'_>) -> Result<
             };
             if may {
                 shown.push(request);
+                if shown.len() == wanted {
+                    return Ok((shown, Some(filter.after)));
+                }
             }
         }
-        if is_last || shown.len() >= wanted {
-            shown.truncate(wanted);
-            return Ok(shown);
+        if is_last || looked_at >= MAX_SEARCHED {
+            return Ok((shown, Some(filter.after).filter(|_| !is_last)));
         }
     }
 }

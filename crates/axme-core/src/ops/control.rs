@@ -1,7 +1,7 @@
 //! Controls live intents: changes their settings and cancels many at once (`spec/protocol.md` §4.8).
 
 use axme_api::intents::{BulkCancel, BulkCancelAnswer, ChangePolicyAnswer, ChangeReason, UpdateControls, UpdatePolicy};
-use axme_api::{ApiError, Number, Object};
+use axme_api::{ApiError, Id, Number, Object};
 use axme_intent::lifecycle::{Command, Ending};
 use axme_intent::policy::{Action, Patch};
 use axme_intent::{Address, IntentId, Status};
@@ -12,7 +12,7 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::intent_access::{check_granted, lock_visible, stale};
 use crate::error::Result;
-use crate::input::{check_chars, check_size, parse_id};
+use crate::input::{check_chars, check_size, parse_id, read_before};
 use crate::policy::guards::{Naming, check_names_decider};
 use crate::{engine, views};
 use axme_store::intents::Filter;
@@ -156,12 +156,13 @@ pub(crate) fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCance
     let reason = input.reason.unwrap_or_else(|| "bulk cancel".to_owned());
     check_chars("reason", Some(&reason), 0, MAX_REASON_CHARS)?;
     let sender = context.caller.address.clone().filter(|_| !context.caller.is_admin());
+    let youngest = IntentId::first_at(context.now.minus_millis((hours * 3_600_000.0) as u64));
     let filter = Filter {
         statuses,
         to: None,
         party: None,
         sender,
-        before: IntentId::first_at(context.now.minus_millis((hours * 3_600_000.0) as u64)),
+        before: read_before(input.before.as_deref(), youngest, "an intent id")?.min(youngest),
         limit: input.limit.items()? as usize,
     };
     Ok(Cleanup { filter, is_dry: input.dry_run.unwrap_or(true), reason })
@@ -191,6 +192,7 @@ pub fn bulk_cancel(cx: &mut CallContext<'_, '_>, cleanup: &Cleanup) -> Result<Bu
         canceled: count.filter(|_| !cleanup.is_dry),
         intent_ids: ids.iter().map(|id| (*id).into()).collect(),
         has_more: next.is_some(),
+        next_before: next.map(Id::from),
     })
 }
 

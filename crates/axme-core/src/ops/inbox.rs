@@ -76,7 +76,7 @@ pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListThreads) -> 
 pub fn list(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<ThreadList> {
     let (mut threads, mut before) = (Vec::new(), page.before);
     for _ in 0..MAX_BATCHES {
-        let batch = sources(cx, page.owner.as_ref(), before)?;
+        let batch = sources(cx, page, before)?;
         let is_last = (batch.len() as i64) < BATCH;
         for source in batch {
             before = source.id;
@@ -105,11 +105,20 @@ pub(super) struct Source {
     is_reply: bool,
 }
 
-/// Returns a page of threads, newest first.
-fn sources(cx: &mut CallContext<'_, '_>, owner: Option<&Address>, before: IntentId) -> Result<Vec<Source>, StoreError> {
-    let workspace = cx.caller.workspace;
+/// Returns the stages of the intents whose threads have this state: live (`true`), ended, or both.
+const fn stages(status: Option<ThreadStatus>) -> &'static [bool] {
+    match status {
+        None => &[true, false],
+        Some(ThreadStatus::Done) => &[false],
+        Some(ThreadStatus::Pending | ThreadStatus::Active) => &[true],
+    }
+}
+
+/// Returns a page of threads, newest first. It may include threads in other states than the one that is asked for.
+fn sources(cx: &mut CallContext<'_, '_>, page: &Page, before: IntentId) -> Result<Vec<Source>, StoreError> {
+    let (workspace, owner) = (cx.caller.workspace, page.owner.as_ref());
     let mut found = BTreeMap::new();
-    for head in store::list(cx.tx, workspace, owner, before, BATCH)? {
+    for head in store::list(cx.tx, workspace, owner, stages(page.status), before, BATCH)? {
         let owner = owner.unwrap_or(&head.to).clone();
         let is_reply = head.to != owner;
         found.insert(head.intent.id.0, Source { id: head.intent.id, owner, head: Some(head), member: None, is_reply });

@@ -220,14 +220,23 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
 
 /// Returns the title of the task that a link was made for.
 fn title_of(tx: &mut Tx<'_>, link: &Link) -> Result<String, StoreError> {
-    let events = intents::list_events(tx, link.workspace, link.intent, 0, MAX_EVENTS)?;
     // The event after the one that began the asking has the task; a reassignment keeps the task.
-    let before = events.into_iter().take_while(|event| event.position <= link.asking + 1);
-    let titles = before.filter_map(|event| match event.body {
-        EventBody::HumanTaskAssigned { task, .. } => Some(task.title),
-        _ => None,
-    });
-    Ok(titles.last().unwrap_or_default())
+    let until = link.asking + 1;
+    let (mut title, mut after) = (String::new(), 0);
+    loop {
+        let events = intents::list_events(tx, link.workspace, link.intent, after, MAX_EVENTS)?;
+        let Some(last) = events.last().map(|event| event.position) else { return Ok(title) };
+        let before = events.into_iter().take_while(|event| event.position <= until);
+        let titles = before.filter_map(|event| match event.body {
+            EventBody::HumanTaskAssigned { task, .. } => Some(task.title),
+            _ => None,
+        });
+        title = titles.last().unwrap_or(title);
+        if last >= until {
+            return Ok(title);
+        }
+        after = last.into();
+    }
 }
 
 /// Finds out how the asking of a link ended, from the first later event that ends an asking.

@@ -138,8 +138,11 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListLogins) -> Result<
 /// Returns the id of the caller's session and all their sessions; ended ones only `with_revoked`.
 fn own(cx: &mut CallContext<'_, '_>, with_revoked: bool) -> Result<(Uuid, Vec<Session>)> {
     let person = auth::check_person(cx.caller)?;
-    let mut sessions = store::list_sessions(cx.tx, person.account_id, MAX_SESSIONS)?;
-    sessions.retain(|session| with_revoked || (session.revoked_at.is_none() && cx.now < session.expires_at));
+    let sessions = if with_revoked {
+        store::list_sessions(cx.tx, person.account_id, MAX_SESSIONS)?
+    } else {
+        store::list_live_sessions(cx.tx, person.account_id, cx.now, MAX_SESSIONS)?
+    };
     Ok((person.session_id, sessions))
 }
 

@@ -10,16 +10,15 @@ use axme_api::{ApiError, ErrorCode};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::tasks;
+use super::tasks::{self, Askees, TaskPage};
 use crate::auth;
 use crate::auth::membership;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, read_id};
-use crate::policy::guards;
 use axme_store::person_accounts::{Account, Membership};
-use axme_store::{access_requests, groups, intents, organizations, person_accounts as store};
+use axme_store::{access_requests, groups, organizations, person_accounts as store};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -176,20 +175,11 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &GetPersonalOverview) -> Re
         },
         _ => return Err(ApiError::invalid("org_id and workspace_id: give both or neither").into()),
     };
-    let heads = intents::list_tasks(cx.tx, workspace.workspace_id, intents::MAX_TASKS_SEEN)?;
-    let mut open = Vec::new();
     let groups = groups::addresses_of(cx.tx, workspace.workspace_id, &account.email)?;
-    for head in heads.iter().filter(|head| guards::is_asked(head, &account.email, &groups)) {
-        if open.len() == MAX_TASKS {
-            break;
-        }
-        if !guards::is_barred(cx, workspace.workspace_id, head)? {
-            open.extend(tasks::view(head));
-        }
-    }
+    let askees = Askees { person: account.email.clone(), groups };
+    let (open, _) = tasks::waiting(cx, workspace.workspace_id, Some(&askees), &TaskPage::first(MAX_TASKS))?;
     let pending = access_requests::count_pending_of(cx.tx, &account.email)?;
-    let sessions = store::list_sessions(cx.tx, account.account_id, MAX_SESSIONS)?;
-    let is_live = |session: &&store::Session| session.revoked_at.is_none() && cx.now < session.expires_at;
+    let sessions = store::list_live_sessions(cx.tx, account.account_id, cx.now, MAX_SESSIONS)?;
     Ok(PersonalOverviewAnswer {
         ok: true,
         context: WorkspaceSelection {
@@ -199,7 +189,7 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &GetPersonalOverview) -> Re
         roles: membership::distinct_roles_in(&memberships, workspace.org_id, workspace.workspace_id),
         tasks: open,
         pending_access_requests: u64::try_from(pending).unwrap_or(0),
-        active_sessions: sessions.iter().filter(is_live).count() as u64,
+        active_sessions: sessions.len() as u64,
         account: view(&account),
     })
 }

@@ -4,8 +4,9 @@ use axme_api::tasks::{LinkTask, ListTasks, ReassignAnswer, ReassignTask, Task, T
 use axme_api::{ApiError, ErrorCode, Timestamp};
 use axme_intent::human::{Via, group_name, is_email};
 use axme_intent::lifecycle::Command;
-use axme_intent::{Holder, HolderKind, HumanTask, IntentId};
+use axme_intent::{Holder, HolderKind, HumanTask, IntentId, Time};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::links;
 use super::links::LinkRequest;
@@ -18,7 +19,8 @@ use crate::input::{check_chars, parse_id};
 use crate::policy::asking::asks;
 use crate::policy::guards::{Naming, check_names_decider, is_asked, is_barred};
 use axme_store::intents::Head;
-use axme_store::{Shard, intents};
+use axme_store::tasks::TaskPosition;
+use axme_store::{Shard, intents, tasks as store};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -33,27 +35,87 @@ pub static BINDINGS: &[Binding] = &[
 const MAX_PERSON_CHARS: usize = 255;
 const MAX_NOTE_CHARS: usize = 2_000;
 
-pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListTasks) -> Result<i64> {
-    Ok(input.limit.items()?)
+/// Tasks per batch, and maximum batches per call: the caller may be barred from many of them.
+const BATCH: i64 = 200;
+const MAX_BATCHES: usize = 10;
+
+/// A page of tasks that is asked for.
+pub struct TaskPage {
+    after: TaskPosition,
+    limit: usize,
+}
+
+impl TaskPage {
+    /// Returns the first page, with at most `limit` tasks.
+    pub(super) const fn first(limit: usize) -> TaskPage {
+        TaskPage { after: TaskPosition::START, limit }
+    }
+}
+
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListTasks) -> Result<TaskPage> {
+    let cursor = input.cursor.as_deref().map(str::trim).filter(|cursor| !cursor.is_empty());
+    let after = cursor.map_or(Ok(TaskPosition::START), read_cursor)?;
+    Ok(TaskPage { after, limit: input.limit.items()? as usize })
+}
+
+fn read_cursor(text: &str) -> Result<TaskPosition> {
+    let parts = text.split_once(':').and_then(|(since, id)| Some((since.parse().ok()?, id.parse().ok()?)));
+    let (since, id) = parts.ok_or_else(|| ApiError::invalid("cursor: must be the next_cursor of an earlier answer"))?;
+    Ok(TaskPosition { since: Time::from_micros(since), id })
 }
 
 /// Lists the tasks that the caller may answer: all tasks of the workspace for an admin, those that ask them for a
 /// person. An agent may not answer any. Tasks that would refuse every answer of the caller are left out.
-pub fn list(cx: &mut CallContext<'_, '_>, limit: &i64) -> Result<TaskList> {
-    let (is_admin, person) = (cx.caller.decides_as_admin(), cx.caller.owner.clone());
-    let mut tasks = Vec::new();
+pub fn list(cx: &mut CallContext<'_, '_>, page: &TaskPage) -> Result<TaskList> {
     if cx.caller.role == Role::Agent && cx.caller.person().is_none() {
-        return Ok(TaskList { ok: true, tasks });
+        return Ok(TaskList { ok: true, tasks: Vec::new(), next_cursor: None });
     }
-    for head in intents::list_tasks(cx.tx, cx.caller.workspace, intents::MAX_TASKS_SEEN)? {
-        if tasks.len() as i64 == *limit {
-            break;
+    let askees = (!cx.caller.decides_as_admin())
+        .then(|| Askees { person: cx.caller.owner.clone(), groups: cx.caller.groups.clone() });
+    let (tasks, next) = waiting(cx, cx.caller.workspace, askees.as_ref(), page)?;
+    let next_cursor = next.map(|last| format!("{}:{}", last.since.micros(), last.id));
+    Ok(TaskList { ok: true, tasks, next_cursor })
+}
+
+/// A person, and the addresses of their groups.
+pub(super) struct Askees {
+    pub person: String,
+    pub groups: Vec<String>,
+}
+
+/// Returns a page of the tasks that ask a person, or of all, without those that would refuse the caller's answer. Returns
+/// the position of the last task that was looked at, if there may be more.
+pub(super) fn waiting(
+    cx: &mut CallContext<'_, '_>,
+    workspace: Uuid,
+    askees: Option<&Askees>,
+    page: &TaskPage,
+) -> Result<(Vec<Task>, Option<TaskPosition>)> {
+    let (mut tasks, mut last) = (Vec::new(), page.after);
+    for _ in 0..MAX_BATCHES {
+        let heads = match askees {
+            Some(Askees { person, groups }) => {
+                let names = [std::slice::from_ref(person), groups].concat();
+                store::list_asking(cx.tx, workspace, &names, last, BATCH)?
+            }
+            None => store::list(cx.tx, workspace, last, BATCH)?,
+        };
+        let is_last = (heads.len() as i64) < BATCH;
+        for head in &heads {
+            let is_meant = askees.is_none_or(|askees| is_asked(head, &askees.person, &askees.groups));
+            if is_meant && !is_barred(cx, workspace, head)? {
+                if tasks.len() == page.limit {
+                    return Ok((tasks, Some(last)));
+                }
+                tasks.extend(view(head));
+            }
+            last = store::position(head).unwrap_or(last);
         }
-        if (is_admin || is_asked(&head, &person, &cx.caller.groups)) && !is_barred(cx, cx.caller.workspace, &head)? {
-            tasks.extend(view(&head));
+        if is_last {
+            return Ok((tasks, None));
         }
     }
-    Ok(TaskList { ok: true, tasks })
+    Ok((tasks, Some(last)))
 }
 
 pub(super) fn view(head: &Head) -> Option<Task> {

@@ -257,7 +257,7 @@ pub fn list(
 ) -> Result<SubscriptionList> {
     let mut found = store::list(cx.tx, cx.caller.workspace, MAX_SUBSCRIPTIONS)?;
     if *include_inactive {
-        found.extend(store::list_revoked(cx.tx, cx.caller.workspace, MAX_SUBSCRIPTIONS)?);
+        found.extend(store::list_revoked(cx.tx, cx.caller.workspace, owner.as_ref(), MAX_SUBSCRIPTIONS)?);
     }
     found.retain(|s| (s.active || *include_inactive) && owner.as_ref().is_none_or(|owner| *owner == s.owner));
     Ok(SubscriptionList { ok: true, subscriptions: found.iter().map(view).collect() })

@@ -33,6 +33,7 @@ mod invites;
 mod invoices;
 mod leniency;
 mod limits;
+mod lists;
 mod logins;
 mod macros;
 mod mcp;

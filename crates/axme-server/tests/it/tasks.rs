@@ -78,7 +78,10 @@ async fn a_direct_intent_for_a_person_waits_for_them(engine: Engine) {
 async fn tasks_are_listed_for_those_who_may_answer_them(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
-    assert_eq!(server.get(&server.admin, "/v1/me/tasks").await, json!({ "ok": true, "tasks": [] }));
+    assert_eq!(
+        server.get(&server.admin, "/v1/me/tasks").await,
+        json!({ "ok": true, "tasks": [], "next_cursor": null })
+    );
     let at = server.now().plus_seconds(60).to_string();
     let body = json!({
         "intent_type": "intent.approval.v1", "human_task": { "title": "First" }, "deadline_at": at, "from_agent": "boss",
@@ -97,12 +100,15 @@ async fn tasks_are_listed_for_those_who_may_answer_them(engine: Engine) {
     assert_eq!(tasks[0], expected, "the longest waiting first");
     assert_eq!((tasks[1]["intent_id"].as_str(), tasks.as_array().unwrap().len()), (Some(second.as_str()), 2));
     assert!(tasks[1].get("due_at").is_none(), "{tasks}");
-    assert_eq!(server.get(&worker, "/v1/me/tasks").await, json!({ "ok": true, "tasks": [] }));
+    assert_eq!(server.get(&worker, "/v1/me/tasks").await, json!({ "ok": true, "tasks": [], "next_cursor": null }));
     assert_eq!(server.get(&server.admin, "/v1/me/tasks?limit=1").await["tasks"].as_array().unwrap().len(), 1);
 
     answer(&server, &second, json!({ "outcome": "approved" })).await.ok();
     server.advance(Duration::from_secs(59)).await;
-    assert_eq!(server.get(&server.admin, "/v1/me/tasks").await, json!({ "ok": true, "tasks": [] }));
+    assert_eq!(
+        server.get(&server.admin, "/v1/me/tasks").await,
+        json!({ "ok": true, "tasks": [], "next_cursor": null })
+    );
     assert_eq!(server.intent(&first).await["status"], "TIMED_OUT");
     answer(&server, &first, json!({ "outcome": "approved" })).await.refused(409, "intent_already_terminal");
 }
