@@ -63,7 +63,9 @@ async fn one_of_many_concurrent_answers_wins(engine: Engine) {
                 2 => (&resume, json!({})),
                 _ => (&resume, json!({ "action": "fail", "n": n })),
             };
-            (n, server.send(&worker, "POST", path, Some(body)).await)
+            // An empty answer ends nothing unless it comes from the agent itself.
+            let key = if n % 4 == 2 { &server.admin } else { &worker };
+            (n, server.send(key, "POST", path, Some(body)).await)
         });
         let look = (0..8).map(|_| server.get(&worker, &resume[..resume.len() - "/resume".len()]));
         let (answers, _) = tokio::join!(join_all(calls), join_all(look));
