@@ -49,6 +49,7 @@ pub mod shard;
 #[cfg(feature = "simulation")]
 pub mod simulated;
 mod sqlite;
+mod tallies;
 pub mod tasks;
 pub mod timers;
 mod tx;
@@ -132,10 +133,11 @@ impl Store {
         postgres::startup::migrate(&target, Duration::from_secs(limits.start_seconds)).await?;
         let connect = |role| {
             // Each connection counts usage in its own rows.
-            let slot = u32::from_be_bytes(Rng::system().bytes());
+            let slot = i64::from(u32::from_be_bytes(Rng::system().bytes()));
             Box::new(postgres::Postgres::new(target.clone(), role, slot, environment.clone()))
         };
-        let writer = |n| Queue::spawn(&format!("write-{n}"), vec![connect(Role::Writer)], 1, QUEUE_JOBS);
+        let writer =
+            |n| Queue::spawn(&format!("write-{n}"), vec![connect(Role::Writer)], postgres::MAX_GROUP, QUEUE_JOBS);
         let writers = (0..limits.postgres_writers.max(1)).map(writer).collect();
         let readers =
             (0..limits.read_threads.max(1)).map(|_| connect(Role::Reader) as Box<dyn writer::Engine>).collect();

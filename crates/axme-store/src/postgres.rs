@@ -1,17 +1,18 @@
 //! PostgreSQL: each writer is a thread with its own connection and its own runtime.
 //!
-//! One job is one transaction. Statements without a result are queued and sent together with the next read or the
-//! commit, so that a job costs few round trips. A job that loses a deadlock or a serialization race runs again, and so
-//! does a job whose connection ends before its commit is sent. Readers see one snapshot.
+//! Waiting jobs share a transaction, so that they share its commit. Statements without a result are queued and sent
+//! together with the next read or the commit, so that a group costs few round trips. A job that fails before its first
+//! write does not disturb the others. After any other failure the group is rolled back, and each job runs alone. A job
+//! that loses a deadlock or a serialization race alone runs again, and so does a job whose connection ends before its
+//! commit is sent. Readers see one snapshot.
 
 pub(crate) mod startup;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::error::Error as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use axme_intent::Time;
 use futures_util::future::join_all;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -23,12 +24,16 @@ use tokio_postgres::{AsyncMessage, Client, Config, Statement};
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::quotas;
+use crate::tallies::Tallies;
 use crate::tx::{Connection, Environment, Tally, Tx};
 use crate::value::{Row, Value};
 use crate::writer::{Engine, Failure, QueuedJob};
 
-/// How often a job runs when each run ends in a conflict or with its connection.
+/// Maximum number of jobs that share a transaction.
+pub(crate) const MAX_GROUP: usize = 64;
+/// The time after which a transaction takes no further job: its locks hold up other connections.
+const GROUP_TIME: Duration = Duration::from_millis(5);
+/// How often a job runs alone when each run ends in a conflict or with its connection.
 const MAX_RUNS: u32 = 3;
 /// The longest that one address may take to connect, and that the sign-in may take after that.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -184,7 +189,7 @@ pub(crate) struct Postgres {
     runtime: Option<Runtime>,
     session: Option<Session>,
     /// The slot in which it counts usage.
-    slot: u32,
+    slot: i64,
     environment: Arc<Environment>,
 }
 
@@ -205,12 +210,57 @@ enum SessionState {
 }
 
 impl Postgres {
-    pub fn new(target: Target, role: Role, slot: u32, environment: Arc<Environment>) -> Postgres {
+    pub fn new(target: Target, role: Role, slot: i64, environment: Arc<Environment>) -> Postgres {
         Postgres { target, role, runtime: None, session: None, slot, environment }
     }
 
-    /// Runs one job in one transaction.
-    fn attempt(&mut self, job: &mut QueuedJob) -> Result<(), Failure> {
+    /// Runs the first jobs in one transaction, as many as its time allows, and returns their outcomes in order. After an
+    /// error, no write has taken effect.
+    fn attempt(&mut self, jobs: &mut [QueuedJob]) -> Result<Vec<Result<(), Failure>>, GroupFailure> {
+        let (Some(runtime), Some(session)) = (&self.runtime, &mut self.session) else {
+            return Err(StoreError::Unavailable("there is no connection to the database".to_owned()).into());
+        };
+        let environment = self.environment.clone();
+        let mut live = Live::new(runtime, session, self.role);
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        let (began, is_alone) = (Instant::now(), jobs.len() == 1);
+        for job in jobs.iter_mut() {
+            live.begin_job();
+            let now = job.now();
+            match job.run(&mut Tx::new(&mut live, &environment, now)) {
+                Ok(()) => {
+                    live.end_job();
+                    outcomes.push(Ok(()));
+                }
+                Err(failure) if live.forget_job() => outcomes.push(Err(failure)),
+                Err(failure) => {
+                    live.roll_back();
+                    return if is_alone { Ok(vec![Err(failure)]) } else { Err(GroupFailure::Spoiled) };
+                }
+            }
+            if began.elapsed() > GROUP_TIME {
+                break;
+            }
+        }
+        live.begin_job();
+        let tallies = std::mem::take(&mut live.tallies);
+        let last = jobs[outcomes.len() - 1].now();
+        let written = tallies.write(&mut Tx::new(&mut live, &environment, last), self.slot);
+        if let Err(error) = written {
+            live.roll_back();
+            return Err(error.into());
+        }
+        match live.commit() {
+            // No job may run again, and none knows how it ended.
+            Err(StoreError::Unknown(why)) => {
+                Ok(outcomes.iter().map(|_| Err(StoreError::Unknown(why.clone()).into())).collect())
+            }
+            other => Ok(other.map(|()| outcomes)?),
+        }
+    }
+
+    /// Makes sure that there is a connection. A connection that ended while no job ran is replaced.
+    fn connect(&mut self) -> Result<(), StoreError> {
         let runtime = match &mut self.runtime {
             Some(runtime) => runtime,
             empty => {
@@ -235,27 +285,66 @@ impl Postgres {
             let client = connected.inspect_err(|_| self.session = None)?;
             self.session = Some(Session { client, statements: HashMap::new(), state: SessionState::Usable });
         }
-        let session = self.session.as_mut().expect("connected above");
-        let now = job.now();
-        let environment = self.environment.clone();
-        let mut live = Live {
-            runtime,
-            session,
-            role: self.role,
-            begun: false,
-            queued: Vec::new(),
-            slot: self.slot,
-            environment: &environment,
-            now,
-        };
-        let outcome = job.run(&mut Tx::new(&mut live, &environment, now));
-        match outcome {
-            Ok(()) => live.commit().map_err(Failure::from),
-            Err(error) => {
-                live.roll_back();
-                Err(error)
+        Ok(())
+    }
+
+    /// Runs a job in a transaction of its own, several times if necessary.
+    fn run_alone(&mut self, job: &mut QueuedJob) -> Result<(), Failure> {
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            let attempted =
+                self.connect().map_err(GroupFailure::from).and_then(|()| self.attempt(std::slice::from_mut(job)));
+            let outcome = match attempted {
+                Ok(mut outcomes) => outcomes.pop().unwrap_or(Err(Failure::Refused)),
+                Err(failure) => Err(failure.into_error().into()),
+            };
+            match outcome {
+                Err(Failure::Store(StoreError::Conflict(_))) if runs < MAX_RUNS => {}
+                // Once the commit is sent, the error is `Unknown`. Before that, nothing has happened.
+                Err(Failure::Store(StoreError::Unavailable(why))) if runs < MAX_RUNS && self.is_cut() => {
+                    tracing::debug!(why, "a connection ended during a job, which runs again on another");
+                }
+                outcome => return outcome,
             }
         }
+    }
+}
+
+impl Postgres {
+    /// Reports the outcomes of the first jobs.
+    fn finish(&mut self, jobs: &mut VecDeque<QueuedJob>, outcomes: impl IntoIterator<Item = Result<(), Failure>>) {
+        for outcome in outcomes {
+            let Some(mut job) = jobs.pop_front() else { return };
+            let outcome = match outcome {
+                // It left no trace in the group, so it can run again.
+                Err(Failure::Store(StoreError::Conflict(_))) => self.run_alone(&mut job),
+                outcome => outcome,
+            };
+            job.finish(outcome, &self.environment);
+        }
+    }
+}
+
+/// Why a transaction was not committed.
+enum GroupFailure {
+    /// A job failed after a write.
+    Spoiled,
+    Store(StoreError),
+}
+
+impl GroupFailure {
+    fn into_error(self) -> StoreError {
+        match self {
+            GroupFailure::Store(error) => error,
+            GroupFailure::Spoiled => StoreError::Fault("a job alone failed its group".to_owned()),
+        }
+    }
+}
+
+impl From<StoreError> for GroupFailure {
+    fn from(error: StoreError) -> GroupFailure {
+        GroupFailure::Store(error)
     }
 }
 
@@ -287,20 +376,25 @@ impl Session {
 
 impl Engine for Postgres {
     fn work(&mut self, jobs: Vec<QueuedJob>) {
-        for mut job in jobs {
-            let mut runs = 0;
-            let outcome = loop {
-                runs += 1;
-                match self.attempt(&mut job) {
-                    Err(Failure::Store(StoreError::Conflict(_))) if runs < MAX_RUNS => {}
-                    // Once the commit is sent, the error is `Unknown`. Before that, nothing has happened.
-                    Err(Failure::Store(StoreError::Unavailable(why))) if runs < MAX_RUNS && self.is_cut() => {
-                        tracing::debug!(why, "a connection ended during a job, which runs again on another");
-                    }
-                    outcome => break outcome,
-                }
-            };
-            job.finish(outcome, &self.environment);
+        let mut jobs = VecDeque::from(jobs);
+        // The jobs of a group that failed.
+        let mut alone = 0_usize;
+        while !jobs.is_empty() {
+            if alone > 0 || jobs.len() == 1 {
+                let outcome = self.run_alone(&mut jobs[0]);
+                self.finish(&mut jobs, [outcome]);
+                alone = alone.saturating_sub(1);
+                continue;
+            }
+            if let Err(error) = self.connect() {
+                let outcomes: Vec<_> = jobs.iter().map(|_| Err(error.clone().into())).collect();
+                self.finish(&mut jobs, outcomes);
+                continue;
+            }
+            match self.attempt(jobs.make_contiguous()) {
+                Ok(outcomes) => self.finish(&mut jobs, outcomes),
+                Err(_) => alone = jobs.len(),
+            }
         }
     }
 }
@@ -311,13 +405,60 @@ struct Live<'a> {
     session: &'a mut Session,
     role: Role,
     begun: bool,
-    queued: Vec<(Statement, Vec<Value<'static>>)>,
-    slot: u32,
-    environment: &'a Environment,
-    now: Time,
+    queued: Vec<QueuedStatement>,
+    /// True once a statement has failed: the database then accepts nothing but a rollback.
+    is_broken: bool,
+    /// The statements that earlier jobs have queued.
+    queued_before: usize,
+    /// True once the current job has sent a write.
+    has_written: bool,
+    job_tallies: Vec<(Tally, i64)>,
+    /// The usage of the jobs that succeeded. Counting each by itself would cost a statement per job.
+    tallies: Tallies,
 }
 
-impl Live<'_> {
+/// A statement that is sent with the next read or the commit.
+struct QueuedStatement {
+    statement: Statement,
+    params: Vec<Value<'static>>,
+    is_write: bool,
+}
+
+impl<'a> Live<'a> {
+    fn new(runtime: &'a Runtime, session: &'a mut Session, role: Role) -> Live<'a> {
+        Live {
+            runtime,
+            session,
+            role,
+            begun: false,
+            queued: Vec::new(),
+            is_broken: false,
+            queued_before: 0,
+            has_written: false,
+            job_tallies: Vec::new(),
+            tallies: Tallies::default(),
+        }
+    }
+
+    fn begin_job(&mut self) {
+        self.queued_before = self.queued.len();
+        self.has_written = false;
+    }
+
+    fn end_job(&mut self) {
+        self.tallies.add(std::mem::take(&mut self.job_tallies));
+    }
+
+    /// Takes back what a failed job has queued. Returns false if it cannot be undone without a rollback.
+    fn forget_job(&mut self) -> bool {
+        if self.has_written || self.is_broken || self.session.has_ended() {
+            return false;
+        }
+        self.queued.truncate(self.queued_before);
+        self.job_tallies.clear();
+        true
+    }
+
     fn statement(&mut self, sql: &'static str) -> Result<Statement, StoreError> {
         if let Some(statement) = self.session.statements.get(sql) {
             return Ok(statement.clone());
@@ -325,11 +466,22 @@ impl Live<'_> {
         let prepared =
             self.runtime.block_on(async { tokio::time::timeout(ROUND_TRIP, self.session.client.prepare(sql)).await });
         let statement = match prepared {
-            Ok(prepared) => prepared.inspect_err(|e| self.session.note(e)).map_err(|e| explain(&e, sql))?,
+            Ok(prepared) => prepared.map_err(|e| {
+                self.session.note(&e);
+                self.is_broken = true;
+                explain(&e, sql)
+            })?,
             Err(_) => return Err(self.lose()),
         };
         self.session.statements.insert(sql, statement.clone());
         Ok(statement)
+    }
+
+    fn queue(&mut self, sql: &'static str, params: &[Value<'_>], is_write: bool) -> Result<(), StoreError> {
+        let statement = self.statement(sql)?;
+        let params = params.iter().cloned().map(Value::into_owned).collect();
+        self.queued.push(QueuedStatement { statement, params, is_write });
+        Ok(())
     }
 
     /// Sends the queued statements and `last` in one batch, and waits for all answers.
@@ -338,12 +490,14 @@ impl Live<'_> {
         last: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, StoreError> {
         let queued = std::mem::take(&mut self.queued);
+        self.has_written |= queued.iter().skip(self.queued_before).any(|one| one.is_write);
+        self.queued_before = 0;
         let begin = !std::mem::replace(&mut self.begun, true);
         let (client, role) = (&self.session.client, self.role);
         let answered = self.runtime.block_on(async {
             let all = async {
                 let opening = async { if begin { client.batch_execute(role.begin()).await } else { Ok(()) } };
-                let writes = join_all(queued.iter().map(|(statement, params)| async move {
+                let writes = join_all(queued.iter().map(|QueuedStatement { statement, params, .. }| async move {
                     let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
                     client.execute(statement, &params).await
                 }));
@@ -357,13 +511,17 @@ impl Live<'_> {
             tokio::time::timeout(ROUND_TRIP, all).await
         });
         match answered {
-            Ok(outcome) => outcome.inspect_err(|e| self.session.note(e)).map_err(fault),
+            Ok(outcome) => outcome.map_err(|e| {
+                self.session.note(&e);
+                self.is_broken = true;
+                fault(e)
+            }),
             Err(_) => Err(self.lose()),
         }
     }
 
     fn lose(&mut self) -> StoreError {
-        self.session.state = SessionState::Silent;
+        (self.session.state, self.is_broken) = (SessionState::Silent, true);
         StoreError::Unavailable("the database did not answer in time".to_owned())
     }
 
@@ -396,18 +554,18 @@ impl Live<'_> {
 impl Connection for Live<'_> {
     fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
         let statement = self.statement(sql)?;
+        self.has_written = true;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
         self.flush(async |client: &Client| client.execute(&statement, &params).await).map_err(|e| in_statement(e, sql))
     }
 
     fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError> {
-        let statement = self.statement(sql)?;
-        self.queued.push((statement, params.iter().cloned().map(Value::into_owned).collect()));
-        Ok(())
+        self.queue(sql, params, true)
     }
 
     fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(sql)?;
+        self.has_written |= !sql.starts_with("SELECT");
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
         let rows = self
             .flush(async |client: &Client| client.query(&statement, &params).await)
@@ -422,7 +580,7 @@ impl Connection for Live<'_> {
     }
 
     fn guard(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<bool, StoreError> {
-        self.push(sql, params).map(|()| true)
+        self.queue(sql, params, false).map(|()| true)
     }
 
     fn has_exact_rules(&self, _: Uuid) -> bool {
@@ -435,8 +593,8 @@ impl Connection for Live<'_> {
     }
 
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
-        let (slot, environment, now) = (i64::from(self.slot), self.environment, self.now);
-        quotas::add(&mut Tx::new(self, environment, now), tally, slot, count)
+        self.job_tallies.push((tally, count));
+        Ok(())
     }
 }
 

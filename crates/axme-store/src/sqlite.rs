@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::identity::FileIdentity;
 use crate::migrations;
-use crate::quotas;
+use crate::tallies::Tallies;
 use crate::tx::{Connection, Environment, Tally, Tx};
 use crate::value::{Row, Value};
 use crate::writer::{Engine, Failure, QueuedJob};
@@ -139,7 +139,8 @@ impl Sqlite {
         }
         let mut live = self.live(&changed_rules);
         if let Some(last) = jobs.last() {
-            used.write(&mut Tx::new(&mut live, &self.environment, last.now()))?;
+            // There is one writer, so one slot is enough.
+            used.write(&mut Tx::new(&mut live, &self.environment, last.now()), 0)?;
         }
         self.commit()?;
         Ok(outcomes)
@@ -268,26 +269,6 @@ struct Live<'a> {
     changed_rules: &'a [Uuid],
     has_written: bool,
     tallies: Vec<(Tally, i64)>,
-}
-
-/// The usage of all jobs of a group. Counting each job by itself would cost a statement per job.
-#[derive(Default)]
-struct Tallies(Vec<(Tally, i64)>);
-
-impl Tallies {
-    fn add(&mut self, tallies: Vec<(Tally, i64)>) {
-        for (tally, more) in tallies {
-            match self.0.iter_mut().find(|(known, _)| *known == tally) {
-                Some((_, count)) => *count = count.saturating_add(more),
-                None => self.0.push((tally, more)),
-            }
-        }
-    }
-
-    fn write(self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        // There is one writer, so one slot is enough.
-        self.0.into_iter().try_for_each(|(tally, count)| quotas::add(tx, tally, 0, count))
-    }
 }
 
 impl Connection for Live<'_> {
