@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, ToSql};
 use uuid::Uuid;
@@ -89,6 +90,7 @@ impl Sqlite {
     ) -> Result<Sqlite, StoreError> {
         connection.busy_timeout(Duration::from_secs(5)).map_err(fault)?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        keep_plans(&connection)?;
         // The page cache, in KiB: enough for the index pages of a busy server.
         connection.execute_batch("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;").map_err(fault)?;
         Ok(Sqlite {
@@ -253,6 +255,11 @@ impl Sqlite {
     }
 }
 
+/// Lets a prepared statement keep its plan. Without this, SQLite plans a statement with a `LIMIT` anew for each value.
+fn keep_plans(connection: &rusqlite::Connection) -> Result<(), StoreError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ()).map_err(fault)
+}
+
 /// Makes the file readable by its owner only. SQLite gives the files beside it the same mode.
 fn private(file: &Path, durable: bool) -> std::io::Result<()> {
     let opened = std::fs::File::options().create(true).append(true).open(file)?;
@@ -397,6 +404,25 @@ mod tests {
     fn a_value_that_is_not_an_integer_is_a_fault() {
         assert_eq!(rows("SELECT 3 / 2").expect("an integer")[0].int(0).expect("an integer"), 1);
         assert!(matches!(rows("SELECT 3 / 2.0"), Err(StoreError::Fault(_))));
+    }
+
+    #[test]
+    fn a_limit_does_not_plan_a_statement_again() {
+        let plans = |keeps: bool| {
+            let connection = rusqlite::Connection::open_in_memory().expect("SQLite opens");
+            if keeps {
+                keep_plans(&connection).expect("the setting is known");
+            }
+            connection.execute_batch("CREATE TABLE t (a INTEGER, b INTEGER); CREATE INDEX i ON t (a)").expect("a table");
+            let mut statement = connection.prepare("SELECT b FROM t WHERE a > $1 ORDER BY a LIMIT $2").expect("a query");
+            for limit in 1..=10 {
+                let mut rows = statement.query([limit, limit]).expect("the query runs");
+                while rows.next().expect("a row").is_some() {}
+            }
+            statement.get_status(rusqlite::StatementStatus::RePrepare)
+        };
+        assert_eq!(plans(true), 0);
+        assert!(plans(false) > 5, "SQLite no longer needs the setting");
     }
 
     #[test]
