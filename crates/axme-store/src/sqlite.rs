@@ -413,8 +413,11 @@ mod tests {
             if keeps {
                 keep_plans(&connection).expect("the setting is known");
             }
-            connection.execute_batch("CREATE TABLE t (a INTEGER, b INTEGER); CREATE INDEX i ON t (a)").expect("a table");
-            let mut statement = connection.prepare("SELECT b FROM t WHERE a > $1 ORDER BY a LIMIT $2").expect("a query");
+            connection
+                .execute_batch("CREATE TABLE t (a INTEGER, b INTEGER); CREATE INDEX i ON t (a)")
+                .expect("a table");
+            let mut statement =
+                connection.prepare("SELECT b FROM t WHERE a > $1 ORDER BY a LIMIT $2").expect("a query");
             for limit in 1..=10 {
                 let mut rows = statement.query([limit, limit]).expect("the query runs");
                 while rows.next().expect("a row").is_some() {}

@@ -13,3 +13,11 @@ pub mod push_dispatcher;
 pub mod sweep;
 pub mod timers;
 pub mod webhooks;
+
+/// The length at which the reason of a failed delivery is cut off.
+const MAX_ERROR_CHARS: usize = 300;
+
+/// Cuts off the reason of a failed delivery, which may quote what a receiver has sent.
+fn short(error: &str) -> String {
+    error.chars().take(MAX_ERROR_CHARS).collect()
+}

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::short;
 use crate::deliver::mail_templates::{self, TaskMail};
 use axme_core::auth::membership;
 use axme_core::error::{Result, StoreError};
@@ -36,7 +37,6 @@ const AT_ONCE: i64 = 8;
 /// The duration of a claim. It exceeds the limit of an attempt, since mail may be slow.
 const LEASE_SECONDS: u64 = 60;
 const ATTEMPT_SECONDS: u64 = 45;
-const MAX_ERROR_CHARS: usize = 300;
 /// After the usual pauses, failed mail is retried at this interval for this many days. If an approver is never asked,
 /// the intent waits for good.
 const MAIL_PAUSE_SECONDS: u64 = 3_600;
@@ -251,10 +251,6 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> 
         Ok(())
     };
     app.store.write(Shard::of_workspace(workspace), record).await
-}
-
-fn short(error: &str) -> String {
-    error.chars().take(MAX_ERROR_CHARS).collect()
 }
 
 /// Postpones a notice without counting the attempt.

@@ -9,6 +9,7 @@ use axme_intent::{Command, IntentId, Status, Time};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
+use super::short;
 use crate::deliver;
 use axme_core::claims;
 use axme_core::claims::{Offer, Reading};
@@ -22,7 +23,6 @@ use axme_store::{Shard, Tx, intents, queue, service_accounts};
 
 /// Concurrent pushes to one account.
 const AT_ONCE: usize = 8;
-const MAX_ERROR_CHARS: usize = 300;
 
 /// Pushes what is due to one account. Returns when the next push is due.
 pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result<Option<Time>> {
@@ -66,10 +66,6 @@ async fn push(app: &Arc<AppState>, account: &ServiceAccount, offer: &Offer) -> R
 struct PushFailure {
     error: String,
     is_final: bool,
-}
-
-fn short(error: &str) -> String {
-    error.chars().take(MAX_ERROR_CHARS).collect()
 }
 
 /// Postpones a push that was not attempted, or that the agent asks to repeat later. It is not a failure of the agent.

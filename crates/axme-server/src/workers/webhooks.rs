@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::short;
 use crate::deliver::outbound::PATIENCE;
 use axme_core::error::Result;
 use axme_core::ops::webhooks::pause_gone;
@@ -26,7 +27,6 @@ use axme_store::{Shard, Tx, queue, webhooks as store};
 const AT_ONCE: i64 = 8;
 /// The time by which a claim outlasts the longest attempt.
 const MARGIN_SECONDS: u64 = 5;
-const MAX_ERROR_CHARS: usize = 300;
 
 /// The claimed events of one subscriber.
 struct Batch {
@@ -99,10 +99,6 @@ async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Resu
         Ok(Batch { subscription: subscription.clone(), events, until, is_empty: false, next_due })
     };
     app.store.write(Shard::of_workspace(workspace), claim).await.map(Some)
-}
-
-fn short(error: &str) -> String {
-    error.chars().take(MAX_ERROR_CHARS).collect()
 }
 
 #[tracing::instrument(name = "delivery", skip_all, fields(kind = "webhook", id = %event.id))]
