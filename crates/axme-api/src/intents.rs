@@ -44,7 +44,7 @@ pub const ROUTES: &[Route] = &[STREAM];
 /// Submits an intent.
 pub static CREATE: Op<CreateIntent, CreateIntentAnswer> = Op::post("intents.create", "/v1/intents")
     .submits()
-    .errors(&[ErrorCode::MayNotBeAsked])
+    .errors(&[ErrorCode::AgentNotFound, ErrorCode::MayNotBeAsked])
     .about("Submit an intent. It is durable before the answer.");
 /// Lists intents.
 pub static LIST: Op<ListIntents, IntentList> = Op::get("intents.list", "/v1/intents")
@@ -203,7 +203,7 @@ pub struct CreateIntentAnswer {
     pub correlation_id: Id,
     /// The same id and status, for clients that look for them here.
     pub intent: CreatedIntent,
-    /// Fields that are probably misspelled, and violations of a schema that only warns.
+    /// Fields that are probably misspelled, violations of a schema that only warns, and a receiver that nobody has registered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -269,6 +269,9 @@ pub struct IntentSummary {
     pub from_agent: String,
     /// The address of the receiver.
     pub to_agent: String,
+    /// True while the intent waits for an agent that nobody has registered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nobody_listens: bool,
     /// When the intent was created.
     pub created_at: Timestamp,
     /// When the intent last changed.
@@ -319,6 +322,9 @@ pub struct IntentView {
     pub from_agent: String,
     /// The address of the receiver.
     pub to_agent: String,
+    /// True while the intent waits for an agent that nobody has registered. Only `intents.get` reports it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nobody_listens: bool,
     /// The address whose inbox gets the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,

@@ -1,6 +1,6 @@
 //! Organizations and their workspaces (`spec/protocol.md` §2.21).
 
-pub use axme_types::organizations::{Environment, OrganizationStatus, WorkspaceStatus};
+pub use axme_types::organizations::{Environment, OrganizationStatus, UnknownReceivers, WorkspaceStatus};
 use serde::{Deserialize, Serialize};
 
 use crate::op::{Access, AnyOp, Op};
@@ -158,6 +158,9 @@ pub struct UpdateWorkspace {
     /// The purpose of the workspace.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub environment: Option<Environment>,
+    /// The answer to intents of the workspace for agents that nobody has registered.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub unknown_receivers: Option<UnknownReceivers>,
 }
 
 /// An organization.
@@ -231,6 +234,9 @@ pub struct Workspace {
     pub status: WorkspaceStatus,
     /// The region of the workspace, a label.
     pub region: Option<String>,
+    /// The answer to intents of the workspace for agents that nobody has registered; absent while it is `accept`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_receivers: Option<UnknownReceivers>,
     /// When the workspace was created.
     pub created_at: Timestamp,
     /// When the workspace last changed.

@@ -19,7 +19,7 @@ pub static APPLY: Op<Bundle, ApplyAnswer> = Op::post("scenarios.apply", "/v1/sce
     .aliases(&["/v1/scenarios/bundle"])
     .raw_body()
     .submits()
-    .errors(&[ErrorCode::MayNotBeAsked, ErrorCode::ScenarioInvalid])
+    .errors(&[ErrorCode::AgentNotFound, ErrorCode::MayNotBeAsked, ErrorCode::ScenarioInvalid])
     .about("Provision the bundle's agents, compile its workflow and submit its intent, all or nothing.");
 /// Checks a bundle.
 pub static VALIDATE: Op<Bundle, Validation> = Op::ask("scenarios.validate", "/v1/scenarios/validate")
@@ -80,7 +80,8 @@ pub struct ApplyAnswer {
     pub agents: Vec<AgentAssignment>,
     /// The same agents with their accounts, for clients that look for them here.
     pub agents_provisioned: Vec<AgentProvision>,
-    /// Hints about the bundle, such as unknown fields, and violations of a schema that only warns.
+    /// Hints about the bundle, such as unknown fields, violations of a schema that only warns, and agents that nobody has
+    /// registered.
     pub warnings: Vec<String>,
     /// The intent becomes TIMED_OUT at this time; null without a deadline.
     pub deadline_at: Option<Timestamp>,

@@ -91,6 +91,15 @@ pub fn address(text: &str, field: &str, home: Home<'_>) -> Result<Address> {
     Ok(address)
 }
 
+/// Parses the receiver of a new intent: an address without white space. Blanks around it do not count.
+pub(crate) fn receiver(text: &str, field: &str, home: Home<'_>) -> Result<Address> {
+    if text.trim().chars().any(char::is_whitespace) {
+        let message = format!("{field}: \"{}\" is not an address, because it has white space", text.trim());
+        return Err(ApiError::new(ErrorCode::InvalidAgentAddress, message).into());
+    }
+    address(text, field, home)
+}
+
 /// Checks that a deadline is in the future. Call it in the transaction, not in `prepare`, so that a call repeated after
 /// its deadline gets its first answer.
 pub(crate) fn check_ahead(field: &str, at: Option<Time>, now: Time) -> Result<()> {

@@ -57,6 +57,7 @@ pub fn intent(head: &Head, spec: &IntentSpec) -> IntentView {
         correlation_id: spec.correlation_id.into(),
         from_agent: head.from.spelled().to_owned(),
         to_agent: head.to.spelled().to_owned(),
+        nobody_listens: false,
         reply_to: spec.reply_to.clone(),
         parent_intent_id: intent.parent.map(Id::from),
         status,

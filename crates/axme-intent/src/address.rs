@@ -113,6 +113,12 @@ impl Address {
             || self.canonical.strip_prefix("agent://").is_some_and(|path| path.rsplit('/').next() == Some("agent_core"))
     }
 
+    /// True if the address names an agent, registered or not: neither a person, a group nor the platform.
+    pub fn is_agent(&self) -> bool {
+        let path = self.canonical.strip_prefix("agent://");
+        path.is_some_and(|path| !path.starts_with("user/")) && !self.is_platform() && !self.is_nameless()
+    }
+
     /// True if the address has no name, such as `agent://`.
     pub fn is_nameless(&self) -> bool {
         self.short().trim().is_empty()
@@ -195,6 +201,20 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.canonical)
     }
+}
+
+/// A longer name may have more slips: one for this many letters, and at least one.
+const LETTERS_PER_SLIP: usize = 4;
+const MAX_SLIPS: usize = 2;
+
+/// Returns the known address whose name is at most a slip or two away from the name of `address`. A slip is a letter
+/// that is wrong, missing, added, or swapped with its neighbor.
+pub fn meant<'a>(address: &Address, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = address.short();
+    let most = (name.chars().count() / LETTERS_PER_SLIP).clamp(1, MAX_SLIPS);
+    let slips = |known: &str| strsim::osa_distance(name, known.rsplit('/').next().unwrap_or(known));
+    let near = known.map(|known| (slips(known), known)).filter(|(slips, _)| *slips <= most);
+    near.min().map(|(_, known)| known)
 }
 
 /// How the name of an agent follows from its owner's text.
@@ -313,6 +333,34 @@ mod tests {
         assert_ne!(Address::resolve("ann@example.com", HOME), Address::resolve("ann+pay@example.com", HOME));
         assert_eq!(Address::of_person("Ops-Lead").as_str(), "user://ops-lead");
         assert_eq!(Address::of_person("agent://X/y").as_str(), "agent://X/y");
+    }
+
+    #[test]
+    fn an_agent_is_neither_a_person_nor_a_group_nor_the_platform() {
+        for form in ["worker", "agent://conformance/receiver", "agent://other/ws/x"] {
+            assert!(Address::resolve(form, HOME).is_agent(), "{form}");
+        }
+        for form in
+            ["human", "agent_core", "agent://a/b/agent_core", "agent://user/7", "ann@example.com", "group://x", "@x"]
+        {
+            assert!(!Address::resolve(form, HOME).is_agent(), "{form}");
+        }
+    }
+
+    #[test]
+    fn a_name_a_slip_or_two_away_is_probably_meant() {
+        let known = ["agent://a/b/greeter", "agent://a/b/payroll", "agent://a/b/ab"];
+        for (name, expected) in [
+            ("greter", Some("agent://a/b/greeter")),
+            ("geretre", None),
+            ("greetre", Some("agent://a/b/greeter")),
+            ("pay-rolls", Some("agent://a/b/payroll")),
+            ("ac", Some("agent://a/b/ab")),
+            ("xy", None),
+            ("nobody", None),
+        ] {
+            assert_eq!(meant(&Address::resolve(name, HOME), known.into_iter()), expected, "{name}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! an organization on the server, that of a workspace in its organization.
 
 use axme_intent::Time;
-pub use axme_types::organizations::{Environment, OrganizationStatus, WorkspaceStatus};
+pub use axme_types::organizations::{Environment, OrganizationStatus, UnknownReceivers, WorkspaceStatus};
 use uuid::Uuid;
 
 use super::{Row, Tx};
@@ -31,6 +31,7 @@ pub struct Workspace {
     pub environment: Environment,
     pub status: WorkspaceStatus,
     pub region: Option<String>,
+    pub unknown_receivers: UnknownReceivers,
     pub created_at: Time,
     pub updated_at: Time,
 }
@@ -63,6 +64,7 @@ impl Workspace {
             environment: Environment::Production,
             status: WorkspaceStatus::Active,
             region: None,
+            unknown_receivers: UnknownReceivers::Accept,
             created_at: now,
             updated_at: now,
         }
@@ -94,6 +96,7 @@ fn workspace(row: &Row) -> Result<Workspace, StoreError> {
         region: row.opt_string(6)?,
         created_at: row.time(7)?,
         updated_at: row.time(8)?,
+        unknown_receivers: row.word(9, UnknownReceivers::parse)?,
     })
 }
 
@@ -165,7 +168,8 @@ pub fn count(tx: &mut Tx<'_>, org: Uuid) -> Result<(i64, i64), StoreError> {
 macro_rules! workspaces {
     ($rest:literal) => {
         concat!(
-            "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, updated_at FROM workspaces ",
+            "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, updated_at, unknown_receivers \
+             FROM workspaces ",
             $rest
         )
     };
@@ -193,8 +197,8 @@ pub fn count_workspaces(tx: &mut Tx<'_>, org: Uuid) -> Result<i64, StoreError> {
 /// Adds a workspace. Returns false if its slug is taken.
 pub fn insert_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<bool, StoreError> {
     let added = tx.run(
-        "INSERT INTO workspaces (workspace_id, org_id, slug, name, environment, status, region, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (org_id, slug) DO NOTHING",
+        "INSERT INTO workspaces (workspace_id, org_id, slug, name, environment, status, region, created_at, updated_at, \
+         unknown_receivers) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (org_id, slug) DO NOTHING",
         &[
             w.workspace_id.into(),
             w.org_id.into(),
@@ -205,6 +209,7 @@ pub fn insert_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<bool, StoreErr
             w.region.as_ref().into(),
             w.created_at.into(),
             w.updated_at.into(),
+            w.unknown_receivers.as_str().into(),
         ],
     )?;
     Ok(added > 0)
@@ -212,12 +217,14 @@ pub fn insert_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<bool, StoreErr
 
 pub fn update_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE workspaces SET name = $1, environment = $2, status = $3, region = $4, updated_at = $5 WHERE workspace_id = $6",
+        "UPDATE workspaces SET name = $1, environment = $2, status = $3, region = $4, unknown_receivers = $5, \
+         updated_at = $6 WHERE workspace_id = $7",
         &[
             (&w.name).into(),
             w.environment.as_str().into(),
             w.status.as_str().into(),
             w.region.as_ref().into(),
+            w.unknown_receivers.as_str().into(),
             w.updated_at.into(),
             w.workspace_id.into(),
         ],

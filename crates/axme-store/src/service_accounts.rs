@@ -255,6 +255,25 @@ pub fn list_agents(
     rows.iter().map(service_account).collect()
 }
 
+/// Lists the addresses of the registered agents of a workspace.
+pub fn list_addresses(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<String>, StoreError> {
+    let rows = tx.rows(
+        "SELECT address FROM service_accounts WHERE workspace_id = $1 AND address IS NOT NULL AND status <> 'deleted' \
+         ORDER BY address LIMIT $2",
+        &[workspace.into(), limit.into()],
+    )?;
+    rows.iter().map(|row| row.string(0)).collect()
+}
+
+/// Returns true if an agent is registered at an address of a workspace.
+pub fn is_registered(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<bool, StoreError> {
+    let row = tx.row(
+        "SELECT 1 FROM service_accounts WHERE workspace_id = $1 AND address = $2 AND status <> 'deleted'",
+        &[workspace.into(), address.into()],
+    )?;
+    Ok(row.is_some())
+}
+
 pub struct NewKey<'a> {
     pub workspace: Uuid,
     pub key_id: &'a str,

@@ -29,6 +29,16 @@ text_enum! {
 }
 
 text_enum! {
+    /// The answer to a new intent for an agent that nobody has registered.
+    pub enum UnknownReceivers {
+        /// The intent is accepted with a warning, and waits for the agent to be registered.
+        Accept = "accept",
+        /// The intent is refused with 404 `agent_not_found`.
+        Refuse = "refuse",
+    }
+}
+
+text_enum! {
     /// The purpose of a workspace. It is a label: the server treats all workspaces alike.
     pub enum Environment {
         /// For experiments.

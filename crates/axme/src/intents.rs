@@ -124,6 +124,7 @@ impl List {
                     "id": intent.intent_id, "status": intent.status, "age": age(intent.created_at),
                     "type": intent.intent_type, "owner": intent.to_agent, "updated_at": intent.updated_at,
                     "outcome": intent.outcome.outcome, "outcome_text": intent.outcome.outcome_text,
+                    "nobody_listens": intent.nobody_listens,
                 })
             });
             return session.output().print_json(&listed.collect());
@@ -135,11 +136,16 @@ impl List {
                 age(intent.created_at),
                 intent.intent_type.clone(),
                 intent.to_agent.clone(),
-                outcome_label(&intent.outcome).unwrap_or_default(),
+                outcome_label(&intent.outcome).or_else(|| nobody(intent.nobody_listens)).unwrap_or_default(),
             ]
         });
         print_table(&["ID", "STATUS", "AGE", "TYPE", "OWNER", "OUTCOME"], rows)
     }
+}
+
+/// Returns the words for an intent that waits for an agent that nobody has registered.
+fn nobody(is_missing: bool) -> Option<String> {
+    is_missing.then(|| "nobody listens".to_owned())
 }
 
 async fn log(session: &Session, intent_id: &str) -> Result<(), Failure> {
@@ -231,6 +237,9 @@ impl Send {
             return session.output().print_json(&sent);
         }
         line(format!("✓ Submitted: {} ({})", created.intent_id, created.status))?;
+        for warning in &created.warnings {
+            line(format!("  Warning:    {warning}"))?;
+        }
         line(format!("  Follow it:  {} intents watch {}", session.settings.command, created.intent_id))
     }
 

@@ -60,6 +60,9 @@ pub(crate) fn summary(intent: &IntentView) -> Vec<String> {
     let status = if intent.status.is_terminal() { "Final status:" } else { "Status:" };
     let mut lines = vec![crate::output::divider(), format!("  {status:15}{}", status_label(intent.status, reason))];
     lines.extend(outcome_label(&intent.outcome).map(|outcome| format!("  Outcome:       {outcome}")));
+    if intent.nobody_listens {
+        lines.push(format!("  Receiver:      nobody listens at {}", awaited(intent)));
+    }
     lines.push(format!("  Intent ID:     {}", intent.intent_id));
     if let Some(code) = intent.error["code"].as_str() {
         lines.push(format!("  Error:         {code}: {}", intent.error["message"].as_str().unwrap_or_default()));
@@ -70,6 +73,11 @@ pub(crate) fn summary(intent: &IntentView) -> Vec<String> {
         lines.extend(pretty.lines().map(|line| format!("    {line}")));
     }
     lines
+}
+
+/// Returns the agent that a live intent waits for.
+fn awaited(intent: &IntentView) -> &str {
+    intent.pending_with.as_ref().map_or(&intent.to_agent, |holder| &holder.reference)
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ pub mod notices;
 
 use std::collections::VecDeque;
 
-use axme_intent::lifecycle::{Command, DecideInput, Effect, Ending, Event, EventBody, Intent, IntentSpec};
+use axme_intent::lifecycle::{Command, DecideInput, Effect, Ending, Event, EventBody, Intent, IntentSpec, State};
 use axme_intent::policy::Patch;
-use axme_intent::{Address, IntentId, Plan, Time, apply, decide, submit, workflow};
+use axme_intent::{Address, IntentId, Plan, Time, WaitingReason, apply, decide, submit, workflow};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -118,6 +118,14 @@ impl NewIntent {
 
     pub(crate) fn spec(&self) -> &IntentSpec {
         &self.spec
+    }
+
+    /// Returns the address to which the intent is delivered; `None` if it waits for a person or runs a plan.
+    pub(crate) fn delivered_to(&self) -> Option<&Address> {
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::Deliver { to } => Some(to),
+            _ => None,
+        })
     }
 
     pub fn payload(&self) -> &Value {
@@ -294,6 +302,18 @@ fn carry_out(
         }
     }
     Ok(())
+}
+
+/// Returns the addresses of the agents that an intent waits for; none if it has ended, or waits for a person or for time.
+pub(crate) fn awaited_agents(head: &Head) -> Vec<Address> {
+    match &head.intent.state {
+        State::Delivered | State::Acknowledged | State::InProgress => receivers(head),
+        State::Waiting(waiting) if waiting.reason == WaitingReason::WaitingForAgent => {
+            let holders = [Some(&waiting.holder), head.intent.tally.escalated_from.as_ref()].into_iter().flatten();
+            holders.map(|holder| Address::read(&holder.reference)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Returns the addresses whose queues may hold an intent: its receiver, and the agent that it was escalated to.

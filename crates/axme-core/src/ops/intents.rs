@@ -20,11 +20,12 @@ use crate::context::CallContext;
 use crate::engine::NewIntent;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
 use crate::error::Result;
-use crate::input::{address, check_ahead, check_chars, check_size, parse_id, read_before};
+use crate::input::{address, check_ahead, check_chars, check_size, parse_id, read_before, receiver};
 use crate::policy::admission;
 use crate::policy::asking;
 use crate::policy::guards::awaits_guarded_task;
 use crate::policy::quota;
+use crate::policy::receivers::{self, Listeners};
 use crate::{engine, views};
 use axme_store::intents::{Filter, Head};
 use axme_store::{Shard, Tx, inbox, intents as store};
@@ -89,7 +90,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
     check_size("human_task", &input.human_task)?;
     let task = input.human_task.as_ref().map(read_task).transpose()?;
     let to = match &input.to_agent {
-        Some(to) => address(to, "to_agent", context.caller.home())?,
+        Some(to) => receiver(to, "to_agent", context.caller.home())?,
         None => Address::resolve("agent://agent_core", home),
     };
     let from = match (&context.caller.address, &input.from_agent) {
@@ -165,6 +166,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateI
     };
     let mut answer = plan.answer.clone();
     answer.warnings.extend(admission::take_in(cx, &candidate, plan.tenant)?);
+    answer.warnings.extend(receivers::check(cx, new.delivered_to())?);
     asking::check_new(cx.tx, cx.caller.workspace, new.spec())?;
     engine::create(cx.tx, cx.caller.workspace, new)?;
     Ok(answer)
@@ -251,9 +253,11 @@ pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> 
 pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList> {
     let (heads, next) = store::list(cx.tx, cx.caller.workspace, filter)?;
     let next_before = next.map(Id::from);
-    let intents = heads.iter().map(|head| {
+    let mut listeners = Listeners::default();
+    let mut intents = Vec::with_capacity(heads.len());
+    for head in &heads {
         let status = head.intent.status();
-        IntentSummary {
+        intents.push(IntentSummary {
             intent_id: head.intent.id.into(),
             intent_type: head.intent_type.clone(),
             status,
@@ -261,11 +265,12 @@ pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList>
             outcome: views::ended(head.intent.outcome()),
             from_agent: head.from.spelled().to_owned(),
             to_agent: head.to.spelled().to_owned(),
+            nobody_listens: listeners.are_missing(cx, head)?,
             created_at: head.intent.created_at.into(),
             updated_at: head.intent.updated_at.into(),
-        }
-    });
-    Ok(IntentList { ok: true, intents: intents.collect(), next_before })
+        });
+    }
+    Ok(IntentList { ok: true, intents, next_before })
 }
 
 pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetIntent) -> Result<IntentId> {
@@ -297,7 +302,8 @@ fn acknowledge(id: IntentId) -> AfterCall {
 pub fn get(cx: &mut CallContext<'_, '_>, id: &IntentId) -> Result<IntentAnswer> {
     let head = find_visible(cx.tx, cx.caller, *id)?;
     let spec = store::spec(cx.tx, cx.caller.workspace, *id)?;
-    let intent = views::intent(&head, &spec);
+    let mut intent = views::intent(&head, &spec);
+    intent.nobody_listens = Listeners::default().are_missing(cx, &head)?;
     Ok(IntentAnswer {
         ok: true,
         intent_id: intent.intent_id.clone(),

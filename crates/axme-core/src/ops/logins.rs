@@ -27,7 +27,7 @@ use crate::input::read_id;
 use crate::state::AppState;
 use axme_store::logins::{Grant, LoginIntent};
 use axme_store::notices::Notice;
-use axme_store::organizations::{Environment, Workspace, WorkspaceStatus};
+use axme_store::organizations::{Environment, Workspace};
 use axme_store::person_accounts::Account;
 use axme_store::{
     Rng, Shard, Signal, Tx, logins as store, notices, organizations as tenants, person_accounts as records,
@@ -407,17 +407,8 @@ pub fn found(tx: &mut Tx<'_>, owner: &str, name: &str) -> Result<Workspace> {
     let mut cx = CallContext::new(tx, &caller, axme_intent::human::Via::Api);
     let name = name.chars().take(120).collect();
     let made = organizations::found(&mut cx, &CreateOrganization { name, ..CreateOrganization::default() }, owner)?;
-    let workspace = Workspace {
-        workspace_id: rng.uuid_at(now),
-        org_id: made.org_id,
-        slug: "sandbox".to_owned(),
-        name: "Sandbox".to_owned(),
-        environment: Environment::Sandbox,
-        status: WorkspaceStatus::Active,
-        region: None,
-        created_at: now,
-        updated_at: now,
-    };
+    let workspace = Workspace::new(rng.uuid_at(now), made.org_id, "sandbox", "Sandbox", now);
+    let workspace = Workspace { environment: Environment::Sandbox, ..workspace };
     if !tenants::insert_workspace(cx.tx, &workspace)? {
         return Err(StoreError::Conflict("a new organization already has a workspace".to_owned()).into());
     }

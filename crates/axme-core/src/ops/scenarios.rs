@@ -22,6 +22,7 @@ use crate::error::Result;
 use crate::input::{check_ahead, check_size};
 use crate::policy::admission;
 use crate::policy::asking;
+use crate::policy::receivers;
 use crate::{engine, views};
 use axme_store::service_accounts::AccountStatus;
 use axme_store::{Shard, hex, service_accounts as store};
@@ -185,13 +186,13 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
         StepKind::Agent { to, .. } => Some(to),
         _ => None,
     });
-    let steps = steps.collect();
+    let steps: Vec<&Address> = steps.collect();
     let candidate = admission::Candidate {
         from: new.from(),
         to: new.to(),
         intent_type: new.intent_type(),
         payload: new.payload(),
-        steps,
+        steps: steps.clone(),
     };
     let mut warnings = application.warnings.clone();
     warnings.extend(admission::take_in(cx, &candidate, None)?);
@@ -237,6 +238,8 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
             created,
         });
     }
+    // The bundle may have registered them just now.
+    warnings.extend(receivers::check(cx, new.delivered_to().into_iter().chain(steps))?);
     asking::check_new(cx.tx, cx.caller.workspace, new.spec())?;
     engine::create(cx.tx, cx.caller.workspace, new)?;
     let intent = new.intent();

@@ -27,6 +27,7 @@ use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_ahead, check_chars};
 use crate::policy::quota;
+use crate::policy::snapshot;
 use crate::policy::tier::Allowance;
 use axme_store::service_accounts::{AccountRole, AccountStatus, NewKey, ServiceAccount};
 use axme_store::{Signal, members, service_accounts as store};
@@ -223,12 +224,14 @@ pub(crate) fn put_agent(cx: &mut CallContext<'_, '_>, new: &NewAgent<'_>) -> Res
     let allowance = quota::lock(cx.tx, new.place.workspace)?;
     if store::insert_service_account(cx.tx, &account)? {
         check_room(cx, new.place.workspace, allowance)?;
+        snapshot::changed(cx.tx, new.place.workspace)?;
         audit(cx, &account, "service_accounts.create", &json!({ "address": new.address }))?;
         return Ok((account, true));
     }
     let is_revived = store::revive(cx.tx, &account)?;
     if is_revived {
         check_room(cx, new.place.workspace, allowance)?;
+        snapshot::changed(cx.tx, new.place.workspace)?;
     }
     let known = store::find_agent(cx.tx, new.place.workspace, new.address)?;
     let known = known.ok_or_else(|| StoreError::Conflict("the agent just registered is missing".to_owned()))?;
@@ -336,6 +339,9 @@ pub fn delete(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result
     let mut revoked_keys = 0;
     if account.status != AccountStatus::Deleted {
         revoked_keys = store::delete(cx.tx, account.workspace_id, &account.service_account_id, cx.now)?;
+        if account.address.is_some() {
+            snapshot::changed(cx.tx, account.workspace_id)?;
+        }
         audit(cx, &account, "service_accounts.delete", &json!({ "address": account.address, "keys": revoked_keys }))?;
         cx.tx.signal(Signal::push_receivers());
     }

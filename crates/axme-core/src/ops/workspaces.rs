@@ -14,8 +14,9 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_chars, read_after, read_id};
+use crate::policy::snapshot;
 use axme_store::organizations as store;
-use axme_store::organizations::{Workspace, WorkspaceStatus};
+use axme_store::organizations::{UnknownReceivers, Workspace, WorkspaceStatus};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -41,15 +42,9 @@ pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateWorkspace) -> Result<W
     }
     let id = cx.rng.uuid_at(cx.now);
     let mut made = Workspace {
-        workspace_id: id,
-        org_id: org,
-        slug: slug(&input.name, "workspace"),
-        name: input.name.clone(),
         environment: input.environment,
-        status: WorkspaceStatus::Active,
         region: input.region.clone(),
-        created_at: cx.now,
-        updated_at: cx.now,
+        ..Workspace::new(id, org, &slug(&input.name, "workspace"), &input.name, cx.now)
     };
     if !store::insert_workspace(cx.tx, &made)? {
         made.slug = distinct(&made.slug, id);
@@ -94,9 +89,17 @@ pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateWorkspace) -> Result<W
     known.environment = input.environment.unwrap_or(known.environment);
     known.status = input.status.unwrap_or(known.status);
     known.region = input.region.clone().or(known.region);
+    let was = known.unknown_receivers;
+    known.unknown_receivers = input.unknown_receivers.unwrap_or(was);
     known.updated_at = cx.now;
     store::update_workspace(cx.tx, &known)?;
-    let line = json!({ "name": input.name, "environment": input.environment, "status": input.status });
+    if known.unknown_receivers != was {
+        snapshot::changed(cx.tx, id)?;
+    }
+    let line = json!({
+        "name": input.name, "environment": input.environment, "status": input.status,
+        "unknown_receivers": input.unknown_receivers,
+    });
     cx.audit_in(id, "organizations.workspaces.update", &id.to_string(), &line)?;
     Ok(WorkspaceAnswer { ok: true, workspace: view(&known) })
 }
@@ -109,6 +112,7 @@ fn view(w: &Workspace) -> View {
         environment: w.environment,
         status: w.status,
         region: w.region.clone(),
+        unknown_receivers: Some(w.unknown_receivers).filter(|word| *word != UnknownReceivers::Accept),
         created_at: w.created_at.into(),
         updated_at: w.updated_at.into(),
     }

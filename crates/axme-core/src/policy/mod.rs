@@ -12,5 +12,6 @@ pub mod keyed_semaphores;
 mod payload_schemas;
 pub mod quota;
 pub mod rate_limit;
+pub mod receivers;
 pub mod snapshot;
 pub mod tier;

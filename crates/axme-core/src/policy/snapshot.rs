@@ -8,15 +8,19 @@ use std::sync::Arc;
 
 use axme_intent::Address;
 use axme_store::groups::{self, AskingRule};
+use axme_store::organizations::{self, UnknownReceivers};
 use axme_store::policies::{self, MAX_ENTRIES, PolicyKind, PolicyType};
 use axme_store::quotas::{self, Policy};
-use axme_store::{StoreError, Tx, mesh, policy_versions, schemas, webhooks};
+use axme_store::{StoreError, Tx, mesh, policy_versions, schemas, service_accounts, webhooks};
 use uuid::Uuid;
 
 use super::agent_rules::AgentRules;
 
 /// Maximum number of rules of one kind in a snapshot. If there are more, they are read for each intent.
 const MAX_RULES: i64 = 500;
+
+/// Maximum number of agents whose addresses are in a snapshot. If there are more, each address is looked up.
+const MAX_AGENTS: i64 = 2_000;
 
 /// The rules of a workspace, or of an organization. An organization has only sender policies.
 #[derive(Debug)]
@@ -27,6 +31,10 @@ pub struct Snapshot {
     pub(crate) asking: Option<AskingRule>,
     /// True if a subscription to events is active.
     pub has_subscribers: bool,
+    /// The answer to intents for agents that nobody has registered.
+    pub(crate) unknown_receivers: UnknownReceivers,
+    /// The addresses of the registered agents; `None` if there are more than [`MAX_AGENTS`].
+    registered: Option<HashSet<String>>,
     /// The semantic types that have a schema.
     schema_types: HashSet<String>,
     agents: RuleSet<String, AgentRules>,
@@ -73,7 +81,15 @@ impl Snapshot {
             }
         }
         let senders = senders.into_iter().map(|(key, policy)| (key, Arc::new(policy))).collect();
+        let workspace = organizations::find_workspace(tx, owner)?;
+        let registered = match workspace {
+            Some(_) => service_accounts::list_addresses(tx, owner, MAX_AGENTS + 1)?,
+            None => Vec::new(),
+        };
+        let are_all = registered.len() as i64 <= MAX_AGENTS;
         Ok(Snapshot {
+            unknown_receivers: workspace.map_or(UnknownReceivers::Accept, |workspace| workspace.unknown_receivers),
+            registered: are_all.then(|| registered.into_iter().collect()),
             quota: quotas::find_policy(tx, owner)?,
             asking: groups::find_rule(tx, owner)?,
             has_subscribers: webhooks::has_active(tx, owner)?,
@@ -119,6 +135,24 @@ impl Snapshot {
                 Ok(Some(Arc::new(SenderPolicy { policy_type: policy.policy_type, patterns })))
             }
         }
+    }
+
+    /// Returns true if an agent of the workspace is registered at an address.
+    pub(crate) fn is_registered(
+        &self,
+        tx: &mut Tx<'_>,
+        workspace: Uuid,
+        address: &Address,
+    ) -> Result<bool, StoreError> {
+        match &self.registered {
+            Some(addresses) => Ok(addresses.contains(address.as_str())),
+            None => service_accounts::is_registered(tx, workspace, address),
+        }
+    }
+
+    /// Returns the addresses of the registered agents; none if there are too many.
+    pub(crate) fn registered(&self) -> impl Iterator<Item = &str> {
+        self.registered.iter().flatten().map(String::as_str)
     }
 
     /// Returns true if payloads of a type are checked against a schema.

@@ -183,6 +183,7 @@ async fn the_first_three_events_are_there_with_the_answer(engine: Engine) {
 
 async fn a_probable_misspelling_is_accepted_and_reported(engine: Engine) {
     let server = Server::start(engine).await;
+    server.agent("worker").await;
     let create = async |body: Value| server.post(&server.admin, "/v1/intents", body).await;
     let task = json!({ "title": "Pay?", "quroum": 2, "mood": 1, "task_type": "approvall" });
     let created = create(json!({ "intent_type": "x", "human_task": task, "payload": {}, "reply_too": "me" })).await;
@@ -267,6 +268,7 @@ async fn whole_numbers_may_have_a_fraction_of_zero(engine: Engine) {
 
 async fn get_answers_with_the_documented_mirrors_only(engine: Engine) {
     let server = Server::start(engine).await;
+    server.agent("worker").await;
     let correlation = Uuid::from_u128(1).to_string();
     let body = json!({
         "intent_type": "intent.ask.v1", "to_agent": "worker", "payload": { "a": [1, 2.5, null, "ü"] },
@@ -306,6 +308,7 @@ async fn an_unknown_intent_is_not_found(engine: Engine) {
 
 async fn a_list_is_newest_first_in_pages(engine: Engine) {
     let server = Server::start(engine).await;
+    server.agent("worker").await;
     let mut ids = Vec::new();
     for n in 0..7 {
         ids.push(server.submit("worker", json!({ "n": n })).await);

@@ -73,5 +73,6 @@ mod streams;
 mod tasks;
 mod threads;
 mod timers;
+mod unknown_receivers;
 mod users;
 mod webhooks;

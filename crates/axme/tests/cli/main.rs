@@ -229,6 +229,13 @@ fn a_server_and_its_commands() {
     let watched = home.ok(&["intents", "watch", id]);
     assert!(watched.lines().last().unwrap().contains("intent.completed status=COMPLETED"), "{watched}");
     assert!(home.ok(&["intents", "log", id]).contains("Final status:  COMPLETED"));
+    let said = home.ok(&["intents", "send", "--to", "wroker"]);
+    assert!(said.contains("nobody is registered at agent://local/default/wroker; did you mean worker?"), "{said}");
+    assert!(home.ok(&["intents", "list", "--status", "DELIVERED"]).contains("nobody listens"));
+    let lost = home.ok_json(&["intents", "list", "--status", "DELIVERED", "--json"])[0].clone();
+    assert_eq!(lost["nobody_listens"], true);
+    let logged = home.ok(&["intents", "log", lost["id"].as_str().unwrap()]);
+    assert!(logged.contains("nobody listens at agent://local/default/wroker"), "{logged}");
     let again = home.fails(&["intents", "cancel", id], 1);
     assert!(again.contains("409"), "{again}");
     // With --json, a refusal is an answer (`spec/protocol.md` §3.1).
