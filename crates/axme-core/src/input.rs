@@ -4,9 +4,9 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use axme_api::{ApiError, ErrorCode};
+use axme_api::{ApiError, ErrorCode, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
-use axme_intent::{Address, Home, IntentId, Time};
+use axme_intent::{Address, Home, HumanTask, IntentId, Time};
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -111,8 +111,16 @@ pub(crate) fn check_ahead(field: &str, at: Option<Time>, now: Time) -> Result<()
     }
 }
 
-/// Parses a status in any case. `CANCELLED` is accepted too.
 /// Parses the id of an intent. Invalid text is answered as not found.
 pub fn parse_id(text: &str) -> Result<IntentId> {
     text.parse().map_err(|_| ApiError::not_found(format!("intent {text}")).into())
+}
+
+/// Reads a `human_task`; the error names the first wrong field.
+pub(crate) fn read_task(source: &Object) -> Result<HumanTask> {
+    let (task, complaints) = HumanTask::read(source);
+    match complaints.first() {
+        Some(complaint) => Err(ApiError::invalid(format!("human_task.{complaint}")).into()),
+        None => Ok(task),
+    }
 }

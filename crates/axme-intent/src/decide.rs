@@ -92,6 +92,7 @@ pub fn decide(
     match command {
         Command::Acknowledge => builder.acknowledge(),
         Command::Answer(answer) => builder.answer(plan, answer)?,
+        Command::AskPerson { note, holder, task, due_at } => builder.ask_person(plan, note, holder, *task, due_at)?,
         Command::Decide(response) => builder.decide_task(plan, &response)?,
         Command::Reassign { holder, from, note } => builder.reassign(plan, holder, from, note)?,
         Command::Proceed { reason } => builder.proceed(plan, reason)?,

@@ -1,12 +1,14 @@
 //! Human tasks: the question to a person, and who may answer it (`spec/protocol.md` §5). Answers
-//! are in `answer`, texts with templates in `texts`.
+//! are in `answer`, undeclared tasks in `implied`, texts with templates in `texts`.
 
 mod answer;
+mod implied;
 mod texts;
 
 use std::collections::BTreeSet;
 
 pub use answer::{Response, Standing, TaskResult, Verdict, Via, Vote};
+pub use implied::{asks_person, is_approval_type};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::human::{Vote, is_same_person};
+use crate::human::{Vote, group_name, is_email, is_same_person, person_key};
 use crate::outcome::Outcome;
 use crate::policy::Policy;
 pub use crate::refusal::Refusal;
@@ -54,6 +54,14 @@ pub struct IntentSpec {
     /// For a child: the step of its parent that it carries out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
+}
+
+impl IntentSpec {
+    /// Returns the email address of the person who started the intent, if it is known.
+    pub fn requester_email(&self) -> Option<String> {
+        let names = [self.requested_by.as_deref(), Some(self.from.as_str())];
+        names.into_iter().flatten().map(person_key).find(|name| is_email(name))
+    }
 }
 
 /// The mutable head of an intent: everything that `decide` needs.
@@ -249,6 +257,20 @@ impl Intent {
     pub fn asks(&self, person: &str, groups: &[String]) -> bool {
         let is_theirs = |asked: &str| groups.iter().any(|group| is_same_person(group, asked));
         self.asked().into_iter().any(|asked| is_same_person(asked, person) || is_theirs(asked))
+    }
+
+    /// Returns the email addresses of the people who are asked and have not yet said yes, and the groups that are asked.
+    pub fn mailed(&self) -> Vec<&str> {
+        let votes = self.waiting().map(|waiting| waiting.votes.as_slice()).unwrap_or_default();
+        // An intent may be sent to a person's address.
+        let asked = self.asked().into_iter().map(|person| match person.strip_prefix("user://") {
+            Some(email) if is_email(email) => email,
+            _ => person,
+        });
+        asked
+            .filter(|person| is_email(person) || group_name(person).is_some())
+            .filter(|person| !votes.iter().any(|vote| is_same_person(&vote.by, person)))
+            .collect()
     }
 
     /// Returns the task that a person is asked to answer now.

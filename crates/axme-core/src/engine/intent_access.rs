@@ -95,6 +95,7 @@ fn command_name(command: &Command) -> &'static str {
     match command {
         Command::Acknowledge => "acknowledge",
         Command::Answer(_) => "answer",
+        Command::AskPerson { .. } => "ask a person",
         Command::Decide(_) => "decide",
         Command::Reassign { .. } => "reassign",
         Command::Proceed { .. } => "proceed",

@@ -81,7 +81,17 @@ pub(crate) fn plan_root(
     spec: IntentSpec,
     reply_to: Option<Address>,
 ) -> Result<NewIntent, StoreError> {
-    let id = IntentId::root(now, rng.ordered_bytes(now));
+    plan_root_as(IntentId::root(now, rng.ordered_bytes(now)), now, rng, spec, reply_to)
+}
+
+/// Decides the first events and effects of a new root intent with this id.
+pub(crate) fn plan_root_as(
+    id: IntentId,
+    now: Time,
+    rng: &Rng,
+    spec: IntentSpec,
+    reply_to: Option<Address>,
+) -> Result<NewIntent, StoreError> {
     let child = id.relative(now, rng.ordered_bytes(now));
     let input = DecideInput { now, actor: spec.from.as_str().to_owned(), child };
     let new = plan_create(Intent::draft(id, id, None, now), spec, &input)?;
@@ -126,6 +136,10 @@ impl NewIntent {
             Effect::Deliver { to } => Some(to),
             _ => None,
         })
+    }
+
+    pub(crate) fn reply_to(&self) -> Option<&Address> {
+        self.reply_to.as_ref()
     }
 
     pub fn payload(&self) -> &Value {

@@ -7,10 +7,12 @@ use axme_api::intents::{
 };
 use axme_api::{ApiError, ErrorCode, Id, Number, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
-use axme_intent::human::is_same_person;
+use axme_intent::human::{is_approval_type, is_email, is_same_person, person_key};
 use axme_intent::lifecycle::{Command, Ending, Fault, IntentSpec};
 use axme_intent::policy::Action;
-use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, ReminderPlan, Status, Time, fields, scenario};
+use axme_intent::{
+    Address, Holder, HolderKind, Home, HumanTask, IntentId, ReminderPlan, Status, Time, fields, scenario,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -20,7 +22,7 @@ use crate::context::CallContext;
 use crate::engine::NewIntent;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
 use crate::error::Result;
-use crate::input::{address, check_ahead, check_chars, check_size, parse_id, read_before, receiver};
+use crate::input::{address, check_ahead, check_chars, check_size, parse_id, read_before, read_task, receiver};
 use crate::policy::admission;
 use crate::policy::asking;
 use crate::policy::guards::awaits_guarded_task;
@@ -28,7 +30,7 @@ use crate::policy::quota;
 use crate::policy::receivers::{self, Listeners};
 use crate::{engine, views};
 use axme_store::intents::{Filter, Head};
-use axme_store::{Shard, Tx, inbox, intents as store};
+use axme_store::{Shard, Tx, inbox, intents as store, service_accounts};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -76,6 +78,8 @@ pub(crate) fn plan_root(context: &PrepareContext<'_>, spec: IntentSpec) -> Resul
 /// A create call, ready for its transaction.
 pub struct CreatePlan {
     new: NewIntent,
+    /// The same intent as a task for a person. It is created if nobody is registered at the receiver's address.
+    as_task: Option<NewIntent>,
     deadline_at: Option<Time>,
     answer: CreateIntentAnswer,
     /// The tenant to charge, if the payload names one.
@@ -139,7 +143,13 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
         plan: None,
         step: None,
     };
+    let as_task = task_instead(&spec, home);
     let new = plan_root(context, spec)?;
+    let as_task = as_task.map(|spec| {
+        let reply_to = new.reply_to().cloned();
+        engine::plan_root_as(new.intent().id, context.now, context.rng, spec, reply_to)
+    });
+    let as_task = as_task.transpose()?;
     let intent = new.intent();
     let (intent_id, status) = (Id::from(intent.id), intent.status());
     let answer = CreateIntentAnswer {
@@ -151,12 +161,24 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
         correlation_id: correlation_id.into(),
         warnings,
     };
-    Ok(CreatePlan { new, deadline_at, answer, tenant })
+    Ok(CreatePlan { new, as_task, deadline_at, answer, tenant })
+}
+
+/// Returns an intent of a type `human_approval…` as a task for a person.
+fn task_instead(spec: &IntentSpec, home: Home<'_>) -> Option<IntentSpec> {
+    let is_asking = is_approval_type(&spec.intent_type) && spec.task.is_none();
+    if !is_asking || spec.to.is_platform() || spec.to.is_elsewhere(home) {
+        return None;
+    }
+    let task = HumanTask::approval_of(spec.payload.as_object()?);
+    let is_persons = is_email(&person_key(spec.to.as_str()));
+    let notify_email = if is_persons { None } else { spec.requester_email() };
+    Some(IntentSpec { task: Some(HumanTask { notify_email, ..task }), ..spec.clone() })
 }
 
 pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateIntentAnswer> {
     check_ahead("deadline_at", plan.deadline_at, cx.now)?;
-    let new = &plan.new;
+    let mut new = &plan.new;
     let candidate = admission::Candidate {
         from: new.from(),
         to: new.to(),
@@ -166,6 +188,18 @@ pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateI
     };
     let mut answer = plan.answer.clone();
     answer.warnings.extend(admission::take_in(cx, &candidate, plan.tenant)?);
+    if let Some(as_task) = &plan.as_task
+        && service_accounts::find_agent(cx.tx, cx.caller.workspace, new.to())?.is_none()
+    {
+        new = as_task;
+        let status = new.intent().status();
+        answer.status = status;
+        answer.intent.status = status;
+        answer.intent.lifecycle_status = status;
+        if as_task.intent().mailed().is_empty() {
+            answer.warnings.push("nobody is mailed about this task: send a human_task with assignees".to_owned());
+        }
+    }
     answer.warnings.extend(receivers::check(cx, new.delivered_to())?);
     asking::check_new(cx.tx, cx.caller.workspace, new.spec())?;
     engine::create(cx.tx, cx.caller.workspace, new)?;
@@ -228,14 +262,6 @@ fn read_reminder_plan(caller: &Caller, input: &CreateIntent, asks_person: bool) 
         escalate_to,
     };
     Ok(Some(reminder_plan).filter(|reminder_plan| !reminder_plan.is_empty()))
-}
-
-fn read_task(source: &Object) -> Result<HumanTask> {
-    let (task, complaints) = HumanTask::read(source);
-    match complaints.first() {
-        Some(complaint) => Err(ApiError::invalid(format!("human_task.{complaint}")).into()),
-        None => Ok(task),
-    }
 }
 
 pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> Result<Filter> {

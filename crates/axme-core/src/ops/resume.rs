@@ -3,11 +3,11 @@
 
 use axme_api::intents::{NotAppliedReason, ResumeAnswer, ResumeIntent};
 use axme_api::{ApiError, lenient};
-use axme_intent::human::Response;
+use axme_intent::human::{Response, asks_person};
 use axme_intent::lifecycle::{Answer, Command, IntentSpec};
 use axme_intent::policy::Action;
 use axme_intent::resume::Resume;
-use axme_intent::{IntentId, Object, TaskResult};
+use axme_intent::{Holder, HolderKind, HumanTask, IntentId, Object, TaskResult};
 use serde_json::Value;
 
 use crate::call::{Binding, PrepareContext, handler};
@@ -15,8 +15,9 @@ use crate::context::CallContext;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
 use crate::engine::{self, AdvanceOutcome};
 use crate::error::Result;
-use crate::input::parse_id;
-use crate::policy::guards::{check_answers, check_decider, standing};
+use crate::input::{parse_id, read_task};
+use crate::policy::asking;
+use crate::policy::guards::{check_answers, check_decider, names_requester, standing};
 use crate::views;
 use axme_store::intents::Head;
 use axme_store::{Shard, intents as store, queue};
@@ -79,9 +80,11 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     let Some(command) = command(cx, &head, &spec, resumption) else {
         return Ok(nothing(NotAppliedReason::NotApproved, &head));
     };
+    let command = asking_person(cx, &head, &spec, command)?;
     let receives = cx.caller.address.as_ref() == Some(&head.to);
     let is_proceed = matches!(command, Command::Proceed { .. });
     let open_ended = why_not_ended(&command);
+    let is_asking = matches!(command, Command::AskPerson { .. });
     let advanced = match forwarded(cx, &head, &command)? {
         Some(parent) => {
             let of_parent = store::spec(cx.tx, cx.caller.workspace, parent.intent.id)?;
@@ -105,6 +108,8 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     let is_ended = advanced.head.intent.status().is_terminal();
     // The answer to a step of a workflow ends the step, and the workflow goes on.
     let warning = open_ended.filter(|_| !is_ended && advanced.head.intent.cursor.is_none());
+    let is_unheard = is_asking && advanced.head.intent.mailed().is_empty();
+    let unheard = is_unheard.then_some("nobody is mailed about this task: send a human_task with assignees");
     Ok(ResumeAnswer {
         ok: true,
         applied: true,
@@ -112,8 +117,30 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
         policy_generation: advanced.head.intent.policy_generation,
         intent: views::intent(&advanced.head, &spec),
         event: last,
-        warnings: warning.map(str::to_owned).into_iter().collect(),
+        warnings: warning.into_iter().chain(unheard).map(str::to_owned).collect(),
     })
+}
+
+/// Turns the hand-over of a plain intent to a person into a task: the `human_task` of the answer, or an approval in its
+/// words. Without assignees, the requester is asked and mailed.
+fn asking_person(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec, command: Command) -> Result<Command> {
+    let Command::Answer(Answer::HandOver(note)) = &command else { return Ok(command) };
+    let is_plain = head.intent.cursor.is_none() && head.intent.parent.is_none() && head.intent.waiting().is_none();
+    let Some(words) = note.as_object().filter(|_| is_plain && asks_person(note)) else { return Ok(command) };
+    let mut task = match words.get("human_task").and_then(Value::as_object) {
+        Some(declared) => read_task(declared)?,
+        None => HumanTask::approval_of(words),
+    };
+    if task.assignees.is_none() && task.notify_email.is_none() && !task.is_guarded() {
+        task.notify_email = spec.requester_email();
+    }
+    if let Some(why) = task.out_of_reach(&["human"], |person| names_requester(spec, person)) {
+        return Err(ApiError::invalid(format!("human_task.{why}")).into());
+    }
+    let first = task.assignees.iter().flatten().next().map_or("human", String::as_str);
+    let holder = Holder::named(HolderKind::Human, first);
+    asking::check_task(cx.tx, cx.caller.workspace, &task)?;
+    Ok(Command::AskPerson { note: note.clone(), holder, task: Box::new(task), due_at: spec.deadline_at })
 }
 
 /// Returns a warning for the sender of a command that only lets a plain intent go on.
@@ -123,6 +150,7 @@ fn why_not_ended(command: &Command) -> Option<&'static str> {
             "the intent has not ended: a status or outcome that begins with \"pending\" hands it over; \
              send {\"action\": \"complete\"} with the result to end it",
         ),
+        Command::AskPerson { .. } => Some("the intent has not ended: a person is asked, and their answer ends it"),
         Command::Proceed { .. } => Some(
             "the intent has not ended: this body only lets it go on; \
              send {\"action\": \"complete\"} with the result to end it",

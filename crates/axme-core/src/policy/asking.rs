@@ -41,6 +41,12 @@ pub(crate) fn check_new(tx: &mut Tx<'_>, workspace: Uuid, spec: &IntentSpec) -> 
     check(tx, workspace, &named)
 }
 
+/// Checks the deciders that a task of a live intent names.
+pub(crate) fn check_task(tx: &mut Tx<'_>, workspace: Uuid, task: &HumanTask) -> Result<()> {
+    let named: Vec<NamedDecider<'_>> = of_task(task, None, None).collect();
+    check(tx, workspace, &named)
+}
+
 /// Lists whom a task names: its holder, its assignees, and the person that it escalates to.
 fn of_task<'a>(
     task: &'a HumanTask,

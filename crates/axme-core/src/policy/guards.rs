@@ -185,7 +185,7 @@ pub fn is_requester(caller: &Caller, spec: &IntentSpec) -> bool {
 
 /// Returns true for each name under which the intent was started. These are the sender, the person or owner of the key,
 /// and the owner of a key beside a token.
-fn names_requester(spec: &IntentSpec, name: &str) -> bool {
+pub(crate) fn names_requester(spec: &IntentSpec, name: &str) -> bool {
     let others = [&spec.requested_by, &spec.requested_with].into_iter().flatten().map(String::as_str);
     std::iter::once(spec.from.as_str()).chain(others).any(|requester| is_same_person(requester, name))
 }

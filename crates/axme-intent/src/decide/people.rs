@@ -3,10 +3,10 @@
 use axme_types::ErrorCode;
 use serde_json::{Value, json};
 
-use super::DecisionBuilder;
 use super::steps::StepEnd;
-use crate::human::{Response, Standing, Verdict, Vote, group_name, is_email, is_same_person};
-use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Wait};
+use super::{DecisionBuilder, note_details, progress};
+use crate::human::{Response, Standing, Verdict, Vote, is_same_person};
+use crate::lifecycle::{Answer, Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Wait};
 use crate::outcome::Outcome;
 use crate::workflow::Plan;
 use crate::{HolderKind, WaitingReason};
@@ -24,6 +24,31 @@ impl DecisionBuilder<'_> {
             )
             .with("status", status)
         })
+    }
+
+    /// Lets a person decide a plain intent whose agent has done its part. Any other intent is handed over.
+    pub(super) fn ask_person(
+        &mut self,
+        plan: Option<&Plan>,
+        note: Value,
+        holder: Holder,
+        task: HumanTask,
+        due_at: Option<crate::Time>,
+    ) -> Result<(), Refusal> {
+        if plan.is_some() || self.intent.parent.is_some() || self.intent.waiting().is_some() {
+            return self.answer(plan, Answer::HandOver(note));
+        }
+        self.push(progress(note_details(note)));
+        self.effect(Effect::EndDelivery);
+        self.effect(Effect::ClearTimer(TimerKind::Execution));
+        self.wait_for_human(holder, task, None, due_at);
+        // The reminder plan starts again for the person. One that escalates to an agent was meant for the receiver.
+        self.effect(Effect::ClearTimer(TimerKind::ReminderStage));
+        let escalates_to = self.intent.tally.reminder_plan.as_ref().and_then(|plan| plan.escalate_to.as_ref());
+        if escalates_to.is_none_or(|holder| holder.kind == HolderKind::Human) {
+            self.schedule_stage(None);
+        }
+        Ok(())
     }
 
     pub(super) fn decide_task(&mut self, plan: Option<&Plan>, response: &Response) -> Result<(), Refusal> {
@@ -163,13 +188,9 @@ impl DecisionBuilder<'_> {
         self.mail(Occasion::Asked, &self.emails());
     }
 
-    /// Returns the email addresses of the people who are asked and have not yet said yes, and the groups that are asked.
+    /// Returns the email addresses and groups that are mailed about the open task.
     pub(super) fn emails(&self) -> Vec<String> {
-        let votes = self.intent.waiting().map(|waiting| waiting.votes.as_slice()).unwrap_or_default();
-        let is_done = |person: &&str| votes.iter().any(|vote| is_same_person(&vote.by, person));
-        let asked = self.intent.asked().into_iter().filter(|person| is_email(person) || group_name(person).is_some());
-        let asked = asked.filter(|person| !is_done(person));
-        asked.map(str::to_owned).collect()
+        self.intent.mailed().into_iter().map(str::to_owned).collect()
     }
 
     pub(super) fn mail(&mut self, about: Occasion, to: &[String]) {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Fault;
 use super::event::Event;
+use crate::HumanTask;
 use crate::human::Response;
 use crate::{Address, IntentId, Time};
 use axme_types::Holder;
@@ -16,6 +17,8 @@ pub enum Command {
     Acknowledge,
     /// The receiving agent answers.
     Answer(Answer),
+    /// The receiving agent has done its part of a plain intent, and a person decides. Any other intent is handed over.
+    AskPerson { note: Value, holder: Holder, task: Box<HumanTask>, due_at: Option<Time> },
     /// A person answers the task.
     Decide(Response),
     /// A person's task is reassigned: as a whole, or only the part of `from`.

@@ -138,12 +138,18 @@ impl History {
         }
     }
 
-    /// Checks that the decision that ends the intent, and only this one, stops everything.
+    /// Checks that the decision that ends the intent, and only this one, stops everything. The one that hands it to a person
+    /// ends its delivery too.
     fn check_ending(&self, decision: &Decision) {
         let ended = decision.events.iter().filter(|event| event.status.is_terminal()).count();
         let count = |wanted: fn(&Effect) -> bool| decision.effects.iter().filter(|e| wanted(e)).count();
         assert!(ended <= 1, "two terminal events");
-        assert_eq!(count(|e| matches!(e, Effect::EndDelivery | Effect::BuryDelivery)), ended);
+        let happens = |wanted: fn(&EventBody) -> bool| decision.events.iter().any(|event| wanted(&event.body));
+        let is_handed_over = self.plan.is_none()
+            && happens(|body| matches!(body, EventBody::InProgress { .. }))
+            && happens(|body| matches!(body, EventBody::Waiting(_)));
+        let ends = ended + usize::from(is_handed_over);
+        assert_eq!(count(|e| matches!(e, Effect::EndDelivery | Effect::BuryDelivery)), ends);
         assert_eq!(count(|e| *e == Effect::ClearTimers), ended);
         let told = if self.draft.parent.is_some() { ended } else { 0 };
         assert_eq!(count(|e| matches!(e, Effect::TellParent(_))), told);

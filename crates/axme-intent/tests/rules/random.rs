@@ -38,6 +38,7 @@ pub struct Turn {
 pub enum Move {
     Acknowledge,
     Answer(Answer),
+    AskPerson(Value),
     /// The task's outcome with this number, or the word if there is none, with the other parts of an answer.
     Decide {
         outcome: usize,
@@ -96,6 +97,12 @@ impl Move {
         match self.clone() {
             Move::Acknowledge => Command::Acknowledge,
             Move::Answer(answer) => Command::Answer(answer),
+            Move::AskPerson(note) => Command::AskPerson {
+                note,
+                holder: Holder::named(HolderKind::Human, "ann@example.com"),
+                task: Box::new(HumanTask::untitled()),
+                due_at: None,
+            },
             Move::Decide { outcome, word, comment, data } => {
                 let task = history.intent.open_task();
                 let shown = task.and_then(|task| task.shown_outcomes().get(outcome).map(|o| (*o).to_owned()));
@@ -142,6 +149,7 @@ fn any_move() -> impl Strategy<Value = Move> {
     prop_oneof![
         2 => Just(Move::Acknowledge),
         3 => answer().prop_map(Move::Answer),
+        1 => json().prop_map(Move::AskPerson),
         10 => decide,
         2 => option::of(word()).prop_map(Move::Proceed),
         2 => word().prop_map(Move::Reassign),

@@ -290,6 +290,13 @@ fn command(text: &str, children: &[IntentId]) -> Command {
         ("complete", rest) => Command::Answer(Answer::Complete(json(rest))),
         ("fail", rest) => Command::Answer(Answer::Fail(fault(rest))),
         ("hand_over", rest) => Command::Answer(Answer::HandOver(json(rest))),
+        ("ask", rest) => {
+            let (person, rest) = split(rest);
+            let holder = Holder::named(HolderKind::Human, person);
+            let note = json(rest);
+            let task = Box::new(HumanTask::approval_of(note.as_object().expect("an object")));
+            Command::AskPerson { note, holder, task, due_at: None }
+        }
         ("decide", rest) => {
             let (rest, is_requester) = rest.strip_prefix("as_requester ").map_or((rest, false), |rest| (rest, true));
             let (rest, is_person) = rest.strip_prefix("by_key ").map_or((rest, true), |rest| (rest, false));

@@ -166,8 +166,8 @@ async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
         (json!({ "status": "failed", "why": "x" }), "FAILED", json!({ "status": "failed", "why": "x" })),
         (json!({ "outcome": "failed" }), "FAILED", json!({ "outcome": "failed" })),
         (json!({ "outcome": "error" }), "FAILED", json!({ "outcome": "error" })),
-        // An agent that hands over to a person.
-        (json!({ "status": "pending_human_approval", "n": 1 }), "IN_PROGRESS", Value::Null),
+        // An agent that hands over.
+        (json!({ "status": "pending_payment", "n": 1 }), "IN_PROGRESS", Value::Null),
         // A result may have any key; none is read as a field of the call.
         (
             json!({ "intent_id": "mine", "body": { "x": 1 } }),

@@ -27,6 +27,7 @@ mod garbage;
 mod groups;
 mod guards;
 mod harness;
+mod implied_tasks;
 mod inbox;
 mod intents;
 mod invites;
