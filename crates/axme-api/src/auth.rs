@@ -79,21 +79,25 @@ pub static LOGIN: Op<PasswordLogin, SignInAnswer> = Op::post("auth.login", "/v1/
     .secret()
     .errors(&[ErrorCode::AccountLocked, ErrorCode::InvalidCredentials, ErrorCode::SignUpClosed])
     .about("Sign in with a password.");
-/// Sets the password of the person.
+/// Sets the password of the person, or makes the account of a new one.
 pub static REGISTER_PASSWORD: Op<RegisterPassword, RegisterPasswordAnswer> =
     Op::post("auth.register_password", "/v1/auth/register-password")
         .is_async()
-        .access(Access::Person)
+        .access(Access::Newcomer)
         .errors(&[
             ErrorCode::AccountLocked,
             ErrorCode::NickTaken,
             ErrorCode::NotFound,
             ErrorCode::PasswordChanged,
             ErrorCode::SignInAgain,
+            ErrorCode::SignUpClosed,
             ErrorCode::WeakPassword,
             ErrorCode::WrongCurrentPassword,
         ])
-        .about("Set the person's own password, and a name to sign in with. All other sessions end.");
+        .about(
+            "Set the person's own password, and a name to sign in with; all other sessions end. Without a token and if \
+             sign-up is open, make an account with a new name and its own workspace.",
+        );
 /// Ends the session of the token.
 pub static LOGOUT: Op<EmptyInput, RevokeSessionAnswer> = Op::post("auth.logout", "/v1/auth/logout")
     .access(Access::Person)
@@ -401,7 +405,8 @@ pub struct RegisterPassword {
     /// The new password: at least five different characters, without the email address of the person.
     #[cfg_attr(feature = "schema", schemars(length(min = 12, max = 1_024)))]
     pub password: String,
-    /// A name to sign in with, beside the email address: letters without accents, digits, `.`, `-` and `_`.
+    /// A name to sign in with, beside the email address: letters without accents, digits, `.`, `-` and `_`. A new account
+    /// needs one. A leading `@` does not count.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 3, max = 32)))]
     pub nick: Option<String>,
@@ -416,8 +421,8 @@ pub struct RegisterPassword {
 pub struct RegisterPasswordAnswer {
     /// Always true.
     pub ok: bool,
-    /// The email address of the person.
-    pub email: String,
+    /// The email address of the person; null for an account without one.
+    pub email: Option<String>,
     /// The other name to sign in with, in lower case; null without one.
     pub nick: Option<String>,
 }

@@ -59,6 +59,8 @@ pub enum Access {
     Admin,
     /// A person who has signed in, with a key or without.
     Person,
+    /// A person who has signed in, or a caller without a credential who signs up.
+    Newcomer,
 }
 
 /// The fields that a path and a body may both have. They must not differ.
@@ -392,7 +394,7 @@ pub(crate) fn access_codes(access: Access) -> Vec<ErrorCode> {
     use ErrorCode::*;
     let missing = match access {
         Access::Public => return Vec::new(),
-        Access::Person => MissingActorToken,
+        Access::Person | Access::Newcomer => MissingActorToken,
         Access::Key | Access::Role | Access::Admin => MissingPlatformApiKey,
     };
     let known = [Forbidden, InvalidActorToken, TokenExpired, InvalidPlatformApiKey, InvalidActorScope];

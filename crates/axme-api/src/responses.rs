@@ -29,6 +29,7 @@ pub(crate) fn security(access: Access) -> Value {
     match access {
         Access::Public => json!([]),
         Access::Person => json!([{ "bearer": [] }]),
+        Access::Newcomer => json!([{}, { "bearer": [] }]),
         Access::Key | Access::Role | Access::Admin => json!([{ "key": [] }, { "bearer": [] }]),
     }
 }

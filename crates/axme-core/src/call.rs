@@ -58,6 +58,7 @@ pub async fn admit(app: &AppState, info: &OpInfo, meta: &RequestMeta) -> Result<
     let mut permit = authenticate(app, info.access, meta).await?;
     permit.rate = match (info.access, &permit.allowance) {
         (Access::Public, _) => admit_address(app, info.id, meta.source_ip)?,
+        (Access::Newcomer, _) if meta.credentials.is_none() => admit_address(app, info.id, meta.source_ip)?,
         (_, Some(allowance)) => {
             let rate = allowance.dimensions.requests_per_minute;
             app.limiter.check(&permit.caller.service_account_id, info.id, rate, app.system.clock.now())?
@@ -72,12 +73,13 @@ pub async fn authenticate(app: &AppState, access: Access, meta: &RequestMeta) ->
     let now = app.system.clock.now();
     let caller = match access {
         Access::Public => Arc::new(Caller::anonymous()),
+        Access::Newcomer if meta.credentials.is_none() => Arc::new(Caller::anonymous()),
         Access::Person if meta.credentials.is_none() => {
             let anonymous = Caller::anonymous();
             check_person(&anonymous)?;
             Arc::new(anonymous)
         }
-        Access::Person => app.keys.identify_person(&app.store, &meta.credentials, now).await?,
+        Access::Person | Access::Newcomer => app.keys.identify_person(&app.store, &meta.credentials, now).await?,
         _ => app.keys.identify(&app.store, &meta.credentials, now).await?,
     };
     let allowance = app.allowance(caller.workspace).await?;
@@ -105,7 +107,8 @@ impl CallPermit {
 pub fn authorize(access: Access, caller: &Caller) -> Result<()> {
     match (access, caller.role) {
         (Access::Public, _) | (Access::Admin, Role::WorkspaceAdmin) => Ok(()),
-        (Access::Person, _) => check_person(caller).map(|_| ()),
+        (Access::Newcomer, _) if caller.is_anonymous() => Ok(()),
+        (Access::Person | Access::Newcomer, _) => check_person(caller).map(|_| ()),
         (Access::Key, Role::Visitor) => {
             Err(ApiError::forbidden("this needs the member role: ask an admin of the workspace for it").into())
         }

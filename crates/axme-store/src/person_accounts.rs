@@ -11,7 +11,7 @@ use crate::error::StoreError;
 #[derive(Debug, Clone)]
 pub struct Account {
     pub account_id: Uuid,
-    /// In lower case.
+    /// In lower case. For an account without an address, `person-` and a UUID, a name that no mail reaches.
     pub email: String,
     pub nick: Option<String>,
     pub display_name: Option<String>,
@@ -64,6 +64,22 @@ pub fn insert(tx: &mut Tx<'_>, id: Uuid, email: &str, now: Time) -> Result<(), S
         "INSERT INTO person_accounts (account_id, email, created_at) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING",
         &[id.into(), email.into(), now.into()],
     )
+}
+
+/// Creates an account that signs in by a nick and a password. Returns false if another account has the nick.
+pub fn insert_named(tx: &mut Tx<'_>, a: &Account) -> Result<bool, StoreError> {
+    let added = tx.run(
+        "INSERT INTO person_accounts (account_id, email, nick, password_hash, created_at) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (nick) DO NOTHING",
+        &[
+            a.account_id.into(),
+            (&a.email).into(),
+            a.nick.as_ref().into(),
+            a.password_hash.as_ref().into(),
+            a.created_at.into(),
+        ],
+    )?;
+    Ok(added > 0)
 }
 
 pub fn count(tx: &mut Tx<'_>) -> Result<i64, StoreError> {

@@ -109,6 +109,11 @@ impl Caller {
         }
     }
 
+    /// True for a caller without a credential.
+    pub fn is_anonymous(&self) -> bool {
+        self.service_account_id.is_empty() && matches!(self.bearer, Bearer::None)
+    }
+
     /// The anonymous caller.
     pub fn anonymous() -> Caller {
         Caller {

@@ -2,6 +2,7 @@
 
 use axme_api::capabilities::EmptyInput;
 use axme_api::me::IdentityAnswer;
+use axme_intent::human::is_email;
 
 use super::service_accounts;
 use crate::call::{Binding, PrepareContext, handler};
@@ -27,6 +28,6 @@ pub fn get(cx: &mut CallContext<'_, '_>, _: &EmptyInput) -> Result<IdentityAnswe
         workspace_slug: cx.caller.workspace_slug.clone(),
         role: cx.caller.role,
         service_account: account.as_ref().map(service_accounts::view),
-        email: cx.caller.person().map(|person| person.email.clone()),
+        email: cx.caller.person().map(|person| person.email.clone()).filter(|email| is_email(email)),
     })
 }

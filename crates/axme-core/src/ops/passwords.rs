@@ -3,9 +3,10 @@
 use axme_api::auth::{PasswordLogin, RegisterPassword, RegisterPasswordAnswer, SignInAnswer};
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::Time;
+use axme_intent::human::is_email;
 use serde_json::json;
 
-use super::logins::mail;
+use super::logins::{found, mail};
 use crate::auth;
 use crate::auth::membership;
 use crate::auth::passwords::HashPermit;
@@ -34,14 +35,19 @@ const FRESH_SECONDS: u64 = 900;
 
 pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<RegisterPasswordAnswer> {
     Box::pin(async move {
+        let nick = input.nick.as_deref().map(bare_nick);
+        check_nick(nick)?;
+        if context.caller.is_anonymous() {
+            let nick = nick.map(str::to_lowercase);
+            return sign_up(&context, nick, input.password).await;
+        }
         let person = auth::check_person(&context.caller)?.clone();
-        check_nick(input.nick.as_deref())?;
         let session_id = person.session_id;
         let find = move |tx: &mut Tx<'_>| -> Result<_> {
             Ok(store::find(tx, person.account_id)?.zip(store::find_session(tx, session_id)?))
         };
         let (account, session) = context.app.store.read(find).await?.ok_or_else(|| ApiError::not_found("account"))?;
-        check_strength(&input.password, &account.email, input.nick.as_deref().or(account.nick.as_deref()))?;
+        check_strength(&input.password, &account.email, nick.or(account.nick.as_deref()))?;
         let permit = HashPermit::acquire().await?;
         match account.password_hash.clone() {
             Some(known) => {
@@ -65,7 +71,7 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Reg
         }
         let hashed = permit.hash(&context.app.system.rng, input.password.clone()).await?;
         let (now, workspace) = (context.now, context.caller.workspace);
-        let (nick, before) = (input.nick.map(|nick| nick.to_lowercase()), account.password_hash);
+        let (nick, before) = (nick.map(str::to_lowercase), account.password_hash);
         let base_url = context.app.site.base_url.clone();
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             let gone = || ApiError::not_found("account");
@@ -77,7 +83,7 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Reg
             let changed =
                 Account { nick: nick.clone().or(known.nick.clone()), password_hash: Some(hashed.clone()), ..known };
             if !store::set_password(tx, &changed)? {
-                return Err(ApiError::new(ErrorCode::NickTaken, "nick: already taken; choose another").into());
+                return Err(nick_taken().into());
             }
             for name in [Some(&changed.email), changed.nick.as_ref()].into_iter().flatten() {
                 logins::forget_failures(tx, &auth::hash(name))?;
@@ -87,14 +93,67 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Reg
             service_accounts::revoke_login_keys(tx, &changed.email, now)?;
             tell(tx, &changed.email, &base_url)?;
             audit(tx, workspace, &changed.email, "auth.password", &json!({ "nick": changed.nick }))?;
-            Ok(RegisterPasswordAnswer { ok: true, email: changed.email, nick: changed.nick })
+            Ok(RegisterPasswordAnswer {
+                ok: true,
+                email: Some(changed.email).filter(|email| is_email(email)),
+                nick: changed.nick,
+            })
         };
         context.app.store.write(Shard::CONTROL, job).await
     })
 }
 
-/// Mails the owner of the account, who may not have made the change.
+/// Makes the account of a new person, who proves no address. Its name is drawn, so that nothing that exists can belong to
+/// it: no membership, no task, no mail. It owns a new organization.
+async fn sign_up(context: &AsyncContext, nick: Option<String>, password: String) -> Result<RegisterPasswordAnswer> {
+    if !context.app.site.sign_up {
+        let message = "sign-up is closed on this server: ask an admin to add your email address, sign in by mail, and then \
+                       set a password";
+        return Err(ApiError::new(ErrorCode::SignUpClosed, message).into());
+    }
+    let nick =
+        nick.ok_or_else(|| ApiError::invalid("nick: required without a token; choose a name to sign in with"))?;
+    check_strength(&password, &nick, Some(&nick))?;
+    // A taken nick takes the same work.
+    let hashed = HashPermit::acquire().await?.hash(&context.app.system.rng, password).await?;
+    let id = context.app.system.rng.uuid_at(context.now);
+    let account = Account {
+        account_id: id,
+        email: format!("person-{id}"),
+        nick: Some(nick.clone()),
+        display_name: None,
+        company: None,
+        password_hash: Some(hashed),
+        selected_workspace: None,
+        created_at: context.now,
+        verified_at: None,
+    };
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
+        if !store::insert_named(tx, &account)? {
+            return Err(nick_taken().into());
+        }
+        let workspace = found(tx, &account.email, &nick)?;
+        audit(tx, workspace.workspace_id, &account.email, "auth.password", &json!({ "nick": nick }))?;
+        Ok(RegisterPasswordAnswer { ok: true, email: None, nick: Some(nick.clone()) })
+    };
+    context.app.store.write(Shard::CONTROL, job).await
+}
+
+fn nick_taken() -> ApiError {
+    ApiError::new(ErrorCode::NickTaken, "nick: already taken; choose another")
+}
+
+/// Returns a nick without the `@` that people write before it.
+fn bare_nick(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix('@').unwrap_or(text)
+}
+
+/// Mails the owner of the account, who may not have made the change. An account without an address gets no mail.
 fn tell(tx: &mut Tx<'_>, email: &str, base_url: &str) -> Result<(), StoreError> {
+    if !is_email(email) {
+        return Ok(());
+    }
     let body = format!(
         "The password of {email} at {base_url} was set, and all other sessions and keys of sign-ins were ended. If it was not you, sign in by mail, set \
          another password, and tell whoever runs the server."
@@ -136,7 +195,7 @@ pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignInAns
         let client = Client::read(input.client_type, input.device_label, &context.client)?;
         check_chars("nick", Some(&input.nick), 1, 255)?;
         check_chars("password", Some(&input.password), 1, MAX_CHARS)?;
-        let given = membership::address(&input.nick);
+        let given = membership::address(bare_nick(&input.nick));
         let find = move |tx: &mut Tx<'_>| -> Result<_> {
             // Both, for every name: the time of the answer must not tell which names exist.
             let (by_email, by_nick) = (store::find_by_email(tx, &given)?, store::find_by_nick(tx, &given)?);

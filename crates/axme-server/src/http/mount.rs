@@ -210,6 +210,7 @@ async fn answer_in_span(
     let answered = async {
         let held = match info.access {
             Access::Public => read_public_body(app, meta.source_ip, body).await?,
+            Access::Newcomer if permit.caller.is_anonymous() => read_public_body(app, meta.source_ip, body).await?,
             _ => read_body(app, &permit.caller.service_account_id, body).await?,
         };
         let held = held.json()?;

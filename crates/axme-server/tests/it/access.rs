@@ -208,6 +208,7 @@ async fn only_public_operations_answer_without_a_valid_key(engine: Engine) {
                 }
                 Access::Public => assert_eq!(answer.status, 200, "{path}"),
                 Access::Person => drop(answer.refused(401, "missing_actor_token")),
+                Access::Newcomer => assert_eq!(answer.status, 422, "{path}: {}", answer.body),
                 Access::Key | Access::Role | Access::Admin => {
                     assert_eq!(answer.headers["www-authenticate"], "Bearer");
                     answer.refused(401, "missing_platform_api_key");
@@ -246,7 +247,7 @@ async fn an_agents_key_may_not_do_admin_work(engine: Engine) {
         let answer = call(&server, &agent, method, &path, &[]).await;
         match access {
             Access::Admin | Access::Role => drop(answer.refused(403, "forbidden")),
-            Access::Person => drop(answer.refused(401, "missing_actor_token")),
+            Access::Person | Access::Newcomer => drop(answer.refused(401, "missing_actor_token")),
             Access::Key | Access::Public => assert_ne!(answer.status, 401, "{path}"),
         }
     }
@@ -274,7 +275,7 @@ async fn the_role_of_a_person_decides_what_they_may_call(engine: Engine) {
                 _ if template == "/mcp" => continue,
                 Access::Key => !works,
                 Access::Admin => !is_admin,
-                Access::Role | Access::Person => false,
+                Access::Role | Access::Person | Access::Newcomer => false,
             };
             if !is_refused && (method != Method::Get || path.ends_with("/stream")) {
                 continue;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use axme_core::state::Site;
+use axme_store::Limits;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Engine, Person, Server, each_engine};
@@ -12,6 +14,10 @@ each_engine! {
     weak_passwords_are_refused,
     attempts_are_counted_before_the_password_is_checked,
     a_first_password_needs_a_recent_sign_in,
+    a_new_nick_signs_up_where_sign_up_is_open,
+    a_new_nick_gets_nothing_that_exists,
+    a_new_nick_is_refused_where_sign_up_is_closed,
+    sign_up_by_a_nick_has_a_rate,
 }
 
 const OWNER: &str = "owner@local";
@@ -154,4 +160,96 @@ async fn a_first_password_needs_a_recent_sign_in(engine: Engine) {
     server.post("", "/v1/auth/refresh", body).await;
     let named = json!({ "nick": OWNER, "password": PASSWORD, "client_type": "dashboard" });
     server.send("", "POST", "/v1/auth/login", Some(named)).await.refused(422, "validation_failed");
+}
+
+async fn sign_up(server: &Server, nick: &str) -> Answer {
+    let body = json!({ "nick": nick, "password": PASSWORD, "email": OWNER });
+    server.send("", "POST", "/v1/auth/register-password", Some(body)).await
+}
+
+async fn a_new_nick_signs_up_where_sign_up_is_open(engine: Engine) {
+    let server = Server::start_open(engine).await;
+    let owner = server.sign_in(OWNER).await;
+    set(&server, &owner, json!({ "password": PASSWORD, "nick": "boss" })).await.ok();
+    server.mails().await;
+    assert_eq!(sign_up(&server, "@Ann.Lee").await.ok(), json!({ "ok": true, "email": null, "nick": "ann.lee" }));
+    for taken in ["ann.lee", "ANN.LEE", "@ann.lee", "boss"] {
+        assert_eq!(sign_up(&server, taken).await.refused(409, "nick_taken"), "nick: already taken; choose another");
+    }
+    for wrong in ["ab", "ann lee", "ann@example.com", "\u{e4}nne", "@"] {
+        sign_up(&server, wrong).await.refused(422, "validation_failed");
+    }
+    for (body, code) in [
+        (json!({ "password": PASSWORD }), "validation_failed"),
+        (json!({ "nick": "kim", "password": "short" }), "validation_failed"),
+        (json!({ "nick": "kim-and-the-others", "password": "Kim-and-the-others" }), "weak_password"),
+    ] {
+        server.send("", "POST", "/v1/auth/register-password", Some(body)).await.refused(422, code);
+    }
+    // A token that is not valid is an error, not the beginning of an account.
+    let stale = [("authorization", "Bearer nonsense")];
+    let body = json!({ "nick": "kim", "password": PASSWORD });
+    let answer = server.send_with("", "POST", "/v1/auth/register-password", Some(body), &stale).await;
+    assert_eq!(answer.status, 401, "{}", answer.body);
+    login(&server, "kim", PASSWORD).await.refused(401, "invalid_credentials");
+
+    for name in ["ann.lee", "@Ann.Lee"] {
+        let ann = Person::new(&login(&server, name, PASSWORD).await.ok());
+        let context = server.as_person(&ann, "GET", "/v1/portal/personal/context", None).await.ok();
+        assert_eq!(context["workspaces"].as_array().unwrap().len(), 1, "{context}");
+        assert_eq!(context["workspaces"][0]["roles"][0], "org_owner", "{context}");
+        let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker", "payload": {} });
+        server.as_person(&ann, "POST", "/v1/intents", Some(body)).await.ok();
+        assert_eq!(server.as_person(&ann, "GET", "/v1/me", None).await.ok()["email"], Value::Null);
+    }
+    let ann = Person::new(&login(&server, "ann.lee", PASSWORD).await.ok());
+    let next = "Another horse, battery";
+    set(&server, &ann, json!({ "password": next })).await.refused(403, "wrong_current_password");
+    set(&server, &ann, json!({ "password": next, "current_password": PASSWORD })).await.ok();
+    login(&server, "ann.lee", PASSWORD).await.refused(401, "invalid_credentials");
+    login(&server, "ann.lee", next).await.ok();
+    assert!(server.mails().await.is_empty(), "the account has no address");
+}
+
+async fn a_new_nick_gets_nothing_that_exists(engine: Engine) {
+    let server = Server::start_open(engine).await;
+    server.give("ann@example.com", "workspace_admin", None).await;
+    server.give("ann", "workspace_admin", None).await;
+    let task =
+        json!({ "intent_type": "x.v1", "human_task": { "title": "Pay?", "assignees": ["ann", "ann@example.com"] } });
+    let id = server.post(&server.admin, "/v1/intents", task).await["intent_id"].as_str().unwrap().to_owned();
+    sign_up(&server, "ann").await.ok();
+    let ann = Person::new(&login(&server, "ann", PASSWORD).await.ok());
+    assert_eq!(server.as_person(&ann, "GET", "/v1/me/tasks", None).await.ok()["tasks"], json!([]));
+    server.as_person(&ann, "GET", &format!("/v1/intents/{id}"), None).await.refused(404, "not_found");
+    let context = server.as_person(&ann, "GET", "/v1/portal/personal/context", None).await.ok();
+    assert_eq!(context["organizations"].as_array().unwrap().len(), 1);
+    assert_ne!(context["organizations"][0]["org_id"], server.bootstrap.org_id.as_str());
+    let account = context["account"]["email"].as_str().unwrap();
+    assert!(account.starts_with("person-") && !account.contains('@'), "{account}");
+    // The owner of the address that the call named still signs in by mail, and is another person.
+    server.mails().await;
+    let owner = server.sign_in(OWNER).await;
+    let context = server.as_person(&owner, "GET", "/v1/portal/personal/context", None).await.ok();
+    assert_eq!((&context["account"]["email"], &context["account"]["nick"]), (&json!(OWNER), &Value::Null));
+}
+
+async fn a_new_nick_is_refused_where_sign_up_is_closed(engine: Engine) {
+    let server = Server::start(engine).await;
+    let owner = server.sign_in(OWNER).await;
+    set(&server, &owner, json!({ "password": PASSWORD, "nick": "boss" })).await.ok();
+    let answers = [sign_up(&server, "boss").await.body, sign_up(&server, "ann").await.body];
+    assert_eq!(answers[0], answers[1], "the answer does not tell which nicks exist");
+    let why = sign_up(&server, "ann").await.refused(403, "sign_up_closed");
+    assert!(why.starts_with("sign-up is closed on this server"), "{why}");
+    login(&server, "ann", PASSWORD).await.refused(401, "invalid_credentials");
+}
+
+async fn sign_up_by_a_nick_has_a_rate(engine: Engine) {
+    let limits = Limits { rate_limit_per_minute: Some(2), ..Limits::default() };
+    let server = Server::start_at(engine, limits, Site { sign_up: true, ..Site::default() }).await;
+    for nick in ["ann", "bob"] {
+        sign_up(&server, nick).await.ok();
+    }
+    sign_up(&server, "kim").await.refused(429, "rate_limit_exceeded");
 }

@@ -74,7 +74,7 @@ fn curl(base_url: &str, method: Method, access: Access, path: &str, body: Option
     };
     let mut call = format!("curl{verb}{options} \"{base_url}{path}\"");
     match access {
-        Access::Public => {}
+        Access::Public | Access::Newcomer => {}
         Access::Person => call.push_str(" \\\n  -H \"authorization: Bearer $AXME_ACTOR_TOKEN\""),
         Access::Key | Access::Role | Access::Admin => call.push_str(" \\\n  -H \"x-api-key: $AXME_API_KEY\""),
     }

@@ -130,6 +130,7 @@ fn callers(access: Access) -> &'static str {
         Access::Role => "a workspace-admin key, or a person with a role that permits it.",
         Access::Admin => "a workspace-admin key, or a person who is an admin of the workspace.",
         Access::Person => "a person who has signed in.",
+        Access::Newcomer => "a person who has signed in, or anybody without a credential.",
     }
 }
 
