@@ -1,7 +1,7 @@
 //! Records calls of the tests as the examples of the operations in `spec/examples`, if `RECORD_EXAMPLES` names that
 //! folder.
 //!
-//! The richest short call of each operation wins, whatever the order of the tests. A file that exists is kept: delete it
+//! A call of `shown` wins, and else the richest short one, whatever the order of the tests. A file that exists is kept: delete it
 //! to record the operation anew. Recorded calls hold no ids, keys or tokens of a run ([`Disguise`]), so that two runs
 //! record the same.
 
@@ -18,6 +18,8 @@ use crate::disguise::Disguise;
 
 /// The tests whose calls are drawn at random, so that they tell no story.
 const DRAWN: &str = "differential::";
+/// The tests whose calls are meant as examples.
+const MEANT: &str = "shown::";
 /// The size up to which a larger example is better, in bytes of JSON.
 const MAX_BYTES: usize = 3_000;
 /// Maximum number of items of a list in an answer.
@@ -37,6 +39,7 @@ pub struct Call<'a> {
 /// Better examples have a greater rank. The text decides between equals, so that the order of the tests does not.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
+    is_meant: bool,
     is_short: bool,
     score: i64,
     text: std::cmp::Reverse<String>,
@@ -58,7 +61,8 @@ pub fn note(info: &'static OpInfo, call: &Call<'_>) {
         return;
     }
     let Some(example) = example(info, call) else { return };
-    let rank = rank(&example);
+    let is_meant = std::thread::current().name().is_some_and(|test| test.starts_with(MEANT));
+    let rank = rank(&example, is_meant);
     let file = folder.join(format!("{}.json", info.id));
     let mut recorded = RECORDED.lock().unwrap_or_else(PoisonError::into_inner);
     let is_better = match recorded.get(info.id) {
@@ -155,13 +159,13 @@ fn shortened(value: &Value) -> Value {
     }
 }
 
-fn rank(example: &Value) -> Rank {
+fn rank(example: &Value, is_meant: bool) -> Rank {
     let text = example.to_string();
     let mut places = BTreeSet::new();
     collect_places(example, "", &mut places);
     let size = i64::try_from(text.len()).unwrap_or(i64::MAX);
     let score = i64::try_from(places.len()).unwrap_or(0) * BYTES_OF_A_FIELD - size;
-    Rank { is_short: text.len() <= MAX_BYTES, score, text: std::cmp::Reverse(text) }
+    Rank { is_meant, is_short: text.len() <= MAX_BYTES, score, text: std::cmp::Reverse(text) }
 }
 
 /// Collects the places that have a value. Items of one list share their places. Short texts and markup say nothing to a

@@ -67,6 +67,7 @@ mod scheduler;
 mod schemas;
 mod service_accounts;
 mod sessions;
+mod shown;
 mod steps;
 mod store;
 mod strangers;
