@@ -27,8 +27,9 @@ pub static GET: Op<GetAgent, AgentAnswer> = Op::get("agents.get", "/v1/agents/{*
     .about("Get one agent by its address.");
 
 /// Streams the intents to an agent.
-pub const STREAM: Route = Route::get("agents.stream", "/v1/agents/{*address}/intents/stream")
-    .about("Stream the intents to an agent as server-sent events. Parameters: since, wait_seconds, status, follow.");
+pub const STREAM: Route = Route::get("agents.stream", "/v1/agents/{*address}/intents/stream").about(
+    "Stream the intents to an agent as server-sent events. Parameters: since, wait_seconds, status, follow, consumer.",
+);
 
 /// Which agents to list.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -284,6 +284,17 @@ pub struct IntentSummary {
 pub struct GetIntent {
     /// The id of the intent.
     pub intent_id: Id,
+    /// The consumer that fetches the intent. It must not differ from the header `x-axme-consumer`.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::ConsumerName::PATTERN)))]
+    pub consumer: Option<String>,
+}
+
+impl GetIntent {
+    /// Returns the input of a caller that names no consumer.
+    pub fn new(intent_id: impl Into<Id>) -> GetIntent {
+        GetIntent { intent_id: intent_id.into(), consumer: None }
+    }
 }
 
 /// The intent, with copies of some fields for clients that read them at the top level.

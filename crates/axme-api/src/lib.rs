@@ -66,6 +66,7 @@ pub mod users;
 pub mod webhooks;
 pub mod workspace_ref;
 
+pub use axme_types::consumers::ConsumerName;
 pub use axme_types::{Id, OutcomeKind, Status, Timestamp, WaitingReason};
 pub use error::{ApiError, ErrorCode, ErrorKind};
 pub use number::Number;

@@ -99,6 +99,10 @@ pub struct Heartbeat {
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<Metrics>"))]
     pub metrics: Option<Object>,
+    /// The consumer that is alive and keeps its claims. It must not differ from the header `x-axme-consumer`.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::ConsumerName::PATTERN)))]
+    pub consumer: Option<String>,
 }
 
 /// The health of the agent after a heartbeat.

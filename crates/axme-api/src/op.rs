@@ -86,7 +86,7 @@ pub enum Input {
 }
 
 /// The fields that a request with a body may have in its query instead. Official clients send them there.
-pub const QUERY_FIELDS: [&str; 4] = ["owner_agent", "org_id", "workspace_id", "window_days"];
+pub const QUERY_FIELDS: [&str; 5] = ["owner_agent", "org_id", "workspace_id", "window_days", "consumer"];
 
 /// One operation of the table, with the types of its input and its answer.
 pub struct Op<I, O> {

@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::op::{Route, access_codes, path_fields};
 use crate::responses::{error_responses, join_words, resolved, security};
-use crate::{ErrorCode, Status, agents, alpha, auth, health, intents, mcp, media, scheduler, sessions, tasks};
+use crate::{
+    ConsumerName, ErrorCode, Status, agents, alpha, auth, health, intents, mcp, media, scheduler, sessions, tasks,
+};
 
 const HTML: &str = "text/html";
 const JSON: &str = "application/json";
@@ -278,7 +280,12 @@ fn stream(usual_wait: u64, example: &str, errors: &[ErrorCode]) -> Form {
 
 fn agent_stream() -> Form {
     let words = json!({ "type": "string", "enum": Status::WORDS });
-    let mut form = stream(15, AGENT_FRAMES, &[ErrorCode::AgentNotFound, ErrorCode::InvalidAgentAddress]).parameter(
+    let name = json!({ "type": "string", "minLength": 1, "maxLength": 128, "pattern": ConsumerName::PATTERN });
+    let about =
+        "The name of the reader, to which its claims belong. It must not differ from the header `x-axme-consumer`.";
+    let form = stream(15, AGENT_FRAMES, &[ErrorCode::AgentNotFound, ErrorCode::InvalidAgentAddress])
+        .parameter("consumer", "query", about, name);
+    let mut form = form.parameter(
         "status",
         "query",
         "Only deliveries of intents with one of these statuses. Words with commas between them, in any case.",

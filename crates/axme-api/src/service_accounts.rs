@@ -1,6 +1,7 @@
 //! Service accounts, the identities of agents, and their keys (`spec/protocol.md` §2.20).
 
 pub use axme_types::DeliveryBinding;
+use axme_types::limits::MAX_ACKNOWLEDGED_SECONDS;
 pub use axme_types::service_accounts::AccountStatus;
 use axme_types::text_enum;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::op::{Access, AnyOp, Op};
 use crate::page::Limit;
 use crate::workspace_ref::WorkspaceRef;
-use crate::{ErrorCode, Id, Timestamp, lenient};
+use crate::{ErrorCode, Id, Number, Timestamp, lenient};
 
 /// The operations of this family, in the order of the documentation.
 pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &LIST, &GET, &UPDATE, &CREATE_KEY, &DELETE, &REVOKE_KEY];
@@ -36,7 +37,7 @@ pub static UPDATE: Op<UpdateServiceAccount, ServiceAccountAnswer> =
         .access(Access::Role)
         .secret()
         .errors(&[ErrorCode::ServiceAccountDeleted])
-        .about("Change how intents reach an agent: delivery_mode, callback_url, webhook_secret.");
+        .about("Change how intents reach an agent: its delivery mode, its callback, and how its readers share work.");
 /// Deletes a service account and revokes its keys.
 pub static DELETE: Op<GetServiceAccount, DeleteServiceAccountAnswer> = Op::delete(
     "service_accounts.delete",
@@ -68,6 +69,9 @@ pub static REVOKE_KEY: Op<RevokeKey, RevokeKeyAnswer> =
             "Revoke a key. Every node refuses calls with it within a second. The key of a person with a wider role is \
              refused.",
         );
+
+/// How long an agent may keep an acknowledged intent from its other readers, in seconds.
+pub type AcknowledgedSeconds = Number<1, MAX_ACKNOWLEDGED_SECONDS>;
 
 /// A new agent.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -105,6 +109,14 @@ pub struct CreateServiceAccount {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 16, max = 128)))]
     pub webhook_secret: Option<String>,
+    /// How long an acknowledged intent is not offered to other readers, unless a consumer holds it: up to a week. By default
+    /// an hour, or what the server's `limits.acknowledged_seconds` says.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub acknowledged_seconds: Option<AcknowledgedSeconds>,
+    /// Whether a reader without a consumer name that starts with `since=0` is shown what other such readers hold; true by
+    /// default.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub replay_claimed: Option<bool>,
 }
 
 /// A change of how intents reach an agent. Fields that are missing stay.
@@ -124,6 +136,14 @@ pub struct UpdateServiceAccount {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 16, max = 128)))]
     pub webhook_secret: Option<String>,
+    /// How long an acknowledged intent is not offered to other readers, unless a consumer holds it: up to a week. By default
+    /// an hour, or what the server's `limits.acknowledged_seconds` says.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub acknowledged_seconds: Option<AcknowledgedSeconds>,
+    /// Whether a reader without a consumer name that starts with `since=0` is shown what other such readers hold; true by
+    /// default.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub replay_claimed: Option<bool>,
 }
 
 /// Which service accounts to list.
@@ -202,6 +222,13 @@ pub struct ServiceAccount {
     /// The URL that intents are posted to, with the delivery mode `http`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback_url: Option<String>,
+    /// How long an acknowledged intent is not offered to other readers; absent for the server's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_seconds: Option<u32>,
+    /// False if a reader without a consumer name that starts anew is not shown what other such readers hold; otherwise
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_claimed: Option<bool>,
     /// When the account was registered.
     pub created_at: Timestamp,
     /// When the account last changed.
@@ -255,6 +282,10 @@ text_enum! {
         CallbackUrl = "callback_url",
         /// The secret that signs the posts.
         WebhookSecret = "webhook_secret",
+        /// How long an acknowledged intent is not offered to other readers.
+        AcknowledgedSeconds = "acknowledged_seconds",
+        /// Whether a reader that starts anew is shown what others hold.
+        ReplayClaimed = "replay_claimed",
     }
 }
 

@@ -29,7 +29,7 @@ impl Client {
     ///
     /// Those of [`Client::call`].
     pub async fn get_intent(&self, intent_id: &str) -> Result<IntentAnswer, ClientError> {
-        self.call(&intents::GET, &GetIntent { intent_id: intent_id.into() }).await
+        self.call(&intents::GET, &GetIntent::new(intent_id)).await
     }
 
     /// Waits until the intent has ended, and returns it. Every terminal status is a success of this call: check the
@@ -57,7 +57,7 @@ impl Client {
     ///
     /// Those of [`Client::call`]; status 409 if the intent has ended.
     pub async fn resume(&self, intent_id: &str, body: Object) -> Result<ResumeAnswer, ClientError> {
-        let input = ResumeIntent { intent_id: intent_id.into(), owner_agent: None, body: Some(body) };
+        let input = ResumeIntent { intent_id: intent_id.into(), body: Some(body), ..ResumeIntent::default() };
         self.call_with_key(&intents::RESUME, &input, &fresh_key()).await
     }
 

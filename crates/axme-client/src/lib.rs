@@ -32,9 +32,10 @@ mod request;
 mod stream;
 mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axme_api::ConsumerName;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -67,6 +68,8 @@ struct Inner {
     base_url: String,
     call_timeout: Duration,
     tokens: Option<tokens::TokenSource>,
+    /// The consumer name: given, or drawn when the client begins to listen.
+    consumer: OnceLock<HeaderValue>,
 }
 
 impl Client {
@@ -82,7 +85,13 @@ impl Client {
 
     /// Returns a builder for a client of the server at `base_url` (`http(s)://host[:port]`).
     pub fn builder(base_url: &str) -> Builder {
-        Builder { base_url: base_url.to_owned(), headers: Vec::new(), call_timeout: CALL_TIMEOUT, tokens: None }
+        Builder {
+            base_url: base_url.to_owned(),
+            headers: Vec::new(),
+            call_timeout: CALL_TIMEOUT,
+            tokens: None,
+            consumer: None,
+        }
     }
 
     /// Returns the base URL of the server, without a trailing slash.
@@ -104,6 +113,7 @@ pub struct Builder {
     headers: Vec<(&'static str, String)>,
     call_timeout: Duration,
     tokens: Option<tokens::TokenSource>,
+    consumer: Option<String>,
 }
 
 impl Builder {
@@ -133,6 +143,15 @@ impl Builder {
     /// SDK version.
     pub fn program(self, name: &str) -> Builder {
         self.header("x-axme-client", name.to_owned())
+    }
+
+    /// Sets the name of this worker among the workers of its agent (`X-Axme-Consumer`): 1 to 128 characters, none of them a
+    /// control character. No other worker is offered what the name holds. A worker that restarts under its name gets its
+    /// intents back at once. Without a name, the first [`Client::listen`] draws a random one; what it holds is offered to
+    /// others two minutes after the worker has ended.
+    pub fn consumer(mut self, name: &str) -> Builder {
+        self.consumer = Some(name.to_owned());
+        self
     }
 
     /// Sets the time limit of each attempt of a call; the default is 15 s. Streams have no such limit.
@@ -177,7 +196,12 @@ impl Builder {
             http = http.no_proxy();
         }
         let http = http.build().map_err(ClientError::Transport)?;
-        let inner = Inner { http, base_url, call_timeout: self.call_timeout, tokens: self.tokens };
+        let consumer = OnceLock::new();
+        if let Some(name) = &self.consumer {
+            // An error would mean that it is set already.
+            let _ = consumer.set(consumer_header(name)?);
+        }
+        let inner = Inner { http, base_url, call_timeout: self.call_timeout, tokens: self.tokens, consumer };
         Ok(Client { inner: Arc::new(inner) })
     }
 
@@ -185,6 +209,13 @@ impl Builder {
         self.headers.push((name, value));
         self
     }
+}
+
+fn consumer_header(name: &str) -> Result<HeaderValue, ClientError> {
+    let header = ConsumerName::parse(name).and_then(|name| HeaderValue::from_bytes(name.as_str().as_bytes()).ok());
+    header.ok_or_else(|| {
+        ClientError::Input("the name of a consumer has 1 to 128 characters without control characters".to_owned())
+    })
 }
 
 fn is_loopback(url: &Url) -> bool {

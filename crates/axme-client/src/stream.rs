@@ -12,12 +12,13 @@ use axme_api::intents::{self, EventView, GetIntent, ListEvents};
 use axme_api::{Id, Limit, Status, Timestamp, lenient};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use reqwest::header::ACCEPT;
+use reqwest::header::{ACCEPT, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sse_stream::{Sse, SseByteStream};
 
+use crate::calls::fresh_key;
 use crate::exchange::{REPEATS, pause};
 use crate::request::{path, query};
 use crate::{Client, ClientError, Object};
@@ -85,7 +86,9 @@ impl Client {
 
     /// Streams the deliveries to the agent at `address`, starting with all intents that it has not answered. It does
     /// not end, and reconnects when the server is away. Every form of an address is accepted
-    /// (`spec/protocol.md` §1.13).
+    /// (`spec/protocol.md` §1.13). From then on, the client sends a consumer name with its calls: that of
+    /// [`Builder::consumer`](crate::Builder::consumer), or a random one. While it listens, no other worker is offered what
+    /// it has received.
     ///
     /// # Errors
     ///
@@ -93,8 +96,14 @@ impl Client {
     /// sends an unreadable frame.
     pub fn listen(&self, address: &str) -> Feed<Delivery> {
         let fields = Object::from_iter([("address".to_owned(), Value::from(address))]);
+        self.inner.consumer.get_or_init(fresh_consumer);
         feed(DeliverySource { reader: Reader::new(self, agents::STREAM.path, fields, 0) })
     }
+}
+
+/// Draws the name of a worker that was not given one.
+fn fresh_consumer() -> HeaderValue {
+    HeaderValue::try_from(format!("axme-rust-{}", fresh_key())).expect("the name is plain ASCII text")
 }
 
 /// Produces one item after another.
@@ -145,7 +154,7 @@ impl EventSource {
     async fn catch_up(&mut self) -> Result<(), ClientError> {
         let client = &self.reader.client;
         let fetched = async {
-            let answer = client.call(&intents::GET, &GetIntent { intent_id: self.intent_id.as_str().into() }).await?;
+            let answer = client.call(&intents::GET, &GetIntent::new(self.intent_id.as_str())).await?;
             if !answer.status.is_terminal() {
                 return Ok(None);
             }

@@ -61,6 +61,10 @@ impl TokenSource {
 impl Client {
     /// Sends a request, with the person's access token if there is one.
     pub(crate) async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Response, ClientError> {
+        let request = || match self.inner.consumer.get() {
+            Some(name) => request().header("x-axme-consumer", name),
+            None => request(),
+        };
         let Some(source) = &self.inner.tokens else { return dispatch(request()).await };
         let token = self.token(source).await;
         match dispatch(request().bearer_auth(&token)).await {

@@ -166,6 +166,38 @@ async fn a_listener_ends_when_its_key_is_refused() {
     assert!(requests.await.unwrap()[1].starts_with("get /v1/agents/local/default/worker/intents/stream?since=2&"));
 }
 
+fn consumers(requests: &[String]) -> Vec<Option<&str>> {
+    let heads = requests.iter();
+    heads.map(|head| head.lines().find_map(|line| line.strip_prefix("x-axme-consumer: "))).collect()
+}
+
+#[tokio::test]
+async fn a_client_that_listens_names_its_worker_in_all_calls_from_then_on() {
+    let refused = || answer("401 Unauthorized", r#"{"detail":"unknown key"}"#);
+    let (client, requests) = server(vec![intent("WAITING"), refused(), intent("WAITING"), refused()]).await;
+    client.get_intent("i").await.unwrap();
+    client.listen("worker").next().await.unwrap().unwrap_err();
+    client.get_intent("i").await.unwrap();
+    client.clone().listen("worker").next().await.unwrap().unwrap_err();
+    let requests = requests.await.unwrap();
+    let [None, Some(name), Some(second), Some(third)] = consumers(&requests)[..] else { panic!("{requests:?}") };
+    assert!(name.starts_with("axme-rust-") && name.len() > 30, "{name}");
+    assert_eq!((second, third), (name, name), "one name for all its streams and calls");
+}
+
+#[tokio::test]
+async fn a_worker_may_have_a_name_of_its_own() {
+    let (unnamed, requests) = server(vec![intent("WAITING"), answer("401 Unauthorized", "{}")]).await;
+    let client = Client::builder(unnamed.base_url()).api_key("k").consumer("w\u{f6}rker 1").build().unwrap();
+    client.get_intent("i").await.unwrap();
+    client.listen("worker").next().await.unwrap().unwrap_err();
+    assert_eq!(consumers(&requests.await.unwrap()), [Some("w\u{f6}rker 1"), Some("w\u{f6}rker 1")]);
+    for name in ["", "two\nlines", &"x".repeat(129)] {
+        let refused = Client::builder("http://host").consumer(name).build();
+        assert!(matches!(refused, Err(ClientError::Input(_))), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn waiting_has_an_end_and_a_dead_address_is_reported() {
     let (client, _requests) = server(vec![events(&[event(2, "WAITING")])]).await;

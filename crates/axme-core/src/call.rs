@@ -181,9 +181,11 @@ async fn transact(
     decode::check_path_fields(&request)?;
     let repeat = Repeat::of(app, handler, &request, &caller)?;
     let payload_bytes = permit.allowance.unwrap_or_default().most_payload_bytes();
+    let named = request.query.iter().filter(|(name, _)| name == "consumer").map(|(_, value)| value.as_str());
     let context = PrepareContext {
         owner: request.meta.owner.as_deref().filter(|text| !text.trim().is_empty()),
         caller: &caller,
+        consumer: (&request.meta.consumer, named.collect()),
         now: app.system.clock.now(),
         rng: &app.system.rng,
         limits: &app.limits,

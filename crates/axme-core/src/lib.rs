@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod call;
 pub mod claims;
+pub mod consumers;
 pub mod context;
 pub mod draft;
 pub mod engine;

@@ -24,6 +24,8 @@ pub struct RequestMeta {
     pub idempotency_key: KeyHeader,
     /// `x-axme-client`: the calling program, such as `axme-cli/0.1.0`; empty without the header.
     pub client: String,
+    /// All values of `x-axme-consumer`; `None` for one that is not UTF-8.
+    pub consumer: Vec<Option<String>>,
     pub source_ip: Option<IpAddr>,
     /// The caller asks for the headers of the answer only (`HEAD`). Such a call acknowledges nothing.
     pub only_headers: bool,

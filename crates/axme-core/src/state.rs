@@ -15,6 +15,7 @@ use axme_store::{JobError, Limits, Store, Tx, Wakeups};
 
 use crate::auth::oidc::OidcSettings;
 use crate::auth::{Caller, Keys};
+use crate::consumers::Consumers;
 use crate::error::Result;
 use crate::policy::body_budget::BodyBudget;
 use crate::policy::fair_gate::FairGate;
@@ -29,6 +30,8 @@ pub struct AppState {
     pub wakeups: Arc<Wakeups>,
     pub keys: Keys,
     pub limiter: RateLimiter,
+    /// The named readers of queues, as far as this process has seen them.
+    pub consumers: Consumers,
     /// The turns of callers at the read connections.
     reads: Arc<FairGate>,
     /// The memory for request bodies.
@@ -103,6 +106,7 @@ impl AppState {
             wakeups,
             keys,
             limiter,
+            consumers: Consumers::default(),
             reads: FairGate::new(limits.read_threads * READS_AHEAD),
             bodies: BodyBudget::new(limits.bodies_bytes, limits.bodies_bytes_per_client),
             limits,

@@ -113,6 +113,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         spawn("notices", workers::notices::run(app.clone())),
         spawn("mesh", workers::mesh::run(app.clone())),
         spawn("key_uses", workers::key_uses::run(app.clone())),
+        spawn("consumers", workers::consumers::run(app.clone())),
     ];
     if let Some(url) = &config.database_url {
         workers.push(spawn("pg_wakeups", workers::pg_wakeups::run(app.clone(), url.clone())));

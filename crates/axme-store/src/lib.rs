@@ -14,6 +14,7 @@ pub mod approvals;
 pub mod audit;
 pub mod billing;
 pub mod clock;
+pub mod consumers;
 pub mod error;
 pub mod groups;
 mod identity;

@@ -4,6 +4,8 @@
 //! counter per address that only claims change, and commit in the order in which they are taken.
 
 use axme_intent::{Address, IntentId, Time};
+use axme_types::consumers::ConsumerName;
+use axme_types::limits::MAX_SPAN_SECONDS;
 use uuid::Uuid;
 
 use super::{Row, Tx, Value};
@@ -88,6 +90,18 @@ impl From<QueueItem> for Value<'_> {
 /// The end of a page of a queue: the due time and the id of its last item.
 pub type Position = (Time, Uuid);
 
+/// The due time of an item that a consumer holds: never, until it is to be offered to that consumer again.
+pub(super) const HELD: Time = Time::from_micros(i64::MAX - 1);
+
+/// How long an offer keeps its item from other readers.
+#[derive(Debug, Clone, Copy)]
+pub enum Claim<'a> {
+    /// Until a time: the claim of a nameless reader.
+    Until(Time),
+    /// Until the claims of this consumer are released.
+    By(&'a ConsumerName),
+}
+
 /// An item that may be offered.
 #[derive(Debug, Clone)]
 pub struct Candidate {
@@ -121,30 +135,34 @@ pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem) -
     )
 }
 
-/// Marks an item as acknowledged by its receiver. It is not offered again before `due_at`.
+/// Marks an item as acknowledged by its receiver. It is not offered again for the `acknowledged_seconds` of its agent, or
+/// `usual_seconds` without that setting. An item that a consumer holds stays held.
 pub fn acknowledge(
     tx: &mut Tx<'_>,
     workspace: Uuid,
     to: &Address,
     item: QueueItem,
-    due_at: Time,
+    (now, usual_seconds): (Time, u64),
 ) -> Result<(), StoreError> {
+    let usual_seconds = i64::try_from(usual_seconds).unwrap_or(i64::MAX).min(MAX_SPAN_SECONDS as i64);
     tx.push(
-        "UPDATE queue_items SET acknowledged = 1, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND item_id = $4",
-        &[due_at.into(), workspace.into(), to.into(), item.into()],
+        "UPDATE queue_items SET acknowledged = 1, due_at = CASE WHEN consumer IS NULL THEN $1 + 1000000 * COALESCE( \
+         (SELECT a.acknowledged_seconds FROM service_accounts a WHERE a.workspace_id = $2 AND a.address = $3), $4) \
+         ELSE $5 END WHERE workspace_id = $2 AND address = $3 AND item_id = $6",
+        &[now.into(), workspace.into(), to.into(), usual_seconds.into(), HELD.into(), item.into()],
     )
 }
 
 /// Turns an item that could not be delivered into a dead letter, which is never due.
 pub fn bury(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem, now: Time) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE queue_items SET dead_at = $1, due_at = $2, number = NULL \
+        "UPDATE queue_items SET dead_at = $1, due_at = $2, number = NULL, consumer = NULL \
          WHERE workspace_id = $3 AND address = $4 AND item_id = $5",
         &[now.into(), i64::MAX.into(), workspace.into(), to.into(), item.into()],
     )
 }
 
-/// Makes an item due again at `due_at`, after a failed push.
+/// Makes an item due again at `due_at`, after a failed push. An item that a consumer holds stays held.
 pub fn postpone(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -154,13 +172,14 @@ pub fn postpone(
     error: &str,
 ) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE queue_items SET due_at = $1, last_error = $2 \
+        "UPDATE queue_items SET due_at = CASE WHEN consumer IS NULL THEN $1 ELSE due_at END, last_error = $2 \
          WHERE workspace_id = $3 AND address = $4 AND item_id = $5 AND dead_at IS NULL",
         &[due_at.into(), storable(error).into(), workspace.into(), to.into(), item.into()],
     )
 }
 
-/// Makes a claimed item due again at `due_at`, when no delivery was attempted. The offer is not counted.
+/// Makes a claimed item due again at `due_at`, when no delivery was attempted. The offer is not counted. An item that a
+/// consumer holds stays held.
 pub fn put_off(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -169,7 +188,7 @@ pub fn put_off(
     due_at: Time,
 ) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE queue_items SET due_at = $1, offers = offers - 1 \
+        "UPDATE queue_items SET due_at = CASE WHEN consumer IS NULL THEN $1 ELSE due_at END, offers = offers - 1 \
          WHERE workspace_id = $2 AND address = $3 AND item_id = $4 AND dead_at IS NULL AND offers > 0",
         &[due_at.into(), workspace.into(), to.into(), item.into()],
     )
@@ -297,7 +316,7 @@ fn dead_letter(row: &Row) -> Result<DeadLetter, StoreError> {
     })
 }
 
-/// Makes an item due again now and withdraws its acknowledgement.
+/// Makes an item due again now and withdraws its acknowledgement. If a consumer holds it, it is due to that one only.
 pub fn offer_again(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -328,13 +347,25 @@ pub fn list_due(
     after: Option<Position>,
     limit: i64,
 ) -> Result<Vec<Candidate>, StoreError> {
+    list_due_to(tx, (workspace, to, None), now, after, limit)
+}
+
+/// Lists due items as [`list_due`] does, with those that are due to a consumer alone.
+pub fn list_due_to(
+    tx: &mut Tx<'_>,
+    (workspace, to, consumer): (Uuid, &Address, Option<&ConsumerName>),
+    now: Time,
+    after: Option<Position>,
+    limit: i64,
+) -> Result<Vec<Candidate>, StoreError> {
+    let consumer = consumer.map(ConsumerName::as_str);
     let (due_at, id) = after.unwrap_or((Time::from_micros(i64::MIN), Uuid::nil()));
     let rows = tx.rows(
         candidates!(
             "WHERE workspace_id = $1 AND address = $2 AND (due_at, item_id) > ($3, $4) AND due_at <= $5 \
-             ORDER BY due_at, item_id LIMIT $6"
+             AND (consumer IS NULL OR consumer = $6) ORDER BY due_at, item_id LIMIT $7"
         ),
-        &[workspace.into(), to.into(), due_at.into(), id.into(), now.into(), limit.into()],
+        &[workspace.into(), to.into(), due_at.into(), id.into(), now.into(), consumer.into(), limit.into()],
     )?;
     let mut found = rows.iter().map(candidate).collect::<Result<Vec<_>, _>>()?;
     let rest = limit - i64::try_from(found.len()).unwrap_or(limit);
@@ -361,7 +392,7 @@ pub fn list_due(
     Ok(found)
 }
 
-/// Lists a page of items that have been offered, after a position, soonest due first.
+/// Lists a page of items that nameless readers have claimed, after a position, soonest due first.
 pub fn list_offered(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -372,9 +403,27 @@ pub fn list_offered(
     let rows = tx.rows(
         candidates!(
             "WHERE workspace_id = $1 AND address = $2 AND (due_at, item_id) > ($3, $4) AND number IS NOT NULL \
-             ORDER BY due_at, item_id LIMIT $5"
+             AND consumer IS NULL ORDER BY due_at, item_id LIMIT $5"
         ),
         &[workspace.into(), to.into(), due_at.into(), id.into(), limit.into()],
+    )?;
+    rows.iter().map(candidate).collect()
+}
+
+/// Lists a page of the items that a consumer holds, with numbers above `after`, lowest first.
+pub fn list_held(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    to: &Address,
+    consumer: &ConsumerName,
+    (after, limit): (i64, i64),
+) -> Result<Vec<Candidate>, StoreError> {
+    let rows = tx.rows(
+        candidates!(
+            "WHERE workspace_id = $1 AND address = $2 AND consumer = $3 AND number > $4 AND due_at = $5 \
+             ORDER BY number LIMIT $6"
+        ),
+        &[workspace.into(), to.into(), consumer.as_str().into(), after.into(), HELD.into(), limit.into()],
     )?;
     rows.iter().map(candidate).collect()
 }
@@ -389,12 +438,12 @@ fn candidate(row: &Row) -> Result<Candidate, StoreError> {
     })
 }
 
-/// Finds the earliest due time after `now`.
+/// Finds the earliest due time after `now`. Leaves out items that consumers hold.
 pub fn next_due(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time) -> Result<Option<Time>, StoreError> {
     let row = tx.row(
-        "SELECT due_at FROM queue_items WHERE workspace_id = $1 AND address = $2 AND due_at > $3 AND dead_at IS NULL \
-         ORDER BY due_at LIMIT 1",
-        &[workspace.into(), to.into(), now.into()],
+        "SELECT due_at FROM queue_items WHERE workspace_id = $1 AND address = $2 AND due_at > $3 AND due_at < $4 \
+         AND dead_at IS NULL ORDER BY due_at LIMIT 1",
+        &[workspace.into(), to.into(), now.into(), HELD.into()],
     )?;
     row.map(|row| row.time(0)).transpose()
 }
@@ -411,21 +460,26 @@ pub fn take_numbers(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, count: i64) 
     row.map_or_else(|| Err(StoreError::Fault("a counter returned nothing".to_owned())), |row| row.int(0))
 }
 
-/// Offers an item under a number. Returns false if the item has changed since it was read.
+/// Offers an item under a number. Returns false if the item has changed since it was read. A consumer must be on record
+/// in the same transaction.
 pub fn claim(
     tx: &mut Tx<'_>,
     workspace: Uuid,
     to: &Address,
     seen: &Candidate,
-    number: i64,
-    due_at: Time,
+    (number, claim): (i64, Claim<'_>),
 ) -> Result<bool, StoreError> {
+    let (due_at, consumer) = match claim {
+        Claim::Until(due_at) => (due_at, None),
+        Claim::By(consumer) => (HELD, Some(consumer.as_str())),
+    };
     let claimed = tx.run(
-        "UPDATE queue_items SET number = $1, offers = offers + 1, due_at = $2 \
-         WHERE workspace_id = $3 AND address = $4 AND item_id = $5 AND due_at = $6 AND offers = $7",
+        "UPDATE queue_items SET number = $1, offers = offers + 1, due_at = $2, consumer = $3 \
+         WHERE workspace_id = $4 AND address = $5 AND item_id = $6 AND due_at = $7 AND offers = $8",
         &[
             number.into(),
             due_at.into(),
+            consumer.into(),
             workspace.into(),
             to.into(),
             seen.item.into(),
@@ -463,7 +517,7 @@ pub fn release(
     now: Time,
 ) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE queue_items SET due_at = $1, offers = offers - 1 \
+        "UPDATE queue_items SET due_at = $1, offers = offers - 1, consumer = NULL \
          WHERE workspace_id = $2 AND address = $3 AND item_id = $4 AND number = $5 AND acknowledged = 0",
         &[now.into(), workspace.into(), to.into(), item.into(), number.into()],
     )

@@ -80,6 +80,10 @@ pub struct ServiceAccount {
     /// The URL that its intents are pushed to; set when the delivery mode is `http`.
     pub callback_url: Option<String>,
     pub webhook_secret: Option<String>,
+    /// How long an acknowledged intent stays with a nameless reader; `None` for the server's default.
+    pub acknowledged_seconds: Option<u32>,
+    /// A nameless reader that starts anew is shown what others hold.
+    pub replay_claimed: bool,
 }
 
 impl ServiceAccount {
@@ -102,6 +106,8 @@ impl ServiceAccount {
             updated_at: now,
             callback_url: None,
             webhook_secret: None,
+            acknowledged_seconds: None,
+            replay_claimed: true,
         }
     }
 }
@@ -111,8 +117,8 @@ macro_rules! service_account {
     ($rest:literal) => {
         concat!(
             "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, \
-             address, delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM \
-             service_accounts ",
+             address, delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret, \
+             acknowledged_seconds, replay_claimed FROM service_accounts ",
             $rest
         )
     };
@@ -135,6 +141,8 @@ fn service_account(row: &Row) -> Result<ServiceAccount, StoreError> {
         updated_at: row.time(12)?,
         callback_url: row.opt_string(13)?,
         webhook_secret: row.opt_string(14)?,
+        acknowledged_seconds: row.opt_int(15)?.and_then(|seconds| u32::try_from(seconds).ok()),
+        replay_claimed: row.int(16)? != 0,
     })
 }
 
@@ -151,8 +159,9 @@ pub fn count_agents(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError>
 pub fn insert_service_account(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<bool, StoreError> {
     let added = tx.run(
         "INSERT INTO service_accounts (workspace_id, service_account_id, org_id, name, display_name, description, role, \
-         status, address, delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (workspace_id, address) DO NOTHING",
+         status, address, delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret, \
+         acknowledged_seconds, replay_claimed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+         $17) ON CONFLICT (workspace_id, address) DO NOTHING",
         &[
             a.workspace_id.into(),
             (&a.service_account_id).into(),
@@ -169,6 +178,8 @@ pub fn insert_service_account(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<boo
             a.updated_at.into(),
             a.callback_url.as_ref().into(),
             a.webhook_secret.as_ref().into(),
+            a.acknowledged_seconds.into(),
+            a.replay_claimed.into(),
         ],
     )?;
     Ok(added > 0)
@@ -209,8 +220,8 @@ pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, id: &str, now: Time) -> Result<u
 pub fn revive(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<bool, StoreError> {
     let changed = tx.run(
         "UPDATE service_accounts SET status = 'active', name = $1, display_name = $2, description = $3, delivery_mode = $4, \
-         created_by = $5, updated_at = $6, callback_url = $7, webhook_secret = $8 \
-         WHERE workspace_id = $9 AND address = $10 AND status = 'deleted'",
+         created_by = $5, updated_at = $6, callback_url = $7, webhook_secret = $8, acknowledged_seconds = $9, \
+         replay_claimed = $10 WHERE workspace_id = $11 AND address = $12 AND status = 'deleted'",
         &[
             (&a.name).into(),
             a.display_name.as_ref().into(),
@@ -220,6 +231,8 @@ pub fn revive(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<bool, StoreError> {
             a.updated_at.into(),
             a.callback_url.as_ref().into(),
             a.webhook_secret.as_ref().into(),
+            a.acknowledged_seconds.into(),
+            a.replay_claimed.into(),
             a.workspace_id.into(),
             a.address.as_ref().into(),
         ],
@@ -413,13 +426,16 @@ pub fn revoke_key(
 pub fn update(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<(), StoreError> {
     tx.push(
         "UPDATE service_accounts SET display_name = $1, description = $2, delivery_mode = $3, callback_url = $4, \
-         webhook_secret = $5, updated_at = $6 WHERE workspace_id = $7 AND service_account_id = $8",
+         webhook_secret = $5, acknowledged_seconds = $6, replay_claimed = $7, updated_at = $8 \
+         WHERE workspace_id = $9 AND service_account_id = $10",
         &[
             a.display_name.as_ref().into(),
             a.description.as_ref().into(),
             a.delivery_mode.as_str().into(),
             a.callback_url.as_ref().into(),
             a.webhook_secret.as_ref().into(),
+            a.acknowledged_seconds.into(),
+            a.replay_claimed.into(),
             a.updated_at.into(),
             a.workspace_id.into(),
             (&a.service_account_id).into(),

@@ -8,6 +8,7 @@
 pub mod access_requests;
 pub mod approvals;
 pub mod billing;
+pub mod consumers;
 pub mod deliveries;
 pub mod delivery_binding;
 pub mod error_code;

@@ -11,3 +11,6 @@ pub const MAX_REMINDERS: u64 = 1_000;
 
 /// Maximum number of pushes of one intent that may fail before it fails.
 pub const MAX_DELIVERY_ATTEMPTS: u64 = 10_000;
+
+/// The longest time for which an agent may keep an acknowledged intent from its other readers, in seconds: a week.
+pub const MAX_ACKNOWLEDGED_SECONDS: u64 = 604_800;

@@ -2,7 +2,9 @@
 
 use axme_client::Timestamp;
 use axme_client::api::agents::{self, GetAgent, ListAgents};
-use axme_client::api::service_accounts::{self, CreateKey, CreateServiceAccount, RevokeKey, ServiceAccountAnswer};
+use axme_client::api::service_accounts::{
+    self, AcknowledgedSeconds, CreateKey, CreateServiceAccount, RevokeKey, ServiceAccountAnswer,
+};
 use axme_intent::DeliveryBinding;
 use axme_intent::address::{Home, NameFit, NearestName, nearest_name};
 use clap::{Args, Subcommand};
@@ -65,6 +67,12 @@ pub(crate) struct Register {
     /// Secret that signs the posts [with --callback-url also env: AXME_WEBHOOK_SECRET] [default: a new one, printed once]
     #[arg(long, value_name = "SECRET")]
     webhook_secret: Option<String>,
+    /// Seconds for which an intent that a worker without a name has read is not offered to others, up to a week
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    acknowledged_seconds: Option<u64>,
+    /// Whether a worker without a name that starts anew is shown what others hold
+    #[arg(long, value_name = "BOOL")]
+    replay_claimed: Option<bool>,
 }
 
 /// Create and revoke the keys of agents
@@ -155,6 +163,8 @@ impl Register {
             description: self.description,
             delivery_mode: self.delivery_mode.as_deref().and_then(DeliveryBinding::parse),
             callback_url: self.callback_url,
+            acknowledged_seconds: self.acknowledged_seconds.and_then(AcknowledgedSeconds::new),
+            replay_claimed: self.replay_claimed,
             ..CreateServiceAccount::default()
         };
         if session.output().is_json() {

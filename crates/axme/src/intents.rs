@@ -103,9 +103,7 @@ impl Intents {
         let session = Session::open(flags).await?;
         match self {
             Intents::List(list) => list.run(&session).await,
-            Intents::Get { intent_id } => {
-                session.show(&intents::GET.info, &GetIntent { intent_id: intent_id.into() }, None).await
-            }
+            Intents::Get { intent_id } => session.show(&intents::GET.info, &GetIntent::new(intent_id), None).await,
             Intents::Log { intent_id } => log(&session, &intent_id).await,
             Intents::Watch(watch) => watch.run(&session).await,
             Intents::Send(send) => send.run(&session).await,
@@ -149,7 +147,7 @@ fn nobody(is_missing: bool) -> Option<String> {
 }
 
 async fn log(session: &Session, intent_id: &str) -> Result<(), Failure> {
-    let intent = session.call(&intents::GET, &GetIntent { intent_id: intent_id.into() }).await?.intent;
+    let intent = session.call(&intents::GET, &GetIntent::new(intent_id)).await?.intent;
     let events = all_events(session, intent_id, 0).await?;
     if session.output().is_json() {
         return session.output().print_json(&json!({ "intent": intent, "events": events }));

@@ -178,7 +178,7 @@ async fn link(session: &Session, input: LinkTask) -> Result<(), Failure> {
 }
 
 async fn get(session: &Session, intent_id: &str) -> Result<(), Failure> {
-    let answer = session.call(&intents::GET, &GetIntent { intent_id: intent_id.into() }).await?;
+    let answer = session.call(&intents::GET, &GetIntent::new(intent_id)).await?;
     if session.output().is_json() {
         return line(serde_json::to_string_pretty(&answer)?);
     }
@@ -362,7 +362,7 @@ fn task_result(answer: &Answer, outcome: &str, data_json: Option<&str>) -> Resul
 
 async fn send(session: &Session, intent_id: &str, outcome: &str, result: Object) -> Result<(), Failure> {
     let body = Object::from_iter([("task_result".to_owned(), json!(result))]);
-    let input = ResumeIntent { intent_id: intent_id.into(), owner_agent: None, body: Some(body) };
+    let input = ResumeIntent { intent_id: intent_id.into(), body: Some(body), ..ResumeIntent::default() };
     let key = axme_client::fresh_key();
     let answer = session.client.call_with_key(&intents::RESUME, &input, &key).await.map_err(|error| {
         let failure = session.explain(&error);

@@ -14,6 +14,10 @@ pub struct ResumeIntent {
     /// The address that the caller acts for, if the key may act for several.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
+    /// The consumer that answers. It must not differ from the header `x-axme-consumer`.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 128), regex(pattern = crate::ConsumerName::PATTERN)))]
+    pub consumer: Option<String>,
     /// The answer, in one of the shapes of `spec/protocol.md` §13.1. A request without a body lets the intent go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "super::AnswerBody"))]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axme_api::{Object, Op, OpInfo};
 use axme_intent::Time;
+use axme_store::consumers::ConsumerName;
 use axme_store::{Limits, Rng, Shard};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,7 @@ use super::decode::{decode, decode_directly};
 use super::encode;
 use super::unstorable::IsReport;
 use crate::auth::Caller;
+use crate::consumers;
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::check_bytes;
@@ -26,6 +28,8 @@ pub struct PrepareContext<'a> {
     /// The value of `x-owner-agent`, if sent.
     pub owner: Option<&'a str>,
     pub caller: &'a Arc<Caller>,
+    /// The names of consumers in the header and in the query.
+    pub consumer: (&'a [Option<String>], Vec<&'a str>),
     pub now: Time,
     pub rng: &'a Rng,
     pub limits: &'a Limits,
@@ -37,6 +41,13 @@ pub struct PrepareContext<'a> {
 }
 
 impl PrepareContext<'_> {
+    /// Returns the consumer that calls, if it is named. `field` is the name in the input.
+    pub(crate) fn consumer(&self, field: Option<&str>) -> Result<Option<ConsumerName>> {
+        let (header, query) = &self.consumer;
+        let fields: Vec<&str> = query.iter().copied().chain(field).collect();
+        Ok(consumers::read_name(header, &fields)?)
+    }
+
     /// Refuses a payload or a result that exceeds the limit of the caller's workspace.
     pub(crate) fn check_payload(&self, what: &str, value: &impl Serialize) -> Result<()> {
         check_bytes(what, value, self.payload_bytes)

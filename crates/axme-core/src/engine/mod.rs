@@ -268,8 +268,8 @@ fn carry_out(
                 tx.signal(Signal::queue(workspace, to));
             }
             Effect::MarkAcknowledged => {
-                let again_at = now.plus_seconds(tx.limits.acknowledged_seconds);
-                queue::acknowledge(tx, workspace, &head.to, id.into(), again_at)?;
+                let seconds = tx.limits.acknowledged_seconds;
+                queue::acknowledge(tx, workspace, &head.to, id.into(), (now, seconds))?;
             }
             Effect::EndDelivery => {
                 for receiver in receivers(head) {

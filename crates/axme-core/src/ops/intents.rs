@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::auth::Caller;
 use crate::call::{AfterCall, Binding, PrepareContext, handler};
+use crate::consumers;
 use crate::context::CallContext;
 use crate::engine::NewIntent;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
@@ -29,6 +30,7 @@ use crate::policy::guards::awaits_guarded_task;
 use crate::policy::quota;
 use crate::policy::receivers::{self, Listeners};
 use crate::{engine, views};
+use axme_store::consumers::{Consumer, ConsumerName};
 use axme_store::intents::{Filter, Head};
 use axme_store::{Shard, Tx, inbox, intents as store, service_accounts};
 
@@ -46,7 +48,7 @@ pub static BINDINGS: &[Binding] = &[
             .on(|resolution| Shard::of_intent(resolution.id))
             .reports(is_failure),
     ),
-    Binding::Transaction(&handler(&axme_api::intents::GET, prepare_get, get).after(|id| acknowledge(*id))),
+    Binding::Transaction(&handler(&axme_api::intents::GET, prepare_get, get).after(|fetch| acknowledge(fetch.clone()))),
 ];
 
 /// The fields of a new intent.
@@ -299,33 +301,47 @@ pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList>
     Ok(IntentList { ok: true, intents, next_before })
 }
 
-pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetIntent) -> Result<IntentId> {
-    parse_id(&input.intent_id)
+/// An intent to fetch, and the consumer that fetches it.
+#[derive(Clone)]
+pub struct Fetch {
+    id: IntentId,
+    consumer: Option<ConsumerName>,
 }
 
-/// Acknowledges an intent for the receiver that has read it. Runs after the answer, and does nothing if the intent has
-/// moved on.
-fn acknowledge(id: IntentId) -> AfterCall {
+pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetIntent) -> Result<Fetch> {
+    Ok(Fetch { id: parse_id(&input.intent_id)?, consumer: context.consumer(input.consumer.as_deref())? })
+}
+
+/// Acknowledges an intent for the receiver that has read it, which holds it from then on if it has a name. Runs after the
+/// answer. Acknowledges nothing if the intent has moved on.
+fn acknowledge(Fetch { id, consumer }: Fetch) -> AfterCall {
     Box::new(move |app, caller| {
         let Some(own) = caller.address.clone() else { return };
         let (workspace, now) = (caller.workspace, app.system.clock.now());
+        let consumer = consumer.map(|name| Consumer { workspace, address: own.clone(), name });
+        let alive = consumer.clone();
         let job = move |tx: &mut Tx<'_>| -> Result<()> {
-            match engine::lock(tx, workspace, id)? {
-                Some(head) if head.to == own && head.intent.status() == Status::Delivered => {
-                    engine::advance(tx, workspace, head, Command::Acknowledge, own.as_str()).map(|_| ())
-                }
+            let Some(head) = engine::lock(tx, workspace, id)?.filter(|head| head.to == own) else { return Ok(()) };
+            let status = head.intent.status();
+            if status == Status::Delivered {
+                engine::advance(tx, workspace, head, Command::Acknowledge, own.as_str())?;
+            }
+            match &consumer {
+                Some(consumer) if !status.is_terminal() => Ok(consumers::hold(tx, consumer, id)?),
                 _ => Ok(()),
             }
         };
         tokio::spawn(async move {
-            if let Err(error) = app.store.write_as_of(now, Shard::of_intent(id), job).await {
+            let seen = consumers::see(&app.consumers, &app.store, alive.as_ref(), now).await;
+            let done = app.store.write_as_of(now, Shard::of_intent(id), job).await;
+            if let Err(error) = seen.and(done) {
                 tracing::debug!(%id, %error, "an acknowledgement was not recorded");
             }
         });
     })
 }
 
-pub fn get(cx: &mut CallContext<'_, '_>, id: &IntentId) -> Result<IntentAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, Fetch { id, .. }: &Fetch) -> Result<IntentAnswer> {
     let head = find_visible(cx.tx, cx.caller, *id)?;
     let spec = store::spec(cx.tx, cx.caller.workspace, *id)?;
     let mut intent = views::intent(&head, &spec);

@@ -17,10 +17,12 @@ use uuid::Uuid;
 
 use crate::auth::Caller;
 use crate::call::{Binding, PrepareContext, handler};
+use crate::consumers;
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::policy::agent_limits::{is_stopped, midnight, usd};
 use crate::policy::snapshot::{self, Snapshot};
+use axme_store::consumers::{Consumer, ConsumerName};
 use axme_store::mesh::{Agent, Counts, Event, NEVER, Rules, Span, hour_of};
 use axme_store::{Shard, Signal, Tx, mesh as store, service_accounts};
 
@@ -54,6 +56,8 @@ pub struct Beat {
     shard: Shard,
     counts: Counts,
     metadata: Option<String>,
+    /// The consumer that the heartbeat names. It keeps its claims; a nameless heartbeat keeps nobody's.
+    consumer: Option<ConsumerName>,
 }
 
 pub(crate) fn prepare_heartbeat(context: &PrepareContext<'_>, input: Heartbeat) -> Result<Beat> {
@@ -65,7 +69,8 @@ pub(crate) fn prepare_heartbeat(context: &PrepareContext<'_>, input: Heartbeat) 
             format!("metrics: fields that are not counters may have at most {MAX_METADATA_BYTES} bytes of JSON");
         return Err(ApiError::invalid(message).into());
     }
-    Ok(Beat { shard: Shard::of_address(own), counts, metadata })
+    let consumer = context.consumer(input.consumer.as_deref())?;
+    Ok(Beat { shard: Shard::of_address(own), counts, metadata, consumer })
 }
 
 /// Returns the address of the agent that the key belongs to.
@@ -123,6 +128,9 @@ fn read_metrics(mut metrics: Object) -> Result<(Counts, Object)> {
 pub fn heartbeat(cx: &mut CallContext<'_, '_>, beat: &Beat) -> Result<HeartbeatAnswer> {
     let (workspace, now) = (cx.caller.workspace, cx.now);
     let address = own_address(cx.caller)?;
+    if let Some(name) = beat.consumer.clone() {
+        consumers::arrive(cx.tx, &Consumer { workspace, address: address.clone(), name }, now)?;
+    }
     let known = store::find_beat(cx.tx, workspace, address)?;
     store::put_beat(cx.tx, workspace, address, now, AgentHealth::Healthy, beat.metadata.as_ref())?;
     if beat.counts != Counts::default() {

@@ -10,7 +10,8 @@ use axme_intent::resume::Resume;
 use axme_intent::{Holder, HolderKind, HumanTask, IntentId, Object, TaskResult};
 use serde_json::Value;
 
-use crate::call::{Binding, PrepareContext, handler};
+use crate::call::{AfterCall, Binding, PrepareContext, handler};
+use crate::consumers;
 use crate::context::CallContext;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
 use crate::engine::{self, AdvanceOutcome};
@@ -19,6 +20,7 @@ use crate::input::{parse_id, read_task};
 use crate::policy::asking;
 use crate::policy::guards::{check_answers, check_decider, names_requester, standing};
 use crate::views;
+use axme_store::consumers::{Consumer, ConsumerName};
 use axme_store::intents::Head;
 use axme_store::{Shard, intents as store, queue};
 
@@ -26,7 +28,8 @@ use axme_store::{Shard, intents as store, queue};
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(
     &handler(&axme_api::intents::RESUME, prepare_resume, resume)
         .on(|resumption| Shard::of_intent(resumption.id))
-        .reports(|body| matches!(Resume::read(Some(body)), Resume::Agent(Answer::Fail(_)))),
+        .reports(|body| matches!(Resume::read(Some(body)), Resume::Agent(Answer::Fail(_))))
+        .after(|resumption| sign_of_life(resumption.consumer.clone())),
 )];
 
 pub struct Resumption {
@@ -35,6 +38,20 @@ pub struct Resumption {
     /// The body read as a person's answer, for answers without a `task_result` field.
     as_task_result: TaskResult,
     expected_generation: Option<u64>,
+    consumer: Option<ConsumerName>,
+}
+
+/// Records that the consumer of an answer is alive.
+fn sign_of_life(name: Option<ConsumerName>) -> AfterCall {
+    Box::new(move |app, caller| {
+        let (Some(name), Some(address)) = (name, caller.address.clone()) else { return };
+        let consumer = Consumer { workspace: caller.workspace, address, name };
+        tokio::spawn(async move {
+            if let Err(error) = app.consumers.see(&app.store, &consumer, app.system.clock.now()).await {
+                tracing::debug!(%error, "a sign of life of a consumer was not recorded");
+            }
+        });
+    })
 }
 
 pub(crate) fn prepare_resume(context: &PrepareContext<'_>, input: ResumeIntent) -> Result<Resumption> {
@@ -44,6 +61,7 @@ pub(crate) fn prepare_resume(context: &PrepareContext<'_>, input: ResumeIntent) 
     let expected = body.and_then(|body| body.get("expected_policy_generation")).cloned().unwrap_or_default();
     let expected_generation =
         lenient::whole(expected).map_err(|error| ApiError::invalid(format!("expected_policy_generation: {error}")))?;
+    let consumer = context.consumer(input.consumer.as_deref())?;
     let resume = Resume::read(body);
     let mut wrapped = input.body.unwrap_or_default();
     if !wrapped.contains_key("task_result") {
@@ -54,7 +72,7 @@ pub(crate) fn prepare_resume(context: &PrepareContext<'_>, input: ResumeIntent) 
     if let Resume::Unclear(why) = resume {
         return Err(ApiError::invalid(why).into());
     }
-    Ok(Resumption { id, resume, as_task_result, expected_generation })
+    Ok(Resumption { id, resume, as_task_result, expected_generation, consumer })
 }
 
 pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<ResumeAnswer> {
@@ -101,8 +119,12 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
         }
     };
     if receives && is_proceed {
-        let again_at = cx.now.plus_seconds(cx.limits.acknowledged_seconds);
-        queue::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id.into(), again_at)?;
+        let (workspace, address) = (cx.caller.workspace, &advanced.head.to);
+        let hour = (cx.now, cx.limits.acknowledged_seconds);
+        queue::acknowledge(cx.tx, workspace, address, resumption.id.into(), hour)?;
+        if let Some(name) = resumption.consumer.clone() {
+            consumers::hold(cx.tx, &Consumer { workspace, address: address.clone(), name }, resumption.id)?;
+        }
     }
     let last = advanced.events.last().map(|event| views::event(resumption.id, event));
     let is_ended = advanced.head.intent.status().is_terminal();

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::intents::plan_root;
 use super::service_accounts;
-use super::service_accounts::{Callback, NewAgent};
+use super::service_accounts::{Callback, NewAgent, Sharing};
 use crate::auth::Caller;
 use crate::auth::placement::Placement;
 use crate::call::{Binding, PrepareContext, handler};
@@ -221,6 +221,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
                     description: None,
                     delivery_mode: agent.delivery_mode.unwrap_or(DeliveryBinding::Stream),
                     callback: callback.as_ref(),
+                    sharing: Sharing::default(),
                 };
                 let (account, created) = service_accounts::put_agent(cx, &agent_spec)?;
                 (Some(account.service_account_id), created)

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use delivery::DeliveryChange;
-pub(crate) use delivery::{Callback, made_callback};
+pub(crate) use delivery::{Callback, Sharing, made_callback};
 pub(super) use delivery::{check_callback, check_secret};
 
 use crate::auth::placement::{Placement, RoleSet};
@@ -54,7 +54,8 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceA
     check_chars("display_name", input.display_name.as_deref(), 0, 255)?;
     check_chars("description", input.description.as_deref(), 0, 2_000)?;
     let CreateServiceAccount { delivery_mode, callback_url, webhook_secret, .. } = input.clone();
-    let delivery = DeliveryChange::check(context, delivery_mode, callback_url, webhook_secret)?;
+    let sharing = Sharing { acknowledged_seconds: input.acknowledged_seconds, replay_claimed: input.replay_claimed };
+    let delivery = DeliveryChange::check(context, delivery_mode, callback_url, webhook_secret, sharing)?;
     Ok(NewAccount { input, delivery })
 }
 
@@ -99,6 +100,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewAccount) -> Result<ServiceA
                 description: input.description.as_deref(),
                 delivery_mode: delivery.mode.unwrap_or(DeliveryBinding::Stream),
                 callback: callback.as_ref(),
+                sharing: delivery.sharing,
             };
             let (account, is_new) = put_agent(cx, &agent)?;
             (account, is_new.then_some(made))
@@ -141,8 +143,9 @@ pub(crate) fn prepare_update(
     context: &PrepareContext<'_>,
     input: UpdateServiceAccount,
 ) -> Result<(String, DeliveryChange)> {
-    let UpdateServiceAccount { service_account_id, delivery_mode, callback_url, webhook_secret } = input;
-    let delivery = DeliveryChange::check(context, delivery_mode, callback_url, webhook_secret)?;
+    let sharing = Sharing { acknowledged_seconds: input.acknowledged_seconds, replay_claimed: input.replay_claimed };
+    let UpdateServiceAccount { service_account_id, delivery_mode, callback_url, webhook_secret, .. } = input;
+    let delivery = DeliveryChange::check(context, delivery_mode, callback_url, webhook_secret, sharing)?;
     Ok((service_account_id, delivery))
 }
 
@@ -171,6 +174,8 @@ fn change(
         (AccountField::DeliveryMode, account.delivery_mode != old.delivery_mode),
         (AccountField::CallbackUrl, account.callback_url != old.callback_url),
         (AccountField::WebhookSecret, account.webhook_secret != old.webhook_secret),
+        (AccountField::AcknowledgedSeconds, account.acknowledged_seconds != old.acknowledged_seconds),
+        (AccountField::ReplayClaimed, account.replay_claimed != old.replay_claimed),
     ]
     .into_iter()
     .filter_map(|(field, is_changed)| is_changed.then_some(field))
@@ -196,6 +201,7 @@ pub struct NewAgent<'a> {
     pub description: Option<&'a str>,
     pub delivery_mode: DeliveryBinding,
     pub callback: Option<&'a Callback>,
+    pub sharing: Sharing,
 }
 
 /// Registers an agent, or returns the one with the same address. The flag is true for a new or revived account.
@@ -216,6 +222,8 @@ pub(crate) fn put_agent(cx: &mut CallContext<'_, '_>, new: &NewAgent<'_>) -> Res
         updated_at: cx.now,
         callback_url: new.callback.map(|callback| callback.url.clone()),
         webhook_secret: new.callback.map(|callback| callback.secret.clone()),
+        acknowledged_seconds: new.sharing.seconds(),
+        replay_claimed: new.sharing.replay_claimed.unwrap_or(true),
     };
     if new.callback.is_some() {
         cx.tx.signal(Signal::push_receivers());
@@ -520,6 +528,8 @@ pub(super) fn view(account: &ServiceAccount) -> AccountView {
         address,
         delivery_mode: account.delivery_mode,
         callback_url: account.callback_url.clone(),
+        acknowledged_seconds: account.acknowledged_seconds,
+        replay_claimed: (!account.replay_claimed).then_some(false),
         created_at: account.created_at.into(),
         updated_at: account.updated_at.into(),
     }

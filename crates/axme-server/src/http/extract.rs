@@ -72,9 +72,16 @@ pub(crate) fn meta(app: &AppState, parts: &Parts) -> RequestMeta {
         owner: text("x-owner-agent").map(str::to_owned),
         idempotency_key,
         client: text("x-axme-client").unwrap_or_default().to_owned(),
+        consumer: names_of_consumer(&parts.headers),
         only_headers: parts.method == Method::HEAD,
         source_ip: source_ip(&app.site.trusted_proxies, &parts.extensions, &parts.headers),
     }
+}
+
+/// Returns the values of the header that names a consumer; `None` for one that is not UTF-8.
+fn names_of_consumer(headers: &HeaderMap) -> Vec<Option<String>> {
+    let values = headers.get_all(axme_core::consumers::HEADER).iter();
+    values.map(|value| std::str::from_utf8(value.as_bytes()).ok().map(str::to_owned)).collect()
 }
 
 fn source_ip(trusted: &[IpNet], extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {

@@ -4,12 +4,14 @@
 //! window is held until something happens or its time is up. The server keeps no state between windows: the client's
 //! number is all of it, so a slow or stopped client costs nothing and loses nothing. `?follow=1` keeps a stream open.
 
+mod deliveries;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axme_api::intents::StatusList;
 use axme_api::{Access, ApiError, ErrorCode, ErrorKind};
-use axme_intent::{Address, IntentId, Status, Time};
+use axme_intent::{IntentId, Status, Time};
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
@@ -18,14 +20,17 @@ use uuid::Uuid;
 
 use axme_core::auth::Caller;
 use axme_core::call::{authenticate, authorize};
-use axme_core::claims::{self, Offer, Reading};
+use axme_core::consumers;
 use axme_core::engine::intent_access;
 use axme_core::error::Result;
 use axme_core::input::{address as address_of, parse_id};
 use axme_core::request::Credentials;
 use axme_core::state::{AppState, StreamPermit};
 use axme_core::{ops, views};
+use axme_store::consumers::{Consumer, ConsumerName};
 use axme_store::{Signal, Subscription, intents as intent_rows, sessions as session_rows};
+
+use deliveries::AgentStream;
 
 use super::extract::{meta, query};
 use super::frames;
@@ -41,6 +46,8 @@ struct Window {
     /// sleeps a second after each.
     stays_open: bool,
     status: Option<Vec<Status>>,
+    /// The name of the reader.
+    consumer: Option<ConsumerName>,
     /// The presented credentials. Each look at the store checks them again: the stream ends if they are revoked,
     /// expire, or give other rights.
     credentials: Credentials,
@@ -141,9 +148,14 @@ pub async fn agent(app: Arc<AppState>, address: String, request: Parts) -> Resul
     if window.only_headers {
         return Ok(response);
     }
+    let name = window.consumer.clone();
+    let consumer = name.map(|name| Consumer { workspace: caller.workspace, address: address.clone(), name });
+    if let Some(consumer) = &consumer {
+        app.consumers.see(&app.store, consumer, app.system.clock.now()).await?;
+    }
     let is_discarded = window.since == 0 && window.wait_seconds == 1 && !window.follow;
     let backlog_of = is_discarded.then(|| app.system.clock.now());
-    tokio::spawn(async move { AgentStream { app, caller, address, window, backlog_of, out }.run().await });
+    tokio::spawn(async move { AgentStream { app, caller, address, consumer, window, backlog_of, out }.run().await });
     Ok(response)
 }
 
@@ -165,7 +177,10 @@ async fn open(app: &AppState, request: &Parts) -> Result<(Arc<Caller>, Window)> 
         None => None,
         Some(list) => Some(StatusList::parse(list).map_err(|wrong| ApiError::invalid(format!("status: {wrong}")))?.0),
     };
+    let names: Vec<&str> =
+        fields.iter().filter(|(name, _)| name == "consumer").map(|(_, value)| value.as_str()).collect();
     let window = Window {
+        consumer: consumers::read_name(&meta.consumer, &names)?,
         // A client that reconnects by itself repeats its address and adds the last number it saw.
         since: number("since", 0)?.max(last_event_id(&request.headers)),
         wait_seconds: number("wait_seconds", 15)?.clamp(1, 60),
@@ -410,127 +425,6 @@ impl EventStream {
             Ok(EventPage { frames: page.frames, is_over })
         };
         self.app.read_for(&self.caller.service_account_id, job).await
-    }
-}
-
-struct AgentStream {
-    app: Arc<AppState>,
-    caller: Arc<Caller>,
-    address: Address,
-    window: Window,
-    /// Set for the first window of the official command line's built-in agent, which discards what it reads there. That
-    /// window gets only the deliveries due at this time and ends at once, so that it swallows no new one.
-    backlog_of: Option<Time>,
-    out: FrameSender,
-}
-
-impl AgentStream {
-    async fn run(self) {
-        let mut cursor = self.window.since;
-        let subscription = self.app.wakeups.subscribe(Signal::queue(self.caller.workspace, &self.address));
-        let _ = self.windows(&subscription, &mut cursor).await;
-        let _ = self.out.send(frames::timeout(cursor)).await;
-    }
-
-    async fn windows(&self, subscription: &Subscription, cursor: &mut u64) -> Result<(), ClientGone> {
-        let limits = &self.app.limits;
-        let began = self.app.system.clock.now();
-        let mut until = self.backlog_of.unwrap_or_else(|| began.plus_seconds(self.window.wait_seconds));
-        let mut left = limits.window_deliveries;
-        if self.window.since == 0 {
-            let was_shown = self.replay(cursor).await?;
-            if was_shown && !self.window.follow {
-                until = until.min(self.app.system.clock.now().plus_millis(limits.linger_millis));
-            }
-        }
-        loop {
-            let stop = self.window.next_stop(&self.app, until);
-            let found = loop {
-                let listener = subscription.listen();
-                let (offers, next_due) = match self.look(subscription, left).await {
-                    Ok(looked) => looked,
-                    Err(error) => return fail(error),
-                };
-                if !offers.is_empty() {
-                    break Some(offers);
-                }
-                // A delivery that comes due again ends the wait, but not the window.
-                let hold = Hold { app: &self.app, until: next_due.map_or(stop, |due| due.min(stop)) };
-                let is_last = next_due.is_none_or(|due| due >= stop);
-                let looks_again = listener.or(hold.over(&self.out)).await;
-                if !looks_again && (is_last || *self.app.stopping.borrow() || self.out.sender.is_closed()) {
-                    break None;
-                }
-            };
-            let offers = match found {
-                Some(offers) => offers,
-                None if self.window.goes_on(&self.app, until) => {
-                    self.out.send(frames::keep_alive()).await?;
-                    continue;
-                }
-                None => break,
-            };
-            left = left.saturating_sub(offers.len());
-            self.send(offers, cursor).await?;
-            match () {
-                () if self.backlog_of.is_some() => break,
-                () if self.window.follow => left = limits.window_deliveries,
-                () if left == 0 => return Ok(()),
-                () => until = until.min(self.app.system.clock.now().plus_millis(limits.linger_millis)),
-            }
-        }
-        if let Some(began) = self.backlog_of {
-            // Hold briefly, so that a client that reconnects at once does not spin.
-            let hold = Hold { app: &self.app, until: began.plus_millis(limits.linger_millis) };
-            hold.over(&self.out).await;
-        }
-        Ok(())
-    }
-
-    async fn look(&self, subscription: &Subscription, left: usize) -> Result<(Vec<Offer>, Option<Time>)> {
-        recheck(&self.app, &self.window, &self.caller).await?;
-        // Several windows on one address share its deliveries.
-        let most = left.div_ceil(self.app.wakeups.subscriptions(subscription.signal()).max(1));
-        claims::offer(&self.app, self.reading(most)).await
-    }
-
-    /// Sends all deliveries that are already claimed, page by page, so that an agent that starts anew misses none.
-    /// Returns whether there were any.
-    async fn replay(&self, cursor: &mut u64) -> Result<bool, ClientGone> {
-        let mut place = None;
-        loop {
-            let reading = self.reading(self.app.limits.window_deliveries);
-            match claims::replay(&self.app, reading, place).await {
-                Ok(Some((offers, last))) => {
-                    self.send(offers, cursor).await?;
-                    place = Some(last);
-                }
-                Ok(None) => return Ok(place.is_some()),
-                Err(error) => return fail(error).map(|()| place.is_some()),
-            }
-        }
-    }
-
-    fn reading(&self, most: usize) -> Reading {
-        let (workspace, address) = (self.caller.workspace, self.address.clone());
-        Reading { workspace, address, most, status: self.window.status.clone(), due_by: self.backlog_of }
-    }
-
-    /// Sends a batch. Deliveries that cannot be sent are released at once, so that another reader gets them.
-    async fn send(&self, offers: Vec<Offer>, cursor: &mut u64) -> Result<(), ClientGone> {
-        let mut rest = offers.into_iter();
-        while let Some(mut offer) = rest.next() {
-            let frame = frames::delivery(&offer, self.app.limits.frame_bytes);
-            // The frame has it; a send may wait long.
-            offer.intent.payload = String::new();
-            if self.out.send(frame).await.is_err() {
-                let unsent = std::iter::once(offer).chain(rest).filter(|offer| offer.is_claimed).collect();
-                claims::release(&self.app, self.caller.workspace, &self.address, unsent).await;
-                return Err(ClientGone);
-            }
-            *cursor = (*cursor).max(offer.number);
-        }
-        Ok(())
     }
 }
 

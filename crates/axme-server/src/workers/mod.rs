@@ -2,6 +2,7 @@
 //! interval. Several nodes run the same workers.
 
 pub mod billing;
+pub mod consumers;
 pub mod fanout;
 pub mod folder_watch;
 pub mod key_uses;

@@ -30,6 +30,7 @@ use axme_core::state::AppState;
 use axme_core::system::{Mail, MailError, Post, PostError};
 use axme_store::alpha::Trial;
 use axme_store::notices::Notice;
+use axme_store::queue::Claim;
 use axme_store::{Shard, Signal, Tx, intents, notices as store, queue as items};
 
 /// Notices sent from one queue at a time.
@@ -185,7 +186,7 @@ async fn tick_queue(app: &Arc<AppState>, workspace: Uuid, queue: &str) -> Result
             let mut taken = Vec::new();
             for candidate in &due {
                 // Number 0, since it is never shown. A change in between means that another worker has the item.
-                if !items::claim(tx, workspace, &address, candidate, 0, until)? {
+                if !items::claim(tx, workspace, &address, candidate, (0, Claim::Until(until)))? {
                     continue;
                 }
                 match store::find(tx, workspace, candidate.item.id)? {

@@ -34,7 +34,7 @@ pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result
             return Ok(None);
         };
         let Some(address) = account.address.clone() else { return Ok(None) };
-        let reading = Reading { workspace, address, most: AT_ONCE, status: None, due_by: None };
+        let reading = Reading { workspace, address, consumer: None, most: AT_ONCE, status: None, due_by: None };
         let (offers, next_due) = claims::offer(app, reading).await?;
         if offers.is_empty() {
             return Ok(next_due);
@@ -112,8 +112,7 @@ async fn record(
                 engine::advance(tx, workspace, head, Command::Acknowledge, to.as_str())?;
             }
             Ok(()) => {
-                let again_at = now.plus_seconds(limits.acknowledged_seconds);
-                queue::acknowledge(tx, workspace, &to, id.into(), again_at)?;
+                queue::acknowledge(tx, workspace, &to, id.into(), (now, limits.acknowledged_seconds))?;
             }
             Err(PushFailure { error, .. }) if to != head.to => {
                 queue::note(tx, workspace, &to, id.into(), error)?;

@@ -13,8 +13,8 @@ use axme_core::error::{Result, StoreError};
 use axme_core::ops::access_requests::KEPT_DAYS as REQUESTS_KEPT_DAYS;
 use axme_core::state::AppState;
 use axme_store::{
-    Shard, Tx, access_requests, invites, links, logins, media, mesh, notices, person_accounts, quotas, replies,
-    routed_deliveries, webhooks,
+    Shard, Tx, access_requests, consumers, invites, links, logins, media, mesh, notices, person_accounts, quotas,
+    replies, routed_deliveries, webhooks,
 };
 
 /// Rows deleted in one transaction.
@@ -26,6 +26,8 @@ const KEPT_DAYS: u64 = 30;
 const LATE_MILLIS: u64 = 60_000;
 /// How long ended sign-ins are kept: attempts are counted over a day.
 const LOGINS_KEPT_HOURS: u64 = 24;
+/// How long the name of a silent reader that holds nothing is kept. It is forgotten earlier when other names arrive.
+const CONSUMERS_KEPT_HOURS: u64 = 1;
 
 /// How often all files are checked, and the age of an orphan. An upload lives a week at most, so an older file is
 /// either finished or abandoned.
@@ -67,8 +69,9 @@ pub async fn tick(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
     }
     app.limiter.sweep(app.system.clock.now());
     type Sweep = fn(&mut Tx<'_>, Time, i64) -> Result<usize, StoreError>;
-    let sweeps: [(Sweep, u64); 11] = [
+    let sweeps: [(Sweep, u64); 12] = [
         (logins::sweep, LOGINS_KEPT_HOURS),
+        (consumers::sweep, CONSUMERS_KEPT_HOURS),
         (person_accounts::sweep, KEPT_DAYS * 24),
         (invites::sweep, KEPT_DAYS * 24),
         (media::sweep, KEPT_DAYS * 24),

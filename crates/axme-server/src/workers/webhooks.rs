@@ -19,7 +19,7 @@ use axme_core::ops::webhooks::pause_gone;
 use axme_core::signature;
 use axme_core::state::AppState;
 use axme_core::system::{Post, PostAnswer};
-use axme_store::queue::QueueItem;
+use axme_store::queue::{Claim, QueueItem};
 use axme_store::webhooks::{Event, Subscription};
 use axme_store::{Shard, Tx, queue, webhooks as store};
 
@@ -88,7 +88,7 @@ async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Resu
         let mut events = Vec::new();
         for candidate in &due {
             // Number 0, since it is never shown. A change in between means that another worker has the item.
-            if !queue::claim(tx, workspace, &address, candidate, 0, until)? {
+            if !queue::claim(tx, workspace, &address, candidate, (0, Claim::Until(until)))? {
                 continue;
             }
             match store::find_event(tx, workspace, candidate.item.id)? {

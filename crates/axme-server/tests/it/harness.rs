@@ -25,7 +25,7 @@ use axme_server::{first_start, workers};
 use axme_store::clock::ManualClock;
 use axme_store::organizations::{self, Organization, Workspace};
 use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
-use axme_store::{Clock, Limits, Rng, Shard, StoreOptions, Tx, service_accounts};
+use axme_store::{Clock, Limits, Rng, Shard, Store, StoreOptions, Tx, service_accounts};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode};
@@ -122,35 +122,61 @@ impl Server {
     }
 
     async fn start_drawing(engine: Engine, limits: Limits, site: Site, rng: Rng) -> Server {
-        let log = LogWatch::start();
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let limits = Arc::new(databases::limits_of_tests(limits));
         let clock = ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time"));
-        let guard = Guard::new(&limits.outbound_allow).expect("networks");
-        let mailer = Mailer::new(&MailSettings::default(), &folder.path().join("outbox")).expect("a mailer");
-        let outbound = Arc::new(Web::new(guard, mailer, limits.push_seconds, OUTBOUND_PATIENCE).expect("a client"));
-        let system = System { clock: Arc::new(clock.clone()), rng, outbound };
-        let options = StoreOptions {
-            limits: limits.clone(),
-            clock: system.clock.clone(),
-            rng: system.rng.clone(),
-            wakeups: Wakeups::new(SWEEP_BETWEEN_NODES),
-        };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (system, options) = Server::options(folder.path(), &clock, limits, rng);
         let store = match engine {
             Engine::Sqlite => databases::open_sqlite(folder.path(), &options),
             Engine::Postgres => databases::open_postgres(&options).await,
         };
+        Server::start_on((engine, store), (system, options), (clock, folder), (site, None)).await
+    }
+
+    /// Starts another node on the database of this server on PostgreSQL, with the same clock.
+    pub async fn another_node(&self) -> Server {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (system, options) = Server::options(folder.path(), &self.clock, Limits::default(), Rng::system());
+        let store = databases::reopen_postgres(&options).await;
+        let place = (self.clock.clone(), folder);
+        Server::start_on((self.engine, store), (system, options), place, (Site::default(), Some(&self.bootstrap))).await
+    }
+
+    fn options(folder: &Path, clock: &Arc<ManualClock>, limits: Limits, rng: Rng) -> (System, StoreOptions) {
+        let limits = Arc::new(databases::limits_of_tests(limits));
+        let guard = Guard::new(&limits.outbound_allow).expect("networks");
+        let mailer = Mailer::new(&MailSettings::default(), &folder.join("outbox")).expect("a mailer");
+        let outbound = Arc::new(Web::new(guard, mailer, limits.push_seconds, OUTBOUND_PATIENCE).expect("a client"));
+        let system = System { clock: Arc::new(clock.clone()), rng, outbound };
+        let options = StoreOptions {
+            limits,
+            clock: system.clock.clone(),
+            rng: system.rng.clone(),
+            wakeups: Wakeups::new(SWEEP_BETWEEN_NODES),
+        };
+        (system, options)
+    }
+
+    async fn start_on(
+        (engine, store): (Engine, Store),
+        (system, options): (System, StoreOptions),
+        (clock, folder): (Arc<ManualClock>, tempfile::TempDir),
+        (site, known): (Site, Option<&Bootstrap>),
+    ) -> Server {
+        let log = LogWatch::start();
         let (stop, stopping) = watch::channel(false);
         let base_url = if site.base_url.is_empty() { SITE.to_owned() } else { site.base_url.clone() };
         let site = Site { base_url, trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")], ..site };
-        let app = AppState::new(store, system, limits, site, stopping);
+        let app = AppState::new(store, system, options.limits, site, stopping);
         if engine == Engine::Postgres {
             databases::note_server(&app);
         }
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
         first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");
-        let text = std::fs::read_to_string(data.path().join("bootstrap.json")).expect("bootstrap.json exists");
-        let bootstrap: Bootstrap = serde_json::from_str(&text).expect("bootstrap.json is JSON");
+        let first_start = || {
+            let text = std::fs::read_to_string(data.path().join("bootstrap.json")).expect("bootstrap.json exists");
+            serde_json::from_str(&text).expect("bootstrap.json is JSON")
+        };
+        let bootstrap: Bootstrap = known.cloned().unwrap_or_else(first_start);
         let files = Files::in_folder(folder.path().join("media"), false);
         let router = http::router(Gateway { app: app.clone(), files: Some(files.clone()) });
         log.note_text(&bootstrap.api_key);

@@ -14,6 +14,7 @@ mod calls;
 mod concurrency;
 mod connection_limits;
 mod connections;
+mod consumers;
 mod contract;
 mod control;
 mod coverage;

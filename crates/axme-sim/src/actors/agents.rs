@@ -36,7 +36,7 @@ pub(crate) fn claim(sim: &mut Simulation, agent: usize, most: usize) -> Result<V
     let Some(workspace) = sim.checker.workspace else { return Ok(Vec::new()) };
     let app: Arc<_> = sim.cluster.app();
     let to = Address::from_canonical(address.clone());
-    let reading = Reading { workspace, address: to, most, status: None, due_by: None };
+    let reading = Reading { workspace, address: to, consumer: None, most, status: None, due_by: None };
     let Ok((offers, _)) = sim.cluster.drive(async move { offer(&app, reading).await }) else {
         sim.note(&format!("{address} cannot read its queue"));
         return Ok(Vec::new());

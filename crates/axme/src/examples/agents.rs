@@ -7,7 +7,7 @@ use axme_client::api::intents::{self, ListIntents, StatusList};
 use axme_client::api::service_accounts::{
     self, CreateKey, CreateServiceAccount, ListServiceAccounts, RevokeKey, ServiceAccount,
 };
-use axme_client::{Client, ClientError, Object, Status};
+use axme_client::{Client, ClientError, Object, Status, fresh_key};
 use axme_intent::DeliveryBinding;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
@@ -83,7 +83,9 @@ impl RunningAgents {
         self.keys.push(RevokeKey { service_account_id, key_id: key.key_id });
         let address = account.address.unwrap_or_else(|| name.to_owned());
         session.output().print(format!("  [step 3] Starting agent {name} ({address})"))?;
-        let client = Client::new(session.client.base_url(), &key.token).map_err(Failure::new)?;
+        // Example agents that share an address do not do each other's work.
+        let client = Client::builder(session.client.base_url()).api_key(&key.token);
+        let client = client.consumer(&format!("axme-example-{}", fresh_key())).build().map_err(Failure::new)?;
         let stop = self.stop.subscribe();
         let intents = match transport {
             Transport::Stream => client.listen(&address).map_ok(|delivery| delivery.intent_id.into()).boxed(),

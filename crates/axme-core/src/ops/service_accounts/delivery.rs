@@ -1,6 +1,7 @@
 //! How intents reach an agent: the delivery settings that calls give, and their checks.
 
 use axme_api::ApiError;
+use axme_api::service_accounts::AcknowledgedSeconds;
 use axme_intent::DeliveryBinding;
 use axme_store::service_accounts::ServiceAccount;
 
@@ -15,6 +16,19 @@ pub struct Callback {
     pub(super) secret: String,
 }
 
+/// How the nameless readers of an agent share its work; absent settings stay.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sharing {
+    pub acknowledged_seconds: Option<AcknowledgedSeconds>,
+    pub replay_claimed: Option<bool>,
+}
+
+impl Sharing {
+    pub(super) fn seconds(self) -> Option<u32> {
+        self.acknowledged_seconds.map(|seconds| u32::try_from(seconds.get()).unwrap_or(u32::MAX))
+    }
+}
+
 /// The wanted delivery settings of an account; absent ones stay.
 pub struct DeliveryChange {
     pub(super) mode: Option<DeliveryBinding>,
@@ -22,6 +36,7 @@ pub struct DeliveryChange {
     secret: Option<String>,
     /// The secret for an account that has none and gets none.
     fresh_secret: String,
+    pub(super) sharing: Sharing,
 }
 
 impl DeliveryChange {
@@ -30,10 +45,12 @@ impl DeliveryChange {
         mode: Option<DeliveryBinding>,
         callback_url: Option<String>,
         secret: Option<String>,
+        sharing: Sharing,
     ) -> Result<DeliveryChange> {
         let callback_url = callback_url.map(|url| check_callback(context, &url)).transpose()?;
         check_secret("webhook_secret", secret.as_deref())?;
-        let change = DeliveryChange { mode, callback_url, secret, fresh_secret: signature::fresh_secret(context.rng) };
+        let fresh_secret = signature::fresh_secret(context.rng);
+        let change = DeliveryChange { mode, callback_url, secret, fresh_secret, sharing };
         match mode {
             Some(mode) if !mode.is_pushed() => change.check_not_pushed(mode)?,
             // Only the account says whether it has a callback already.
@@ -75,6 +92,8 @@ impl DeliveryChange {
     /// Changes an account. Leaving `http` deletes the callback and its secret. Returns a secret that the server made.
     pub(super) fn apply(&self, account: &mut ServiceAccount) -> Result<Option<String>> {
         account.delivery_mode = self.mode.unwrap_or(account.delivery_mode);
+        account.acknowledged_seconds = self.sharing.seconds().or(account.acknowledged_seconds);
+        account.replay_claimed = self.sharing.replay_claimed.unwrap_or(account.replay_claimed);
         if !account.delivery_mode.is_pushed() {
             self.check_not_pushed(account.delivery_mode)?;
             (account.callback_url, account.webhook_secret) = (None, None);

@@ -89,6 +89,12 @@ pub async fn open_postgres(options: &StoreOptions) -> Store {
     Store::open_postgres(&url, options).await.expect("the store opens")
 }
 
+/// Opens another store in the schema that this test has opened last.
+pub async fn reopen_postgres(options: &StoreOptions) -> Store {
+    let url = IN_USE.with_borrow(|in_use| in_use.schemas.last().map(Schema::url)).expect("a schema");
+    Store::open_postgres(&url, options).await.expect("the store opens")
+}
+
 /// Registers a server on PostgreSQL: its writers must finish before its schema is emptied.
 pub fn note_server(app: &Arc<AppState>) {
     IN_USE.with_borrow_mut(|in_use| in_use.servers.push(app.clone()));
