@@ -3,24 +3,23 @@
 //! Waiting jobs share a transaction, so that they share its commit. Statements without a result are queued and sent
 //! together with the next read or the commit, so that a group costs few round trips. A job that fails before its first
 //! write does not disturb the others. After any other failure the group is rolled back, and each job runs alone. A job
-//! that loses a deadlock or a serialization race alone runs again, and so does a job whose connection ends before its
-//! commit is sent. Readers see one snapshot.
+//! alone runs again if it loses a deadlock or a race, or if its connection ends before the commit is sent. Readers see
+//! one snapshot.
 
+mod errors;
 pub(crate) mod startup;
+mod target;
+mod values;
 
 use std::collections::{HashMap, VecDeque};
-use std::error::Error as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
-use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{AsyncMessage, Client, Config, Statement};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
 use crate::error::StoreError;
@@ -28,6 +27,10 @@ use crate::tallies::Tallies;
 use crate::tx::{Connection, Environment, Tally, Tx};
 use crate::value::{Row, Value};
 use crate::writer::{Engine, Failure, QueuedJob};
+use errors::{explain, fault, in_statement};
+pub use target::ListenConnection;
+pub(crate) use target::Target;
+use target::within;
 
 /// Maximum number of jobs that share a transaction.
 pub(crate) const MAX_GROUP: usize = 64;
@@ -35,8 +38,7 @@ pub(crate) const MAX_GROUP: usize = 64;
 const GROUP_TIME: Duration = Duration::from_millis(5);
 /// How often a job runs alone when each run ends in a conflict or with its connection.
 const MAX_RUNS: u32 = 3;
-/// The longest that one address may take to connect, and that the sign-in may take after that.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time after which a quiet connection counts as broken.
 const SILENCE: Duration = Duration::from_secs(15);
 /// The longest that a round trip may take. It exceeds the database's own limits below.
 const ROUND_TRIP: Duration = Duration::from_secs(40);
@@ -46,124 +48,6 @@ const SESSION_LIMITS: &str =
 /// How often the runtime runs the task of an idle connection before a job. One look reads the socket, the next ones let
 /// the task report its end.
 const LOOKS: u32 = 3;
-
-/// The database to connect to.
-#[derive(Clone)]
-pub(crate) struct Target {
-    config: Config,
-    tls: tokio_postgres_rustls::MakeRustlsConnect,
-    durable: bool,
-}
-
-impl Target {
-    pub fn parse(url: &str, durable: bool) -> Result<Target, StoreError> {
-        // The parser's error may contain the URL, and so the password.
-        let mut config: Config = url
-            .parse()
-            .map_err(|_| StoreError::Unavailable("the database URL is not a valid postgres:// URL".to_owned()))?;
-        config.connect_timeout(CONNECT_TIMEOUT).application_name("axme");
-        // Detects a silent database within seconds, not hours.
-        config
-            .tcp_user_timeout(SILENCE)
-            .keepalives_idle(SILENCE)
-            .keepalives_interval(SILENCE / 3)
-            .keepalives_retries(3);
-        // Debian's server offers TLS with a certificate that cannot be verified. A local connection does not need TLS.
-        if !url.contains("sslmode") && config.get_hosts().iter().all(is_local) {
-            config.ssl_mode(SslMode::Disable);
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|e| StoreError::Fault(e.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Target { config, tls: tokio_postgres_rustls::MakeRustlsConnect::new(tls), durable })
-    }
-
-    /// Opens a connection. A port that accepts and stays silent is an error.
-    async fn open(&self) -> Result<(Client, TlsConnection), StoreError> {
-        let hosts = u32::try_from(self.config.get_hosts().len()).unwrap_or(u32::MAX);
-        let patience = CONNECT_TIMEOUT.saturating_mul(hosts.saturating_add(1));
-        within(patience, self.config.connect(self.tls.clone())).await
-    }
-
-    /// Connects. The caller's runtime drives the connection.
-    pub async fn connect(&self) -> Result<Client, StoreError> {
-        let (client, connection) = self.open().await?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::warn!(%error, "a database connection ended");
-            }
-        });
-        if !self.durable {
-            within(ROUND_TRIP, client.batch_execute("SET synchronous_commit = off")).await?;
-        }
-        Ok(client)
-    }
-}
-
-type TlsConnection = tokio_postgres::Connection<
-    tokio_postgres::Socket,
-    <tokio_postgres_rustls::MakeRustlsConnect as MakeTlsConnect<tokio_postgres::Socket>>::Stream,
->;
-
-/// Waits for an answer of the database, at most `patience`.
-async fn within<T>(
-    patience: Duration,
-    answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
-) -> Result<T, StoreError> {
-    match tokio::time::timeout(patience, answer).await {
-        Ok(answer) => answer.map_err(fault),
-        Err(_) => Err(StoreError::Unavailable("the database did not answer in time".to_owned())),
-    }
-}
-
-fn is_local(host: &Host) -> bool {
-    match host {
-        Host::Tcp(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
-        #[cfg(unix)]
-        Host::Unix(_) => true,
-    }
-}
-
-/// A separate connection on which nodes notify each other (`LISTEN` and `NOTIFY`).
-pub struct ListenConnection {
-    client: Client,
-    messages: mpsc::UnboundedReceiver<String>,
-    channel: &'static str,
-}
-
-impl ListenConnection {
-    pub async fn open(url: &str, channel: &'static str) -> Result<ListenConnection, StoreError> {
-        let target = Target::parse(url, true)?;
-        let (client, mut connection) = target.open().await?;
-        let (sender, messages) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
-                if let AsyncMessage::Notification(note) = message
-                    && sender.send(note.payload().to_owned()).is_err()
-                {
-                    return;
-                }
-            }
-        });
-        within(ROUND_TRIP, client.batch_execute(&format!("LISTEN {channel}"))).await?;
-        Ok(ListenConnection { client, messages, channel })
-    }
-
-    /// Sends a message to all nodes, this one included. At most 8,000 bytes.
-    pub async fn notify(&self, message: &str) -> Result<(), StoreError> {
-        let params: [&(dyn ToSql + Sync); 2] = [&self.channel, &message];
-        within(ROUND_TRIP, self.client.execute("SELECT pg_notify($1, $2)", &params)).await.map(|_| ())
-    }
-
-    /// The next message; `None` when the connection has ended.
-    pub async fn next(&mut self) -> Option<String> {
-        self.messages.recv().await
-    }
-}
 
 /// The kind of transaction that a connection runs.
 #[derive(Clone, Copy, PartialEq)]
@@ -223,7 +107,7 @@ impl Postgres {
         let environment = self.environment.clone();
         let mut live = Live::new(runtime, session, self.role);
         let mut outcomes = Vec::with_capacity(jobs.len());
-        let (began, is_alone) = (Instant::now(), jobs.len() == 1);
+        let (began, is_alone) = (environment.clock.running(), jobs.len() == 1);
         for job in jobs.iter_mut() {
             live.begin_job();
             let now = job.now();
@@ -238,7 +122,7 @@ impl Postgres {
                     return if is_alone { Ok(vec![Err(failure)]) } else { Err(GroupFailure::Spoiled) };
                 }
             }
-            if began.elapsed() > GROUP_TIME {
+            if environment.clock.running() > began + GROUP_TIME {
                 break;
             }
         }
@@ -309,9 +193,7 @@ impl Postgres {
             }
         }
     }
-}
 
-impl Postgres {
     /// Reports the outcomes of the first jobs.
     fn finish(&mut self, jobs: &mut VecDeque<QueuedJob>, outcomes: impl IntoIterator<Item = Result<(), Failure>>) {
         for outcome in outcomes {
@@ -595,97 +477,5 @@ impl Connection for Live<'_> {
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
         self.job_tallies.push((tally, count));
         Ok(())
-    }
-}
-
-type BoxError = Box<dyn std::error::Error + Sync + Send>;
-
-impl ToSql for Value<'_> {
-    fn to_sql(&self, ty: &Type, out: &mut bytes::BytesMut) -> Result<IsNull, BoxError> {
-        match self {
-            Value::Null => Ok(IsNull::Yes),
-            Value::Int(n) => n.to_sql(ty, out),
-            Value::Text(text) => text.as_ref().to_sql(ty, out),
-            Value::Uuid(id) => id.to_sql(ty, out),
-            Value::Bytes(bytes) => bytes.as_ref().to_sql(ty, out),
-        }
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
-}
-
-impl<'a> FromSql<'a> for Value<'static> {
-    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, BoxError> {
-        match *ty {
-            Type::INT8 => i64::from_sql(ty, raw).map(Value::Int),
-            Type::INT4 => i32::from_sql(ty, raw).map(|n| Value::Int(n.into())),
-            Type::UUID => Uuid::from_sql(ty, raw).map(Value::Uuid),
-            Type::BYTEA => Vec::<u8>::from_sql(ty, raw).map(|b| Value::Bytes(b.into())),
-            _ => String::from_sql(ty, raw).map(|t| Value::Text(t.into())),
-        }
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Self, BoxError> {
-        Ok(Value::Null)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-}
-
-fn explain(error: &tokio_postgres::Error, sql: &str) -> StoreError {
-    in_statement(classify(error), sql)
-}
-
-fn in_statement(error: StoreError, sql: &str) -> StoreError {
-    match error {
-        StoreError::Fault(why) => StoreError::Fault(format!("{why} in: {sql}")),
-        other => other,
-    }
-}
-
-fn fault(error: tokio_postgres::Error) -> StoreError {
-    classify(&error)
-}
-
-/// Describes an error without its detail, which shows the values of a row.
-fn describe(error: &tokio_postgres::Error) -> String {
-    let Some(database) = error.as_db_error() else {
-        let cause = error.source().map(|s| format!(": {s}")).unwrap_or_default();
-        return format!("{error}{cause}");
-    };
-    // SQLSTATE class 22, data exception: the message itself may quote a value.
-    let message = if database.code().code().starts_with("22") { "data exception" } else { database.message() };
-    format!("{}: {message} (SQLSTATE {})", database.severity(), database.code().code())
-}
-
-fn classify(error: &tokio_postgres::Error) -> StoreError {
-    let text = describe(error);
-    match error.code() {
-        // A unique violation is a conflict as well: another node added the row, and the next run sees it.
-        Some(code)
-            if [
-                SqlState::T_R_SERIALIZATION_FAILURE,
-                SqlState::T_R_DEADLOCK_DETECTED,
-                SqlState::UNIQUE_VIOLATION,
-                // A failed guard: the rules that the job relied on have changed.
-                SqlState::DIVISION_BY_ZERO,
-            ]
-            .contains(code) =>
-        {
-            StoreError::Conflict(text)
-        }
-        // SQLSTATE classes: 53 insufficient resources, 55 lock not available, 57 operator intervention, 58 system
-        // error, 08 connection. Class 25 is a read-only transaction or one that was idle for too long.
-        Some(code) if ["53", "55", "57", "58", "08", "25"].iter().any(|class| code.code().starts_with(class)) => {
-            StoreError::Unavailable(text)
-        }
-        Some(_) => StoreError::Fault(text),
-        None => StoreError::Unavailable(text),
     }
 }
