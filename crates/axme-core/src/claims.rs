@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axme_intent::{Address, IntentId, Status, Time};
 use uuid::Uuid;
 
+use crate::engine::receiving;
 use crate::error::Result;
 use crate::policy::agent_limits;
 use crate::state::AppState;
@@ -277,12 +278,12 @@ fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>, room
         }
         last = Some(candidate.position());
         let Some(intent_id) = candidate.item.intent() else { continue };
-        let Some(head) = intents::find(tx, workspace, intent_id)? else { continue };
+        let Some((owner, head)) = receiving::find(tx, workspace, Some(&reading.address), intent_id)? else { continue };
         let status = head.intent.status();
         if reading.status.as_ref().is_some_and(|wanted| !wanted.contains(&status)) {
             continue;
         }
-        let spec = intents::spec(tx, workspace, intent_id)?;
+        let spec = intents::spec(tx, owner, intent_id)?;
         let intent = OfferedIntent {
             id: head.intent.id,
             created_at: head.intent.created_at,

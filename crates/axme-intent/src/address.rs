@@ -107,6 +107,15 @@ impl Address {
         path.split('/').count() == 3 && self.name_in(home).is_none() && !self.is_platform()
     }
 
+    /// Returns the slugs of the organization and the workspace, if the address names an agent in full.
+    pub fn slugs(&self) -> Option<(&str, &str)> {
+        let mut parts = self.canonical.strip_prefix("agent://")?.split('/');
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(org), Some(workspace), Some(_), None) => Some((org, workspace)),
+            _ => None,
+        }
+    }
+
     /// True for the platform itself (`agent_core` in any form) and for `human`: intents sent there wait for a person.
     pub fn is_platform(&self) -> bool {
         self.canonical == "human"

@@ -359,7 +359,7 @@ impl Filter {
         }
     }
 
-    fn admits(&self, head: &Head) -> bool {
+    pub(super) fn admits(&self, head: &Head) -> bool {
         (self.statuses.is_empty() || self.statuses.contains(&head.intent.status()))
             && self.to.as_ref().is_none_or(|to| *to == head.to)
             && self.sender.as_ref().is_none_or(|sender| *sender == head.from)

@@ -8,13 +8,14 @@ use refinery::{Migration, Runner};
 use crate::error::StoreError;
 
 /// All migrations in order. Refinery parses the names: version, two underscores, name.
-const MIGRATIONS: [(&str, &str); 7] = [
+const MIGRATIONS: [(&str, &str); 8] = [
     ("V1__schema", include_str!("migrations/0001_schema.sql")),
     ("V2__people", include_str!("migrations/0002_people.sql")),
     ("V3__keys_and_origins", include_str!("migrations/0003_keys_and_origins.sql")),
     ("V4__ids", include_str!("migrations/0004_ids.sql")),
     ("V5__consumers", include_str!("migrations/0005_consumers.sql")),
     ("V6__unknown_receivers", include_str!("migrations/0006_unknown_receivers.sql")),
+    ("V7__received_intents", include_str!("migrations/0007_received_intents.sql")),
     ("V8__lists", include_str!("migrations/0008_lists.sql")),
 ];
 
@@ -59,13 +60,14 @@ mod tests {
     use super::*;
 
     /// The SHA-256 of each released migration. A new migration adds a line; existing lines never change.
-    const RELEASED: [&str; 7] = [
+    const RELEASED: [&str; 8] = [
         "8671e28a968d482dceecf1fba53933a4d20aa1e5a9e9bce61e9b3dde13c6176a",
         "a8c0f8391b1a24d56f5ef47f270c2911450519445c59534253e00c99af47f073",
         "c3054451cab482ecac7de8aff05d9936aae7361704b890c7e41f00bf43b134b7",
         "244fb04be322e5e1fc8cd23e005ba6abfc8e7009b022f83330f239770f562a3e",
         "2f0858dcb1a72e53cfab0f4f60b76ab0b9dd60c7518f82aac2257aba4c2f490e",
         "c2607cbc1b3a872351ec7dbb18b6f0e0daaebc6f9ddb6ac08f2fe5fcff32bf41",
+        "bef316f00357aa366f031213e14670dad49bf28b608448c6f44ea7d5f2b4ce47",
         "12adc7fb5b133eb44517eee300da02b7834d04f4ceb295b0058032fd66c1b75d",
     ];
 

@@ -308,16 +308,8 @@ pub(crate) fn workspace_of_address(
     if address.name_in(cx.caller.home()).is_some() {
         return Ok(Some((cx.caller.org, cx.caller.workspace)));
     }
-    match slugs(address) {
+    match address.slugs() {
         Some((org, workspace)) => policies::find_place(cx.tx, org, workspace),
         None => Ok(None),
-    }
-}
-
-fn slugs(address: &Address) -> Option<(&str, &str)> {
-    let mut parts = address.as_str().strip_prefix("agent://")?.split('/');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(org), Some(workspace), Some(_), None) => Some((org, workspace)),
-        _ => None,
     }
 }

@@ -9,8 +9,9 @@ use axme_intent::{Address, IntentId, Time};
 use axme_store::Tx;
 use axme_store::intents::{self as store, Head};
 use serde_json::json;
+use uuid::Uuid;
 
-use super::AdvanceOutcome;
+use super::{AdvanceOutcome, receiving};
 use crate::auth::Caller;
 use crate::context::CallContext;
 use crate::error::{Error, Result};
@@ -22,6 +23,28 @@ use crate::policy::guards::answers;
 pub fn find_visible(tx: &mut Tx<'_>, caller: &Caller, id: IntentId) -> Result<Head> {
     let head = store::find(tx, caller.workspace, id)?;
     visible(head, caller, id)
+}
+
+/// Finds an intent that the caller may read: one that [`find_visible`] finds, or one that the caller's address has received
+/// from another workspace. Returns it with the workspace that owns it.
+pub fn find_readable(tx: &mut Tx<'_>, caller: &Caller, id: IntentId) -> Result<(Uuid, Head)> {
+    let found = receiving::find(tx, caller.workspace, caller.address.as_ref(), id)?;
+    visible_to_party(found, caller, id)
+}
+
+/// Finds an intent that the caller may answer, as [`find_readable`] does, and locks its family.
+pub(crate) fn lock_answerable(cx: &mut CallContext<'_, '_>, id: IntentId) -> Result<(Uuid, Head)> {
+    let found = receiving::lock(cx.tx, cx.caller.workspace, cx.caller.address.as_ref(), id)?;
+    visible_to_party(found, cx.caller, id)
+}
+
+/// Checks the rules of the caller's own workspace; in another one, only the receiver itself sees an intent.
+fn visible_to_party(found: Option<(Uuid, Head)>, caller: &Caller, id: IntentId) -> Result<(Uuid, Head)> {
+    let sees = |(owner, head): &(Uuid, Head)| match *owner == caller.workspace {
+        true => is_visible(caller, head),
+        false => caller.address.as_ref() == Some(&head.to),
+    };
+    found.filter(sees).ok_or_else(|| ApiError::not_found(format!("intent {id}")).into())
 }
 
 fn is_granted(head: &Head, own: &Address, action: Action) -> bool {
@@ -63,10 +86,21 @@ pub(crate) fn check_step_is_own(caller: &Caller, head: &Head, action: Action) ->
     Err(ApiError::forbidden(format!("this step belongs to {}, which must answer it", head.to)).into())
 }
 
-/// Sends a command on the caller's behalf. Refuses an answer after the end of the intent, or after a deadline whose
-/// timer has not run yet. The audit trail keeps such a late answer.
+/// Sends a command to an intent of the caller's workspace; see [`send_in`].
 pub fn send(
     cx: &mut CallContext<'_, '_>,
+    head: Head,
+    deadline_at: Option<Time>,
+    command: Command,
+) -> Result<AdvanceOutcome> {
+    send_in(cx, cx.caller.workspace, head, deadline_at, command)
+}
+
+/// Sends a command on the caller's behalf to an intent of `workspace`. Refuses an answer after the end of the intent, or after a deadline whose
+/// timer has not run yet. The audit trail keeps such a late answer.
+pub(crate) fn send_in(
+    cx: &mut CallContext<'_, '_>,
+    workspace: Uuid,
     head: Head,
     deadline_at: Option<Time>,
     command: Command,
@@ -80,10 +114,10 @@ pub fn send(
         Refusal::new(ErrorCode::DeadlinePassed, format!("the deadline passed at {due_at}"))
     } else {
         let actor = cx.caller.actor();
-        return super::advance(cx.tx, cx.caller.workspace, head, command, &actor);
+        return super::advance(cx.tx, workspace, head, command, &actor);
     };
     let late = json!({ "status": status.as_str(), "command": command_name(&command) });
-    cx.audit("intents.late_answer", &id.to_string(), &late)?;
+    cx.audit_in(workspace, "intents.late_answer", &id.to_string(), &late)?;
     match Error::from(refusal.with("status", status.as_str())) {
         Error::Api(error) => Err(Error::kept(error)),
         other => Err(other),

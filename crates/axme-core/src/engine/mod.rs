@@ -7,6 +7,7 @@
 
 pub mod intent_access;
 pub mod notices;
+pub mod receiving;
 
 use std::collections::VecDeque;
 
@@ -264,23 +265,27 @@ fn carry_out(
     for effect in effects {
         match effect {
             Effect::Deliver { to } => {
-                queue::insert(tx, workspace, to, id.into(), now)?;
-                tx.signal(Signal::queue(workspace, to));
+                let of_queue = if *to == head.to { receiving::begin(tx, workspace, to, id)? } else { workspace };
+                queue::insert(tx, of_queue, to, id.into(), now)?;
+                tx.signal(Signal::queue(of_queue, to));
             }
             Effect::MarkAcknowledged => {
                 let seconds = tx.limits.acknowledged_seconds;
-                queue::acknowledge(tx, workspace, &head.to, id.into(), (now, seconds))?;
+                let of_queue = receiving::queue_of(tx, workspace, &head.to, id)?;
+                queue::acknowledge(tx, of_queue, &head.to, id.into(), (now, seconds))?;
             }
             Effect::EndDelivery => {
                 for receiver in receivers(head) {
-                    queue::delete(tx, workspace, &receiver, id.into())?;
+                    let of_queue = receiving::queue_of(tx, workspace, &receiver, id)?;
+                    queue::delete(tx, of_queue, &receiver, id.into())?;
                 }
             }
             Effect::BuryDelivery => {
                 for receiver in receivers(head).iter().skip(1) {
                     queue::delete(tx, workspace, receiver, id.into())?;
                 }
-                queue::bury(tx, workspace, &head.to, id.into(), now)?;
+                let of_queue = receiving::queue_of(tx, workspace, &head.to, id)?;
+                queue::bury(tx, of_queue, &head.to, id.into(), now)?;
             }
             Effect::OfferAgain => offer_again(tx, workspace, head)?,
             Effect::OfferChildAgain(child) => {
@@ -303,7 +308,8 @@ fn carry_out(
                 let (plan, parent) = planned.ok_or_else(|| StoreError::Fault("a step without a plan".to_owned()))?;
                 let spec = child_spec(head, plan, parent, step)?;
                 let draft = Intent::draft(*child, head.intent.root, Some(id), now);
-                agent_limits::count_step(tx, workspace, &spec.to)?;
+                let owner = receiving::other_workspace(tx, workspace, &spec.to)?.unwrap_or(workspace);
+                agent_limits::count_step(tx, owner, &spec.to)?;
                 let input = decide_input(tx, &draft, GATEWAY);
                 record(tx, workspace, &plan_create(draft, spec, &input)?, more)?;
             }
@@ -339,8 +345,9 @@ fn receivers(head: &Head) -> Vec<Address> {
 
 fn offer_again(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
     let now = tx.now;
-    queue::offer_again(tx, workspace, &head.to, head.intent.id.into(), now)?;
-    tx.signal(Signal::queue(workspace, &head.to));
+    let of_queue = receiving::queue_of(tx, workspace, &head.to, head.intent.id)?;
+    queue::offer_again(tx, of_queue, &head.to, head.intent.id.into(), now)?;
+    tx.signal(Signal::queue(of_queue, &head.to));
     Ok(())
 }
 

@@ -21,7 +21,8 @@ use crate::call::{AfterCall, Binding, PrepareContext, handler};
 use crate::consumers;
 use crate::context::CallContext;
 use crate::engine::NewIntent;
-use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
+use crate::engine::intent_access::{check_granted, check_step_is_own, find_readable, lock_answerable, send_in, stale};
+use crate::engine::receiving;
 use crate::error::Result;
 use crate::input::{address, check_ahead, check_chars, check_size, parse_id, read_before, read_task, receiver};
 use crate::policy::admission;
@@ -32,7 +33,7 @@ use crate::policy::receivers::{self, Listeners};
 use crate::{engine, views};
 use axme_store::consumers::{Consumer, ConsumerName};
 use axme_store::intents::{Filter, Head};
-use axme_store::{Shard, Tx, inbox, intents as store, service_accounts};
+use axme_store::{Shard, Tx, inbox, intents as store, received_intents, service_accounts};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -279,7 +280,11 @@ pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> 
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList> {
-    let (heads, next) = store::list(cx.tx, cx.caller.workspace, filter)?;
+    let (mut heads, mut next) = store::list(cx.tx, cx.caller.workspace, filter)?;
+    if let Some(own) = &filter.party {
+        let received = received_intents::list(cx.tx, cx.caller.workspace, own, filter)?;
+        (heads, next) = merge((heads, next), received, filter.limit);
+    }
     let next_before = next.map(Id::from);
     let mut listeners = Listeners::default();
     let mut intents = Vec::with_capacity(heads.len());
@@ -299,6 +304,23 @@ pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList>
         });
     }
     Ok(IntentList { ok: true, intents, next_before })
+}
+
+/// A page of intents, newest first, and the id at which the next page continues.
+type HeadPage = (Vec<Head>, Option<IntentId>);
+
+/// Merges two pages of different intents that begin at the same id.
+fn merge(own: HeadPage, received: HeadPage, limit: usize) -> HeadPage {
+    // Below this id, one of the pages does not say what there is.
+    let mut end = [own.1, received.1].into_iter().flatten().max();
+    let mut heads: Vec<Head> = own.0.into_iter().chain(received.0).collect();
+    heads.retain(|head| end.is_none_or(|end| head.intent.id >= end));
+    heads.sort_unstable_by_key(|head| std::cmp::Reverse(head.intent.id));
+    if heads.len() > limit {
+        heads.truncate(limit);
+        end = heads.last().map(|head| head.intent.id);
+    }
+    (heads, end)
 }
 
 /// An intent to fetch, and the consumer that fetches it.
@@ -321,10 +343,11 @@ fn acknowledge(Fetch { id, consumer }: Fetch) -> AfterCall {
         let consumer = consumer.map(|name| Consumer { workspace, address: own.clone(), name });
         let alive = consumer.clone();
         let job = move |tx: &mut Tx<'_>| -> Result<()> {
-            let Some(head) = engine::lock(tx, workspace, id)?.filter(|head| head.to == own) else { return Ok(()) };
+            let found = receiving::lock(tx, workspace, Some(&own), id)?;
+            let Some((owner, head)) = found.filter(|(_, head)| head.to == own) else { return Ok(()) };
             let status = head.intent.status();
             if status == Status::Delivered {
-                engine::advance(tx, workspace, head, Command::Acknowledge, own.as_str())?;
+                engine::advance(tx, owner, head, Command::Acknowledge, own.as_str())?;
             }
             match &consumer {
                 Some(consumer) if !status.is_terminal() => Ok(consumers::hold(tx, consumer, id)?),
@@ -342,8 +365,8 @@ fn acknowledge(Fetch { id, consumer }: Fetch) -> AfterCall {
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, Fetch { id, .. }: &Fetch) -> Result<IntentAnswer> {
-    let head = find_visible(cx.tx, cx.caller, *id)?;
-    let spec = store::spec(cx.tx, cx.caller.workspace, *id)?;
+    let (owner, head) = find_readable(cx.tx, cx.caller, *id)?;
+    let spec = store::spec(cx.tx, owner, *id)?;
     let mut intent = views::intent(&head, &spec);
     intent.nobody_listens = Listeners::default().are_missing(cx, &head)?;
     Ok(IntentAnswer {
@@ -364,8 +387,8 @@ pub(crate) fn prepare_events(_: &PrepareContext<'_>, input: ListEvents) -> Resul
 }
 
 pub fn events(cx: &mut CallContext<'_, '_>, (id, after, limit): &(IntentId, i64, i64)) -> Result<EventList> {
-    find_visible(cx.tx, cx.caller, *id)?;
-    let events = store::list_events(cx.tx, cx.caller.workspace, *id, *after, *limit)?;
+    let (owner, _) = find_readable(cx.tx, cx.caller, *id)?;
+    let events = store::list_events(cx.tx, owner, *id, *after, *limit)?;
     Ok(EventList { ok: true, events: events.iter().map(|event| views::event(*id, event)).collect() })
 }
 
@@ -412,8 +435,12 @@ fn stated_fault(error: &Value, reason: Option<&str>) -> Fault {
 }
 
 pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<ResolveAnswer> {
-    let head = lock_visible(cx, resolution.id)?;
-    let spec = store::spec(cx.tx, cx.caller.workspace, resolution.id)?;
+    let (owner, head) = lock_answerable(cx, resolution.id)?;
+    // The receiver of another workspace answers with a result or a failure. Canceling is for the sender's side.
+    if owner != cx.caller.workspace && matches!(resolution.ending, Ending::Canceled(_)) {
+        return Err(ApiError::not_found(format!("intent {}", resolution.id)).into());
+    }
+    let spec = store::spec(cx.tx, owner, resolution.id)?;
     check_granted(cx.caller, &head, Action::Resolve)?;
     if let Some(stale) = stale(&head, resolution.expected_generation) {
         return Ok(ResolveAnswer {
@@ -439,8 +466,8 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<
         return Err(ApiError::new(ErrorCode::TaskIsGuarded, message).into());
     }
     check_step_is_own(cx.caller, &head, Action::Resolve)?;
-    let advanced = send(cx, head, spec.deadline_at, Command::Resolve(resolution.ending.clone()))?;
-    let delivery = completion_delivery(cx, &advanced.head, &spec)?;
+    let advanced = send_in(cx, owner, head, spec.deadline_at, Command::Resolve(resolution.ending.clone()))?;
+    let delivery = completion_delivery(cx, owner, &advanced.head, &spec)?;
     let last = advanced.events.last().map(|event| views::event(resolution.id, event));
     Ok(ResolveAnswer {
         ok: true,
@@ -454,7 +481,12 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<
 }
 
 /// Reports whether the result is in an inbox. It appears there without a delivery once the intent is terminal.
-fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec) -> Result<CompletionDelivery> {
+fn completion_delivery(
+    cx: &mut CallContext<'_, '_>,
+    workspace: Uuid,
+    head: &Head,
+    spec: &IntentSpec,
+) -> Result<CompletionDelivery> {
     let id = head.intent.id;
     let not = |reason: NotDeliveredReason| CompletionDelivery {
         reason: Some(reason),
@@ -464,7 +496,7 @@ fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentS
     if spec.reply_to.is_none() {
         return Ok(not(NotDeliveredReason::ReplyToNotSet));
     }
-    if inbox::reply_to(cx.tx, cx.caller.workspace, id)?.is_none() {
+    if inbox::reply_to(cx.tx, workspace, id)?.is_none() {
         return Ok(not(NotDeliveredReason::CreatedBeforeInboxes));
     }
     Ok(CompletionDelivery {

@@ -13,7 +13,9 @@ use serde_json::Value;
 use crate::call::{AfterCall, Binding, PrepareContext, handler};
 use crate::consumers;
 use crate::context::CallContext;
-use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
+use crate::engine::intent_access::{
+    check_granted, check_step_is_own, find_readable, lock_answerable, send, send_in, stale,
+};
 use crate::engine::{self, AdvanceOutcome};
 use crate::error::Result;
 use crate::input::{parse_id, read_task};
@@ -76,8 +78,8 @@ pub(crate) fn prepare_resume(context: &PrepareContext<'_>, input: ResumeIntent) 
 }
 
 pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<ResumeAnswer> {
-    let head = lock_visible(cx, resumption.id)?;
-    let spec = store::spec(cx.tx, cx.caller.workspace, resumption.id)?;
+    let (owner, head) = lock_answerable(cx, resumption.id)?;
+    let spec = store::spec(cx.tx, owner, resumption.id)?;
     check_granted(cx.caller, &head, Action::Resume)?;
     let nothing = |reason: NotAppliedReason, head: &Head| ResumeAnswer {
         ok: true,
@@ -98,7 +100,8 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     let Some(command) = command(cx, &head, &spec, resumption) else {
         return Ok(nothing(NotAppliedReason::NotApproved, &head));
     };
-    let command = asking_person(cx, &head, &spec, command)?;
+    // An agent of another workspace asks nobody in the name of the sender's: its hand-over stays one.
+    let command = if owner == cx.caller.workspace { asking_person(cx, &head, &spec, command)? } else { command };
     let receives = cx.caller.address.as_ref() == Some(&head.to);
     let is_proceed = matches!(command, Command::Proceed { .. });
     let open_ended = why_not_ended(&command);
@@ -108,14 +111,14 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
             let of_parent = store::spec(cx.tx, cx.caller.workspace, parent.intent.id)?;
             check_decider(cx, &parent, &of_parent)?;
             send(cx, parent, of_parent.deadline_at, command)?;
-            let head = find_visible(cx.tx, cx.caller, resumption.id)?;
+            let (_, head) = find_readable(cx.tx, cx.caller, resumption.id)?;
             AdvanceOutcome { head, events: Vec::new() }
         }
         None => {
             if matches!(command, Command::Decide(_)) {
                 check_decider(cx, &head, &spec)?;
             }
-            send(cx, head, spec.deadline_at, command)?
+            send_in(cx, owner, head, spec.deadline_at, command)?
         }
     };
     if receives && is_proceed {

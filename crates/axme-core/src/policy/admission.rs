@@ -20,6 +20,7 @@ use super::quota;
 use super::snapshot::{SenderPolicy, Snapshot};
 use crate::auth::placement::workspace_of_address;
 use crate::context::CallContext;
+use crate::engine::receiving;
 use crate::error::{Error, Result};
 
 /// A root intent before admission: the fields on which the decision depends.
@@ -45,24 +46,39 @@ pub enum Part {
 #[derive(Default)]
 pub struct Rules<'a> {
     /// The rules of the agents involved, where rules are set.
-    pub agents: Vec<(&'a Address, Part, Arc<AgentRules>)>,
+    pub agents: Vec<PartyRules<'a>>,
     /// The rules of the receivers about their senders.
     pub receivers: Vec<ReceiverRules<'a>>,
+}
+
+/// The rules of one agent that takes part in the intent.
+pub struct PartyRules<'a> {
+    pub address: &'a Address,
+    pub part: Part,
+    /// The workspace of the agent, which may be another one than the sender's.
+    pub owner: Uuid,
+    pub rules: Arc<AgentRules>,
 }
 
 /// The rules of one receiver about its senders.
 pub struct ReceiverRules<'a> {
     pub to: &'a Address,
-    /// The rules for senders of other organizations; `None` if the sender is of the same one.
+    /// The rules for senders of other workspaces; `None` if the sender is of the same one.
     pub outside: Option<OutsideRules>,
     /// The policy for all senders; without one, all may send.
     pub send: Option<Arc<SenderPolicy>>,
 }
 
-/// The rules for a sender of another organization.
+/// The rules for a sender of another workspace.
 pub struct OutsideRules {
     /// The sender's address is the caller's own, or one of the caller's workspace.
     pub is_own_address: bool,
+    /// The rules for senders of other organizations; `None` if the sender is of the same one.
+    pub organization: Option<OrganizationRules>,
+}
+
+/// The rules for a sender of another organization.
+pub struct OrganizationRules {
     /// The policy of the agent, which overrides the one of its organization.
     pub of_agent: Option<Arc<SenderPolicy>>,
     pub of_organization: Option<Arc<SenderPolicy>>,
@@ -71,8 +87,9 @@ pub struct OutsideRules {
 /// The charges of an admitted intent.
 #[derive(Debug, Default, PartialEq)]
 pub struct Charges {
-    /// The agents with a cost policy, sorted by address, so that two calls that charge the same agents cannot deadlock.
-    pub agents: Vec<(Address, CostPolicy)>,
+    /// The agents with a cost policy, each with its workspace, sorted by address, so that two calls that charge the same
+    /// agents cannot deadlock.
+    pub agents: Vec<(Address, Uuid, CostPolicy)>,
 }
 
 /// Why an intent is not admitted.
@@ -81,26 +98,28 @@ pub enum Denial {
     /// A refusal that is not recorded.
     Refused(Box<ApiError>),
     /// A breach of an action policy, which the audit trail records.
-    Breach { error: Box<ApiError>, address: Address, direction: &'static str },
+    Breach { error: Box<ApiError>, address: Address, owner: Uuid, direction: &'static str },
 }
 
 /// Decides whether the rules admit an intent.
 pub fn admit(rules: &Rules<'_>, intent: &Candidate<'_>) -> Result<Charges, Denial> {
-    for (address, part, held_to) in &rules.agents {
-        check_agent(address, *part, held_to, intent.intent_type)?;
+    let check = |receiver| check_receiver(receiver, intent.from).map_err(|error| Denial::Refused(Box::new(error)));
+    // A sender of another workspace who is not admitted learns nothing about the agent.
+    rules.receivers.iter().filter(|receiver| receiver.outside.is_some()).try_for_each(check)?;
+    for party in &rules.agents {
+        check_agent(party, intent.intent_type)?;
     }
-    for receiver in &rules.receivers {
-        check_receiver(receiver, intent.from).map_err(|error| Denial::Refused(Box::new(error)))?;
-    }
-    let counted = rules.agents.iter().filter(|(_, part, _)| *part != Part::Step);
-    let mut agents: Vec<(Address, CostPolicy)> =
-        counted.filter_map(|(address, _, rules)| Some(((*address).clone(), rules.cost.clone()?))).collect();
+    rules.receivers.iter().filter(|receiver| receiver.outside.is_none()).try_for_each(check)?;
+    let counted = rules.agents.iter().filter(|party| party.part != Part::Step);
+    let mut agents: Vec<(Address, Uuid, CostPolicy)> =
+        counted.filter_map(|party| Some((party.address.clone(), party.owner, party.rules.cost.clone()?))).collect();
     agents.sort_by(|a, b| a.0.cmp(&b.0));
     agents.dedup_by(|a, b| a.0 == b.0);
     Ok(Charges { agents })
 }
 
-fn check_agent(address: &Address, part: Part, rules: &AgentRules, intent_type: &str) -> Result<(), Denial> {
+fn check_agent(party: &PartyRules<'_>, intent_type: &str) -> Result<(), Denial> {
+    let PartyRules { address, part, owner, rules } = party;
     if rules.is_killed {
         let message = format!("agent {address} is killed: it cannot send or receive new intents until it is resumed");
         let error = ApiError::new(ErrorCode::AgentKilled, message);
@@ -116,7 +135,7 @@ fn check_agent(address: &Address, part: Part, rules: &AgentRules, intent_type: &
     let message = format!("the action policy of {address} does not allow it to {direction} {intent_type}");
     let error = ApiError::new(ErrorCode::ActionNotAllowed, message);
     let error = error.with("address", address.as_str()).with("direction", direction);
-    Err(Denial::Breach { error: Box::new(error), address: address.clone(), direction })
+    Err(Denial::Breach { error: Box::new(error), address: (*address).clone(), owner: *owner, direction })
 }
 
 fn allows(rule: &ActionRule, intent_type: &str) -> bool {
@@ -139,13 +158,15 @@ fn check_receiver(receiver: &ReceiverRules<'_>, from: &Address) -> Result<(), Ap
         // Receivers admit senders by address, so a caller must not use an address of another tenant.
         if !outside.is_own_address {
             let message = format!(
-                "{to} belongs to another organization: send from an address of your own workspace, not from {from}"
+                "{to} belongs to another workspace: send from an address of your own workspace, not from {from}"
             );
             return Err(ApiError::forbidden(message));
         }
-        let (policy, closed) = match &outside.of_agent {
+    }
+    if let Some(organization) = receiver.outside.as_ref().and_then(|outside| outside.organization.as_ref()) {
+        let (policy, closed) = match &organization.of_agent {
             Some(policy) => (Some(policy), ErrorCode::ReceiverAgentClosed),
-            None => (outside.of_organization.as_ref(), ErrorCode::ReceiverOrgClosed),
+            None => (organization.of_organization.as_ref(), ErrorCode::ReceiverOrgClosed),
         };
         match policy.map(|policy| (policy.policy_type, policy.lists(from))) {
             Some((PolicyType::Open, _) | (PolicyType::Allowlist, true)) => {}
@@ -188,14 +209,14 @@ pub(crate) fn take_in(
     let charges = match admit(&gather(cx, intent)?, intent) {
         Ok(charges) => charges,
         Err(Denial::Refused(error)) => return Err((*error).into()),
-        Err(Denial::Breach { error, address, direction }) => {
+        Err(Denial::Breach { error, address, owner, direction }) => {
             let event = json!({ "intent_type": intent.intent_type, "direction": direction });
-            cx.audit("mesh.policies.action.refused", address.as_str(), &event)?;
+            cx.audit_in(owner, "mesh.policies.action.refused", address.as_str(), &event)?;
             return Err(Error::Kept(error));
         }
     };
-    for (address, policy) in &charges.agents {
-        spend(cx.tx, cx.caller.workspace, address, policy)?;
+    for (address, owner, policy) in &charges.agents {
+        spend(cx.tx, *owner, address, policy)?;
     }
     quota::charge_intent(cx, tenant)?;
     payload_schemas::check(cx, intent.intent_type, intent.to, intent.payload)
@@ -203,14 +224,16 @@ pub(crate) fn take_in(
 
 /// Gathers the current rules that apply to an intent of the caller's workspace.
 fn gather<'a>(cx: &mut CallContext<'_, '_>, intent: &Candidate<'a>) -> Result<Rules<'a>, Error> {
-    let workspace = cx.caller.workspace;
-    let snapshot = Snapshot::of(cx.tx, workspace)?;
+    let snapshot = Snapshot::of(cx.tx, cx.caller.workspace)?;
     let parties = [(intent.from, Part::Sender), (intent.to, Part::Receiver)];
     let parties = parties.into_iter().chain(intent.steps.iter().map(|to| (*to, Part::Step)));
     let mut rules = Rules::default();
     for (address, part) in parties {
-        if let Some(held_to) = snapshot.agent(cx.tx, workspace, address)? {
-            rules.agents.push((address, part, held_to));
+        let owner = receiving::other_workspace(cx.tx, cx.caller.workspace, address)?;
+        // An address of another workspace is a receiver only: the sender is the caller, or named by the caller.
+        let owner = owner.filter(|_| part != Part::Sender).unwrap_or(cx.caller.workspace);
+        if let Some(found) = Snapshot::of(cx.tx, owner)?.agent(cx.tx, owner, address)? {
+            rules.agents.push(PartyRules { address, part, owner, rules: found });
         }
     }
     for to in std::iter::once(intent.to).chain(intent.steps.iter().copied()) {
@@ -232,18 +255,18 @@ fn of_receiver<'a>(
     }
     let Some((org, workspace)) = workspace_of_address(cx, to)? else { return Ok(None) };
     let theirs = Snapshot::of(cx.tx, workspace)?;
-    let outside = if org == cx.caller.org {
+    let organization = if org == cx.caller.org {
         None
     } else {
         let of_all = Snapshot::of(cx.tx, org)?;
-        Some(OutsideRules {
-            is_own_address: from.name_in(home).is_some() || *from == Address::of_person(&cx.caller.owner),
+        Some(OrganizationRules {
             of_agent: theirs.sender_policy(cx.tx, workspace, PolicyKind::Override, to.as_str())?,
             of_organization: of_all.sender_policy(cx.tx, org, PolicyKind::Receive, "")?,
         })
     };
     let send = theirs.sender_policy(cx.tx, workspace, PolicyKind::Send, to.as_str())?;
-    Ok(Some(ReceiverRules { to, outside, send }))
+    let is_own_address = from.name_in(home).is_some() || *from == Address::of_person(&cx.caller.owner);
+    Ok(Some(ReceiverRules { to, outside: Some(OutsideRules { is_own_address, organization }), send }))
 }
 
 #[cfg(test)]
@@ -272,6 +295,10 @@ mod tests {
         AgentRules { is_killed: true, ..AgentRules::default() }
     }
 
+    fn party(address: &Address, part: Part, rules: AgentRules) -> PartyRules<'_> {
+        PartyRules { address, part, owner: Uuid::nil(), rules: Arc::new(rules) }
+    }
+
     /// Returns the code of the refusal of an intent of type `t.ask.v1` from `agent://a/b/from` to `agent://c/d/to`, or
     /// "admitted".
     fn outcome(
@@ -282,7 +309,7 @@ mod tests {
         let (from, to) = (address("agent://a/b/from"), address("agent://c/d/to"));
         let intent =
             Candidate { from: &from, to: &to, intent_type: "t.ask.v1", payload: &Value::Null, steps: Vec::new() };
-        let agents = agent.into_iter().map(|(part, rules)| (&to, part, Arc::new(rules))).collect();
+        let agents = agent.into_iter().map(|(part, rules)| party(&to, part, rules)).collect();
         let rules = Rules { agents, receivers: vec![ReceiverRules { to: &to, outside, send }] };
         match admit(&rules, &intent) {
             Ok(_) => "admitted".to_owned(),
@@ -295,15 +322,16 @@ mod tests {
         of_agent: Option<Arc<SenderPolicy>>,
         of_organization: Option<Arc<SenderPolicy>>,
     ) -> Option<OutsideRules> {
-        Some(OutsideRules { is_own_address: true, of_agent, of_organization })
+        let organization = Some(OrganizationRules { of_agent, of_organization });
+        Some(OutsideRules { is_own_address: true, organization })
     }
 
     #[test]
     fn each_rule_admits_or_refuses_by_itself() {
         use Part::{Receiver, Sender, Step};
         use PolicyType::{Allowlist, Closed, Denylist, Open};
-        let stranger =
-            Some(OutsideRules { is_own_address: false, of_agent: None, of_organization: senders(Open, &[]) });
+        let stranger = Some(OutsideRules { is_own_address: false, organization: None });
+        let neighbor = Some(OutsideRules { is_own_address: true, organization: None });
         let table = [
             ("no rules", outcome(None, None, None), "admitted"),
             ("killed receiver", outcome(Some((Receiver, killed())), None, None), "agent_killed"),
@@ -370,6 +398,12 @@ mod tests {
                 "policy_denied",
             ),
             ("another's address", outcome(None, stranger, None), "forbidden"),
+            ("other workspace of the organization", outcome(None, neighbor, None), "admitted"),
+            (
+                "killed agent of a closed organization",
+                outcome(Some((Receiver, killed())), from_outside(None, None), None),
+                "receiver_org_closed",
+            ),
         ];
         for (name, found, expected) in table {
             assert_eq!(found, expected, "{name}");
@@ -385,17 +419,17 @@ mod tests {
             max_cost_per_day_usd: None,
             action_on_breach: BreachAction::Block,
         };
-        let limited = || Arc::new(AgentRules { cost: Some(cost.clone()), ..AgentRules::default() });
+        let limited = || AgentRules { cost: Some(cost.clone()), ..AgentRules::default() };
         let intent =
             Candidate { from: &from, to: &to, intent_type: "t.ask.v1", payload: &Value::Null, steps: vec![&step, &to] };
         let agents = vec![
-            (&from, Part::Sender, limited()),
-            (&to, Part::Receiver, limited()),
-            (&step, Part::Step, limited()),
-            (&to, Part::Step, limited()),
+            party(&from, Part::Sender, limited()),
+            party(&to, Part::Receiver, limited()),
+            party(&step, Part::Step, limited()),
+            party(&to, Part::Step, limited()),
         ];
         let charges = admit(&Rules { agents, receivers: Vec::new() }, &intent).expect("nothing refuses it");
-        let charged: Vec<_> = charges.agents.iter().map(|(address, _)| address.as_str()).collect();
+        let charged: Vec<_> = charges.agents.iter().map(|(address, ..)| address.as_str()).collect();
         assert_eq!(charged, ["agent://a/b/y", "agent://a/b/z"], "in the order of their addresses");
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use axme_intent::Address;
+use axme_intent::{Address, Home};
 use axme_store::groups::{self, AskingRule};
 use axme_store::organizations::{self, UnknownReceivers};
 use axme_store::policies::{self, MAX_ENTRIES, PolicyKind, PolicyType};
@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub has_subscribers: bool,
     /// The answer to intents for agents that nobody has registered.
     pub(crate) unknown_receivers: UnknownReceivers,
+    /// The slugs of the organization and the workspace; `None` for an organization as a whole.
+    home: Option<(String, String)>,
     /// The addresses of the registered agents; `None` if there are more than [`MAX_AGENTS`].
     registered: Option<HashSet<String>>,
     /// The semantic types that have a schema.
@@ -86,9 +88,15 @@ impl Snapshot {
             Some(_) => service_accounts::list_addresses(tx, owner, MAX_AGENTS + 1)?,
             None => Vec::new(),
         };
+        let org = match &workspace {
+            Some(workspace) => organizations::find(tx, workspace.org_id)?,
+            None => None,
+        };
+        let home = org.zip(workspace.as_ref()).map(|(org, workspace)| (org.slug, workspace.slug.clone()));
         let are_all = registered.len() as i64 <= MAX_AGENTS;
         Ok(Snapshot {
             unknown_receivers: workspace.map_or(UnknownReceivers::Accept, |workspace| workspace.unknown_receivers),
+            home,
             registered: are_all.then(|| registered.into_iter().collect()),
             quota: quotas::find_policy(tx, owner)?,
             asking: groups::find_rule(tx, owner)?,
@@ -148,6 +156,11 @@ impl Snapshot {
             Some(addresses) => Ok(addresses.contains(address.as_str())),
             None => service_accounts::is_registered(tx, workspace, address),
         }
+    }
+
+    /// Returns true if an address names an agent of another workspace.
+    pub(crate) fn is_elsewhere(&self, address: &Address) -> bool {
+        self.home.as_ref().is_some_and(|(org, workspace)| address.is_elsewhere(Home { org, workspace }))
     }
 
     /// Returns the addresses of the registered agents; none if there are too many.

@@ -105,9 +105,9 @@ pub async fn intent(app: Arc<AppState>, id: String, request: Parts) -> Result<Re
     let (caller, window) = open(&app, &request).await?;
     let id = parse_id(&id)?;
     let for_read = caller.clone();
-    app.store.read(move |tx| intent_access::find_visible(tx, &for_read, id).map(|_| ())).await?;
+    let (owner, _) = app.store.read(move |tx| intent_access::find_readable(tx, &for_read, id)).await?;
     let (out, response) = answer(&app, &caller).await?;
-    let subject = Subject::Intent(id);
+    let subject = Subject::Intent { id, owner };
     if window.only_headers {
         return Ok(response);
     }
@@ -253,7 +253,11 @@ impl Hold<'_> {
 /// The subject of a stream of events.
 #[derive(Debug, Clone, Copy)]
 enum Subject {
-    Intent(IntentId),
+    /// An intent, and the workspace that owns it.
+    Intent {
+        id: IntentId,
+        owner: Uuid,
+    },
     Session(Uuid),
 }
 
@@ -307,7 +311,7 @@ impl EventStream {
     async fn run(self) {
         let mut cursor = self.window.since;
         let subscription = self.app.wakeups.subscribe(match self.subject {
-            Subject::Intent(id) => Signal::intent(id),
+            Subject::Intent { id, .. } => Signal::intent(id),
             Subject::Session(id) => Signal::session(id),
         });
         // The only error is a client that has gone; it needs no answer.
@@ -368,7 +372,7 @@ impl EventStream {
     async fn look(&self, since: u64, most: usize) -> Result<EventPage> {
         recheck(&self.app, &self.window, &self.caller).await?;
         match self.subject {
-            Subject::Intent(id) => self.look_at_intent(id, since, most).await,
+            Subject::Intent { id, owner } => self.look_at_intent((owner, id), since, most).await,
             Subject::Session(id) => self.look_at_session(id, since, most).await,
         }
     }
@@ -400,8 +404,8 @@ impl EventStream {
         self.app.read_for(&self.caller.service_account_id, job).await
     }
 
-    async fn look_at_intent(&self, id: IntentId, since: u64, most: usize) -> Result<EventPage> {
-        let (workspace, frame_bytes) = (self.caller.workspace, self.app.limits.frame_bytes);
+    async fn look_at_intent(&self, (workspace, id): (Uuid, IntentId), since: u64, most: usize) -> Result<EventPage> {
+        let frame_bytes = self.app.limits.frame_bytes;
         let after = views::position_seen(since);
         let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
             let (mut page, mut last, mut after) = (FramePage::new(most, tx.limits.window_bytes), None, after);

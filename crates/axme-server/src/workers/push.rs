@@ -14,7 +14,7 @@ use crate::deliver;
 use axme_core::claims;
 use axme_core::claims::{Offer, Reading};
 use axme_core::engine;
-use axme_core::engine::GATEWAY;
+use axme_core::engine::{GATEWAY, receiving};
 use axme_core::error::Result;
 use axme_core::state::AppState;
 use axme_core::system::PostError;
@@ -90,7 +90,7 @@ async fn record(
     let Some(to) = account.address.clone() else { return Ok(()) };
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let (now, limits) = (tx.now, tx.limits);
-        let Some(head) = engine::lock(tx, workspace, id)? else { return Ok(()) };
+        let Some((owner, head)) = receiving::lock(tx, workspace, Some(&to), id)? else { return Ok(()) };
         if head.intent.status().is_terminal() {
             // A replayed dead letter, or an intent that ended in the meantime and has no delivery any more.
             match &outcome {
@@ -109,7 +109,7 @@ async fn record(
                 queue::postpone(tx, workspace, &to, id.into(), now.plus_seconds(pause), error)?;
             }
             Ok(()) if to == head.to && head.intent.status() == Status::Delivered => {
-                engine::advance(tx, workspace, head, Command::Acknowledge, to.as_str())?;
+                engine::advance(tx, owner, head, Command::Acknowledge, to.as_str())?;
             }
             Ok(()) => {
                 queue::acknowledge(tx, workspace, &to, id.into(), (now, limits.acknowledged_seconds))?;
@@ -119,7 +119,7 @@ async fn record(
                 queue::bury(tx, workspace, &to, id.into(), now)?;
             }
             Err(PushFailure { error, is_final }) => {
-                let spec = intents::spec(tx, workspace, id)?;
+                let spec = intents::spec(tx, owner, id)?;
                 let policy = &head.intent.policy;
                 let (attempt, most) =
                     (head.intent.tally.failed_pushes + 1, policy.most_pushes(spec.max_delivery_attempts));
@@ -129,7 +129,7 @@ async fn record(
                 let retry_at = now.plus_seconds(policy.retry_seconds().unwrap_or(usual));
                 queue::postpone(tx, workspace, &to, id.into(), retry_at, error)?;
                 let command = Command::PushFailed { attempt, most, error: error.clone(), retry_at: Some(retry_at) };
-                engine::advance(tx, workspace, head, command, GATEWAY)?;
+                engine::advance(tx, owner, head, command, GATEWAY)?;
             }
         }
         Ok(())

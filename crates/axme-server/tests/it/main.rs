@@ -18,6 +18,7 @@ mod consumers;
 mod contract;
 mod control;
 mod coverage;
+mod cross_workspace;
 mod deliveries;
 mod differential;
 mod disguise;
