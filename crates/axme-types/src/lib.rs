@@ -17,6 +17,7 @@ pub mod grants;
 pub mod holder;
 pub mod id;
 pub mod inbox;
+pub mod json;
 pub mod limits;
 pub mod members;
 pub mod mesh;
@@ -43,6 +44,7 @@ pub use error_code::{ErrorCode, ErrorKind};
 pub use event_type::{AnyEventType, EventType};
 pub use holder::Holder;
 pub use id::Id;
+pub use json::{Json, JsonFields};
 pub use status::{EndingStatus, HolderKind, LegacyStatus, OutcomeKind, Status, WaitingReason};
 #[doc(hidden)]
 pub use text_enum::deserialize_word;
