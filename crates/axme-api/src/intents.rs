@@ -9,6 +9,7 @@ mod resume;
 mod status_list;
 
 pub use axme_types::Holder;
+use axme_types::json::TaggedFields;
 use axme_types::limits::{MAX_DELIVERY_ATTEMPTS, MAX_REMINDERS, MAX_SPAN_SECONDS};
 use axme_types::status::LegacyStatus;
 pub use axme_types::{AnyEventType, EndingStatus, EventType};
@@ -18,7 +19,7 @@ use serde_json::Value;
 
 use crate::op::{AnyOp, Op, Route};
 use crate::page::Limit;
-use crate::{ErrorCode, Id, Number, Object, Timestamp, lenient};
+use crate::{ErrorCode, Id, Json, JsonFields, Number, Object, Timestamp, lenient};
 
 pub use answer_body::{
     AnswerBody, CompleteAction, CompletedWork, FailAction, FailedWork, FailureWord, GoOn, HandOver, PendingWord,
@@ -129,62 +130,83 @@ pub const STREAM: Route = Route::get("intents.stream", "/v1/intents/{intent_id}/
 pub const MAX_PAYLOAD_BYTES: usize = 131_072;
 
 /// A new intent.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateIntent {
     /// The type of the intent: letters, digits, `.`, `_` and `-`. Published types look like `intent.ask.v1`.
-    #[serde(alias = "intentType")]
     pub intent_type: String,
     /// The receiver, as an address in any form; the platform if it is absent. `agent://agent_core`, which is the platform,
     /// and `human` wait for a person. Empty text is an error.
-    #[serde(default, alias = "toAgent", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_agent: Option<String>,
     /// The sender. Used only when the key has no agent address of its own.
-    #[serde(default, alias = "fromAgent", deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_agent: Option<String>,
     /// The address whose inbox gets the result.
-    #[serde(default, alias = "replyTo", deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
     /// An id of the caller's own that links related intents. The server makes one when it is missing.
-    #[serde(
-        default,
-        alias = "correlationId",
-        deserialize_with = "lenient::opt",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<Id>,
     /// The work to do: at most 131,072 bytes of JSON. When missing, the unknown fields of the request are the payload.
-    #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
-    pub payload: Option<Object>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Object>"))]
+    pub payload: Option<Json>,
     /// The intent becomes TIMED_OUT at this time.
-    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_at: Option<Timestamp>,
     /// Seconds until the deadline, instead of `deadline_at`.
-    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<Number<60, 604_800>>,
     /// Seconds until the first reminder to the actor that has to act next. The other reminder fields are relative to it.
-    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_after_seconds: Option<Number<1, MAX_SPAN_SECONDS>>,
     /// Seconds between reminders; by default as many as until the first one.
-    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_interval_seconds: Option<Number<1, MAX_SPAN_SECONDS>>,
     /// How many reminders are sent at most; 3 by default. One interval after the last, `escalate_to` is asked as well.
-    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_reminders: Option<Number<1, MAX_REMINDERS>>,
     /// The address, contact or role that is asked after the last reminder.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_to: Option<String>,
     /// How many pushes to the receiver may fail before the intent fails.
-    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_delivery_attempts: Option<Number<1, MAX_DELIVERY_ATTEMPTS>>,
     /// The task for a person.
-    #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::tasks::HumanTask>"))]
     pub human_task: Option<Object>,
     /// Every other field of the request.
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schemars(skip))]
-    pub rest: Object,
+    pub rest: JsonFields,
+}
+
+impl<'de> Deserialize<'de> for CreateIntent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<CreateIntent, D::Error> {
+        let mut fields = TaggedFields::untagged(deserializer)?;
+        let intent_type: Option<String> = fields.parsed("intent_type", Some("intentType"), Deserialize::deserialize)?;
+        let intent = CreateIntent {
+            intent_type: intent_type.clone().unwrap_or_default(),
+            to_agent: fields.parsed("to_agent", Some("toAgent"), Deserialize::deserialize)?,
+            from_agent: fields.parsed("from_agent", Some("fromAgent"), lenient::text)?,
+            reply_to: fields.parsed("reply_to", Some("replyTo"), lenient::text)?,
+            correlation_id: fields.parsed("correlation_id", Some("correlationId"), lenient::opt)?,
+            payload: lenient::object_text(fields.take("payload", None)?)?,
+            deadline_at: fields.parsed("deadline_at", None, lenient::opt)?,
+            ttl_seconds: fields.parsed("ttl_seconds", None, lenient::opt)?,
+            remind_after_seconds: fields.parsed("remind_after_seconds", None, lenient::opt)?,
+            remind_interval_seconds: fields.parsed("remind_interval_seconds", None, lenient::opt)?,
+            max_reminders: fields.parsed("max_reminders", None, lenient::opt)?,
+            escalate_to: fields.parsed("escalate_to", None, lenient::text)?,
+            max_delivery_attempts: fields.parsed("max_delivery_attempts", None, lenient::opt)?,
+            human_task: fields.parsed("human_task", None, lenient::object)?,
+            rest: fields.rest(),
+        };
+        // A wrong field is reported before a missing one, as in the readers that serde derives.
+        if intent_type.is_some() { Ok(intent) } else { Err(de::Error::missing_field("intent_type")) }
+    }
 }
 
 /// The new intent.
@@ -314,9 +336,9 @@ pub struct IntentAnswer {
     /// The same as `intent.intent_type`.
     pub intent_type: String,
     /// The same as `intent.payload`.
-    pub payload: Value,
+    pub payload: Json,
     /// The same as `intent.result`.
-    pub result: Value,
+    pub result: Json,
 }
 
 /// An intent as callers see it.
@@ -354,11 +376,11 @@ pub struct IntentView {
     /// The status in the coarser vocabulary of older clients.
     pub legacy_status: LegacyStatus,
     /// The work to do, as the sender submitted it.
-    pub payload: Value,
+    pub payload: Json,
     /// The result; null until the intent has one.
-    pub result: Value,
+    pub result: Json,
     /// The error of a failed, canceled or timed-out intent: `{code, message, details?}`; otherwise null.
-    pub error: Value,
+    pub error: Json,
     /// The task for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::tasks::HumanTask>"))]
@@ -422,10 +444,10 @@ pub struct ResolveIntent {
     pub status: EndingStatus,
     /// The result, of any shape.
     #[serde(default)]
-    pub result: Value,
+    pub result: Json,
     /// The error of a failed intent.
     #[serde(default)]
-    pub error: Value,
+    pub error: Json,
     /// Why the intent ends so.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -446,8 +468,8 @@ impl ResolveIntent {
         ResolveIntent {
             intent_id: intent_id.into(),
             status,
-            result: Value::Null,
-            error: Value::Null,
+            result: Json::default(),
+            error: Json::default(),
             reason: None,
             actor: None,
             owner_agent: None,

@@ -64,6 +64,17 @@ pub fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<crate
     }
 }
 
+/// Checks that a value is an object. Null is absent.
+pub fn object_text<E: de::Error>(value: Option<crate::Json>) -> Result<Option<crate::Json>, E> {
+    match value {
+        Some(value) if value.is_null() => Ok(None),
+        Some(value) if !value.is_object() => {
+            Err(E::custom(format!("expected an object, got {}", kind_of(&value.value()))))
+        }
+        object => Ok(object),
+    }
+}
+
 /// Reads a flag, also from the text `true`, `false`, `1` or `0`. Empty text and null are absent.
 pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     match Option::<Value>::deserialize(deserializer)? {

@@ -67,7 +67,8 @@ pub mod webhooks;
 pub mod workspace_ref;
 
 pub use axme_types::consumers::ConsumerName;
-pub use axme_types::{Id, OutcomeKind, Status, Timestamp, WaitingReason};
+pub use axme_types::json;
+pub use axme_types::{Id, Json, JsonFields, OutcomeKind, Status, Timestamp, WaitingReason};
 pub use error::{ApiError, ErrorCode, ErrorKind};
 pub use number::Number;
 pub use op::{Access, AnyOp, Effect, Input, Method, Op, OpInfo, Route};

@@ -9,7 +9,7 @@ pub use bundle::{BundleAgent, BundleHuman, BundleIntent, BundleStep, BundleWorkf
 
 use crate::intents::OutcomeView;
 use crate::op::{AnyOp, Op};
-use crate::{ErrorCode, Id, Object, Timestamp};
+use crate::{ErrorCode, Id, JsonFields, Timestamp};
 
 /// The operations of this family.
 pub const OPERATIONS: &[&dyn AnyOp] = &[&APPLY, &VALIDATE];
@@ -33,7 +33,7 @@ pub struct Bundle {
     /// The bundle.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "ScenarioBundle"))]
-    pub body: Object,
+    pub body: JsonFields,
 }
 
 /// The errors of a bundle.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::op::{AnyOp, Op};
-use crate::{ErrorCode, Id, Object, Timestamp, lenient};
+use crate::{ErrorCode, Id, JsonFields, Timestamp, lenient};
 
 /// The operations of this family.
 pub const OPERATIONS: &[&dyn AnyOp] = &[&UPSERT, &LIST, &DELETE, &PUBLISH, &REPLAY];
@@ -98,7 +98,7 @@ pub struct PublishEvent {
     #[cfg_attr(feature = "schema", schemars(length(min = 2, max = 100)))]
     pub source: String,
     /// The content of the event: at most 131,072 bytes of JSON.
-    pub payload: Object,
+    pub payload: JsonFields,
 }
 
 /// Which event to send again.

@@ -11,7 +11,7 @@ use axme_api::intents::{
 use axme_api::scenarios::{self, ApplyAnswer, Bundle, Validation};
 use futures_util::StreamExt;
 
-use crate::{Client, ClientError, Object};
+use crate::{Client, ClientError, JsonFields};
 
 impl Client {
     /// Submits an intent (`intents.create`) under a new idempotency key. The intent is durable when this returns.
@@ -56,8 +56,8 @@ impl Client {
     /// # Errors
     ///
     /// Those of [`Client::call`]; status 409 if the intent has ended.
-    pub async fn resume(&self, intent_id: &str, body: Object) -> Result<ResumeAnswer, ClientError> {
-        let input = ResumeIntent { intent_id: intent_id.into(), body: Some(body), ..ResumeIntent::default() };
+    pub async fn resume(&self, intent_id: &str, body: impl Into<JsonFields>) -> Result<ResumeAnswer, ClientError> {
+        let input = ResumeIntent { intent_id: intent_id.into(), body: Some(body.into()), ..ResumeIntent::default() };
         self.call_with_key(&intents::RESUME, &input, &fresh_key()).await
     }
 
@@ -78,9 +78,9 @@ impl Client {
     /// # Errors
     ///
     /// Those of [`Client::call`].
-    pub async fn apply_scenario(&self, bundle: Object) -> Result<ApplyAnswer, ClientError> {
-        let own = bundle.get("idempotency_key").and_then(serde_json::Value::as_str).filter(|key| !key.is_empty());
-        let key = own.map_or_else(fresh_key, str::to_owned);
+    pub async fn apply_scenario(&self, bundle: impl Into<JsonFields>) -> Result<ApplyAnswer, ClientError> {
+        let bundle = bundle.into();
+        let key = bundle.string("idempotency_key").filter(|key| !key.is_empty()).unwrap_or_else(fresh_key);
         self.call_with_key(&scenarios::APPLY, &Bundle { body: bundle }, &key).await
     }
 
@@ -90,8 +90,8 @@ impl Client {
     /// # Errors
     ///
     /// Those of [`Client::call`].
-    pub async fn validate_scenario(&self, bundle: Object) -> Result<Validation, ClientError> {
-        self.call(&scenarios::VALIDATE, &Bundle { body: bundle }).await
+    pub async fn validate_scenario(&self, bundle: impl Into<JsonFields>) -> Result<Validation, ClientError> {
+        self.call(&scenarios::VALIDATE, &Bundle { body: bundle.into() }).await
     }
 
     /// Returns the version and the storage of the server (`GET /health`). Needs no credential.
@@ -101,7 +101,7 @@ impl Client {
     /// Those of [`Client::call`].
     pub async fn health(&self) -> Result<Health, ClientError> {
         let answer = self.get_route(health::HEALTH.path.to_owned()).await?;
-        serde_json::from_value(answer).map_err(|e| ClientError::Answer(format!("{}: {e}", health::HEALTH.path)))
+        answer.read().map_err(|e| ClientError::Answer(format!("{}: {e}", health::HEALTH.path)))
     }
 }
 

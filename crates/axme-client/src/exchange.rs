@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use axme_api::{Effect, Method, Op, OpInfo};
+use axme_api::{Effect, Json, Method, Op, OpInfo};
 use reqwest::Response;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,7 +30,7 @@ impl Client {
     /// - [`ClientError::Transport`]: no complete answer arrived. A write may have taken effect.
     /// - [`ClientError::Answer`]: the answer cannot be read as `O`.
     pub async fn call<I: Serialize, O: DeserializeOwned>(&self, op: &Op<I, O>, input: &I) -> Result<O, ClientError> {
-        answer(&op.info, self.call_json(&op.info, input, None).await?)
+        answer(&op.info, self.call_text(&op.info, input, None).await?)
     }
 
     /// Calls an operation under an idempotency key (`spec/protocol.md` §1.7), with retries. A repeated call with the
@@ -45,24 +45,38 @@ impl Client {
         input: &I,
         idempotency_key: &str,
     ) -> Result<O, ClientError> {
-        answer(&op.info, self.call_json(&op.info, input, Some(idempotency_key)).await?)
+        answer(&op.info, self.call_text(&op.info, input, Some(idempotency_key)).await?)
     }
 
-    /// Calls an operation and returns the whole JSON answer, including fields that this version of the SDK does not
-    /// know. Retries as [`Client::call`] does, or as [`Client::call_with_key`] if there is a key.
+    /// Calls an operation as [`Client::call_text`] does, and parses the answer. Its numbers are rounded to 64 bits.
     ///
     /// # Errors
     ///
-    /// Those of [`Client::call`]; [`ClientError::Answer`] if the answer is not JSON.
+    /// Those of [`Client::call_text`].
     pub async fn call_json(
         &self,
         info: &OpInfo,
         input: &impl Serialize,
         idempotency_key: Option<&str>,
     ) -> Result<Value, ClientError> {
-        let input = serde_json::to_value(input).map_err(|e| ClientError::Input(e.to_string()))?;
+        self.call_text(info, input, idempotency_key).await.map(|answer| answer.value())
+    }
+
+    /// Calls an operation and returns the text of its answer, including fields that this version of the SDK does not
+    /// know. Retries as [`Client::call`] does, or as [`Client::call_with_key`] if there is a key.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::call`]; [`ClientError::Answer`] if the answer is not JSON.
+    pub async fn call_text(
+        &self,
+        info: &OpInfo,
+        input: &impl Serialize,
+        idempotency_key: Option<&str>,
+    ) -> Result<Json, ClientError> {
+        let input = Json::try_of(input).map_err(|e| ClientError::Input(e.to_string()))?;
         let repeatable = info.effect == Effect::Read || idempotency_key.is_some();
-        self.exchange(&request(info, input)?, idempotency_key, repeatable).await
+        self.exchange(&request(info, &input)?, idempotency_key, repeatable).await
     }
 
     pub(crate) async fn exchange(
@@ -70,7 +84,7 @@ impl Client {
         request: &Request,
         key: Option<&str>,
         repeatable: bool,
-    ) -> Result<Value, ClientError> {
+    ) -> Result<Json, ClientError> {
         let mut repeats = 0;
         loop {
             let error = match self.attempt(request, key).await {
@@ -85,7 +99,7 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, request: &Request, key: Option<&str>) -> Result<Value, ClientError> {
+    async fn attempt(&self, request: &Request, key: Option<&str>) -> Result<Json, ClientError> {
         let method =
             reqwest::Method::from_bytes(request.method.as_str().as_bytes()).expect("a Method is an HTTP method");
         let url = format!("{}{}", self.inner.base_url, request.path);
@@ -95,7 +109,7 @@ impl Client {
                 builder = builder.header("idempotency-key", key);
             }
             if let Some(body) = &request.body {
-                builder = builder.json(body);
+                builder = builder.header("content-type", "application/json").body(body.text().to_owned());
             }
             builder
         };
@@ -106,7 +120,7 @@ impl Client {
         })
     }
 
-    pub(crate) async fn get_route(&self, path: String) -> Result<Value, ClientError> {
+    pub(crate) async fn get_route(&self, path: String) -> Result<Json, ClientError> {
         self.exchange(&Request { method: Method::Get, path, body: None }, None, true).await
     }
 }
@@ -130,6 +144,6 @@ pub(crate) fn pause(error: &ClientError, repeats: u32) -> Duration {
     }
 }
 
-fn answer<O: DeserializeOwned>(info: &OpInfo, value: Value) -> Result<O, ClientError> {
-    serde_json::from_value(value).map_err(|e| ClientError::Answer(format!("{}: {e}", info.id)))
+fn answer<O: DeserializeOwned>(info: &OpInfo, value: Json) -> Result<O, ClientError> {
+    value.read().map_err(|e| ClientError::Answer(format!("{}: {e}", info.id)))
 }

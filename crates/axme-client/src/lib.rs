@@ -41,7 +41,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// The table of operations, with the types of their inputs and answers.
 pub use axme_api as api;
-pub use axme_api::{Id, OutcomeKind, Status, Timestamp, WaitingReason};
+pub use axme_api::{Id, Json, JsonFields, OutcomeKind, Status, Timestamp, WaitingReason};
 pub use calls::fresh_key;
 pub use error::{ClientError, Refusal};
 pub use stream::{Delivery, Feed};

@@ -3,11 +3,10 @@
 //! The input is one flat object. Its path fields go into the path. The rest is the query of a GET or DELETE, and the
 //! body of other methods. If the operation takes a raw body, the field `body` is the body and the rest is the query.
 
-use axme_api::{Input, Method, OpInfo};
+use axme_api::{Input, Json, JsonFields, Method, OpInfo};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
 
-use crate::{ClientError, Object};
+use crate::ClientError;
 
 /// All characters except those that a URL never needs to escape.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -17,11 +16,11 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     /// Path and query, escaped.
     pub(crate) path: String,
-    pub(crate) body: Option<Value>,
+    pub(crate) body: Option<Json>,
 }
 
-pub(crate) fn request(info: &OpInfo, input: Value) -> Result<Request, ClientError> {
-    let Value::Object(mut fields) = input else {
+pub(crate) fn request(info: &OpInfo, input: &Json) -> Result<Request, ClientError> {
+    let Some(mut fields) = input.fields() else {
         return Err(ClientError::Input(format!("the input of {} must be a JSON object", info.id)));
     };
     let mut path = path(info.path, &mut fields)?;
@@ -35,13 +34,13 @@ pub(crate) fn request(info: &OpInfo, input: Value) -> Result<Request, ClientErro
             path += &query(&fields);
             body
         }
-        (_, Input::Flat) => Some(Value::Object(fields)),
+        (_, Input::Flat) => Some(fields.into()),
     };
     Ok(Request { method: info.method, path, body })
 }
 
 /// Fills the template and removes the used fields from `fields`.
-pub(crate) fn path(template: &str, fields: &mut Object) -> Result<String, ClientError> {
+pub(crate) fn path(template: &str, fields: &mut JsonFields) -> Result<String, ClientError> {
     let mut path = String::new();
     for part in template.split('/').skip(1) {
         path.push('/');
@@ -62,7 +61,7 @@ pub(crate) fn path(template: &str, fields: &mut Object) -> Result<String, Client
 }
 
 /// Returns `?a=1&b=2`, or an empty string. Fields that are null are left out.
-pub(crate) fn query(fields: &Object) -> String {
+pub(crate) fn query(fields: &JsonFields) -> String {
     let given = fields.iter().filter(|(_, value)| !value.is_null());
     let pairs = given.map(|(name, value)| format!("{}={}", escape(name), escape(&text(Some(value.clone())))));
     let query = pairs.collect::<Vec<String>>().join("&");
@@ -83,12 +82,9 @@ fn escape(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-fn text(value: Option<Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text,
-        Some(other) => other.to_string(),
-    }
+fn text(value: Option<Json>) -> String {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return String::new() };
+    value.string().unwrap_or_else(|| value.text().to_owned())
 }
 
 #[cfg(test)]
@@ -99,23 +95,28 @@ mod tests {
 
     #[test]
     fn every_field_has_one_place() {
-        let get = request(&intents::EVENTS.info, json!({"intent_id": "a/b c", "since": 4, "limit": null})).unwrap();
+        let get =
+            request(&intents::EVENTS.info, &json!({"intent_id": "a/b c", "since": 4, "limit": null}).into()).unwrap();
         assert_eq!((get.path.as_str(), &get.body), ("/v1/intents/a%2Fb%20c/events?since=4", &None));
 
-        let post = request(&intents::RESOLVE.info, json!({"intent_id": "i", "status": "FAILED"})).unwrap();
-        assert_eq!((post.path.as_str(), post.body), ("/v1/intents/i/resolve", Some(json!({"status": "FAILED"}))));
+        let post = request(&intents::RESOLVE.info, &json!({"intent_id": "i", "status": "FAILED"}).into()).unwrap();
+        assert_eq!(
+            (post.path.as_str(), post.body),
+            ("/v1/intents/i/resolve", Some(json!({"status": "FAILED"}).into()))
+        );
 
         let raw =
             json!({"intent_id": "i", "owner_agent": "agent://a", "body": {"intent_id": "kept", "action": "complete"}});
-        let raw = request(&intents::RESUME.info, raw).unwrap();
+        let raw = request(&intents::RESUME.info, &raw.into()).unwrap();
         assert_eq!(raw.path, "/v1/intents/i/resume?owner_agent=agent%3A%2F%2Fa");
-        assert_eq!(raw.body, Some(json!({"intent_id": "kept", "action": "complete"})));
-        assert_eq!(request(&intents::RESUME.info, json!({"intent_id": "i"})).unwrap().body, None);
+        assert_eq!(raw.body, Some(json!({"intent_id": "kept", "action": "complete"}).into()));
+        assert_eq!(request(&intents::RESUME.info, &json!({"intent_id": "i"}).into()).unwrap().body, None);
     }
 
     #[test]
     fn an_address_keeps_its_slashes_and_loses_its_scheme() {
-        let path = |address: &str| request(&agents::GET.info, json!({"address": address})).map(|request| request.path);
+        let path =
+            |address: &str| request(&agents::GET.info, &json!({"address": address}).into()).map(|request| request.path);
         assert_eq!(path("agent://org/ws/n?me").unwrap(), "/v1/agents/org/ws/n%3Fme");
         assert_eq!(path("bare").unwrap(), "/v1/agents/bare");
         for bad in ["", "agent://", "a//b", "a/../b", "."] {
@@ -126,9 +127,9 @@ mod tests {
     #[test]
     fn an_id_cannot_leave_its_place_in_the_path() {
         for bad in ["", ".."] {
-            assert!(request(&intents::GET.info, json!({"intent_id": bad})).is_err(), "{bad:?}");
+            assert!(request(&intents::GET.info, &json!({"intent_id": bad}).into()).is_err(), "{bad:?}");
         }
-        assert!(request(&intents::GET.info, json!({})).is_err());
-        assert!(request(&intents::GET.info, json!([])).is_err());
+        assert!(request(&intents::GET.info, &json!({}).into()).is_err());
+        assert!(request(&intents::GET.info, &json!([]).into()).is_err());
     }
 }

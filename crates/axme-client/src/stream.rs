@@ -21,7 +21,7 @@ use sse_stream::{Sse, SseByteStream};
 use crate::calls::fresh_key;
 use crate::exchange::{REPEATS, pause};
 use crate::request::{path, query};
-use crate::{Client, ClientError, Object};
+use crate::{Client, ClientError, JsonFields, Object};
 
 type Frames = BoxStream<'static, Result<Sse, sse_stream::Error>>;
 
@@ -290,9 +290,9 @@ impl Reader {
     }
 
     async fn open(&mut self) -> Result<Frames, ClientError> {
-        let mut path = path(self.template, &mut self.fields.clone())?;
+        let mut path = path(self.template, &mut self.fields.clone().into())?;
         let window = json!({ "since": self.since, "wait_seconds": WINDOW_SECONDS, "follow": 1 });
-        path += &query(window.as_object().expect("it was written as an object"));
+        path += &query(&JsonFields::of(window));
         let inner = &self.client.inner;
         // No limit on the whole request, since streams stay open; the read timeout of the client limits silence.
         let url = format!("{}{path}", inner.base_url);

@@ -21,7 +21,7 @@ use axme_intent::Address;
 use axme_intent::human::Via;
 use axme_store::replies;
 
-pub use decode::{check_body, decode_fields};
+pub use decode::{checked_body, decode_fields};
 pub(crate) use handler::async_handler;
 pub use handler::{
     AfterCall, AsyncContext, AsyncHandler, Binding, BoxFuture, Encoder, ErasedAsyncHandler, ErasedHandler, Handler,
@@ -148,7 +148,7 @@ async fn dispatch(
     match binding {
         Binding::Transaction(handler) => transact(app, *handler, permit, request).await,
         Binding::Async(handler) => {
-            decode::check_text(&request)?;
+            let request = decode::checked(request)?;
             let context = AsyncContext {
                 app: app.clone(),
                 caller: permit.caller.clone(),
@@ -176,8 +176,7 @@ async fn transact(
     let info = handler.info();
     let caller = permit.caller.clone();
     check_owner(&request, &caller)?;
-    let request = unstorable::repair(request, handler.is_report());
-    decode::check_text(&request)?;
+    let request = decode::checked(unstorable::repair(request, handler.is_report()))?;
     decode::check_path_fields(&request)?;
     let repeat = Repeat::of(app, handler, &request, &caller)?;
     let payload_bytes = permit.allowance.unwrap_or_default().most_payload_bytes();

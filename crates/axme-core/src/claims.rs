@@ -290,7 +290,7 @@ fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>, room
             intent_type: head.intent_type,
             from: head.from,
             to: head.to,
-            payload: spec.payload.to_string(),
+            payload: spec.payload.text().to_owned(),
         };
         *room = room.saturating_sub(intent.payload.len());
         found.push((candidate, intent));

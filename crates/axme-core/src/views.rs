@@ -2,10 +2,10 @@
 //! (`spec/protocol.md` §2.1).
 
 use axme_api::intents::{EventView, IntentView, OutcomeView};
-use axme_api::{Id, Timestamp};
+use axme_api::{Id, Json, JsonFields, Timestamp};
 use axme_intent::lifecycle::{Event, EventBody, Fault, IntentSpec, State, Wait};
-use axme_intent::{self as rules, HolderKind, IntentId, Object, Outcome, WaitingReason, sentences};
-use serde_json::{Value, json};
+use axme_intent::{self as rules, HolderKind, IntentId, Outcome, WaitingReason, sentences};
+use serde_json::json;
 
 use axme_store::intents::Head;
 
@@ -21,13 +21,14 @@ pub fn position_seen(since: u64) -> i64 {
 }
 
 /// Returns the result and the error of an intent, each null if there is none.
-pub fn outcome(intent: &rules::lifecycle::Intent) -> (Value, Value) {
+pub fn outcome(intent: &rules::lifecycle::Intent) -> (Json, Json) {
+    let null = Json::default;
     match &intent.state {
-        State::Completed { result, .. } => (result.clone(), Value::Null),
-        State::Failed { fault, .. } => (fault.result.clone().unwrap_or(Value::Null), error(fault)),
-        State::Canceled { reason, .. } => (Value::Null, json!({ "code": "canceled", "message": reason })),
-        State::TimedOut => (Value::Null, json!({ "code": "intent_timeout", "message": "the deadline passed" })),
-        _ => (Value::Null, Value::Null),
+        State::Completed { result, .. } => (result.clone(), null()),
+        State::Failed { fault, .. } => (fault.result.clone().unwrap_or_default(), error(fault)),
+        State::Canceled { reason, .. } => (null(), json!({ "code": "canceled", "message": reason }).into()),
+        State::TimedOut => (null(), json!({ "code": "intent_timeout", "message": "the deadline passed" }).into()),
+        _ => (null(), null()),
     }
 }
 
@@ -99,7 +100,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
         handler: None,
         actor: event.actor.clone(),
         at: event.at.into(),
-        details: Object::new(),
+        details: JsonFields::new(),
         human_task: None,
         result: None,
         data: None,
@@ -110,10 +111,10 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
     };
     match &event.body {
         EventBody::Created(spec) => {
-            view.details.insert("intent_type".to_owned(), spec.intent_type.clone().into());
-            view.details.insert("to_agent".to_owned(), spec.to.spelled().into());
+            view.details.set("intent_type", spec.intent_type.clone());
+            view.details.set("to_agent", spec.to.spelled());
             if let Some(plan) = &spec.plan {
-                view.details.insert("scenario_id".to_owned(), plan.scenario_id.clone().into());
+                view.details.set("scenario_id", plan.scenario_id.clone());
             }
         }
         EventBody::Submitted | EventBody::Acknowledged => {}
@@ -122,9 +123,9 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
             view.details = details.clone();
             // A hand-over, of which clients read the status there. A go-on has a reason at most.
             let is_hand_over = step.is_none() && details.keys().any(|name| name != "reason");
-            view.data = is_hand_over.then(|| json!(details));
+            view.data = is_hand_over.then(|| details.clone().into());
             if let Some(result) = result {
-                view.details.insert("step_result".to_owned(), result.clone());
+                view.details.set("step_result", result.clone());
             }
         }
         EventBody::Waiting(waiting) => show_waiting(&mut view, waiting),
@@ -134,45 +135,41 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
             view.human_task = Some(json!(task));
         }
         EventBody::Timeout { step } => {
-            view.details.insert("step_id".to_owned(), step.clone().into());
-            view.details.insert("reason".to_owned(), "step_timeout".into());
+            view.details.set("step_id", step.clone());
+            view.details.set("reason", "step_timeout");
         }
         EventBody::Reminder { holder: who, count } => {
             view.pending_with = Some(who.clone());
-            view.details.insert("remind_count".to_owned(), (*count).into());
+            view.details.set("remind_count", *count);
         }
         EventBody::Escalated { holder: who, from, due_at, .. } => {
             view.pending_with = Some(who.clone());
-            view.details.insert("escalated_to".to_owned(), who.reference.clone().into());
-            view.details.insert("escalated_from".to_owned(), from.reference.clone().into());
+            view.details.set("escalated_to", who.reference.clone());
+            view.details.set("escalated_from", from.reference.clone());
             if let Some(due_at) = due_at {
-                view.details.insert("due_at".to_owned(), due_at.to_string().into());
+                view.details.set("due_at", due_at.to_string());
             }
         }
         EventBody::Voted { vote, needed } => {
             view.waiting_reason = Some(WaitingReason::WaitingForHuman);
-            for (name, value) in [
-                ("task_result", vote.result.clone()),
-                ("answered_by", json!(vote.by)),
-                ("answered_via", json!(vote.via)),
-                ("quorum", json!(needed)),
-            ] {
-                view.details.insert(name.to_owned(), value);
-            }
+            view.details.set("task_result", vote.result.clone());
+            view.details.set("answered_by", vote.by.as_str());
+            view.details.set("answered_via", vote.via.as_str());
+            view.details.set("quorum", *needed);
         }
         EventBody::Transferred { holder: who, from, note, .. } => {
             view.pending_with = Some(who.clone());
-            view.details.insert("transferred_to".to_owned(), who.reference.clone().into());
-            view.details.insert("transferred_from".to_owned(), from.reference.clone().into());
-            view.details.insert("note".to_owned(), json!(note));
+            view.details.set("transferred_to", who.reference.clone());
+            view.details.set("transferred_from", from.reference.clone());
+            view.details.set("note", json!(note));
         }
         EventBody::DeliveryFailed { attempt, most, error, retry_at } => {
             // A string, because the official command line prints nothing for a number.
-            view.details.insert("delivery_attempt".to_owned(), attempt.to_string().into());
-            view.details.insert("max_delivery_attempts".to_owned(), (*most).into());
-            view.details.insert("error".to_owned(), error.clone().into());
+            view.details.set("delivery_attempt", attempt.to_string());
+            view.details.set("max_delivery_attempts", *most);
+            view.details.set("error", error.clone());
             if let Some(retry_at) = retry_at {
-                view.details.insert("next_attempt_at".to_owned(), retry_at.to_string().into());
+                view.details.set("next_attempt_at", retry_at.to_string());
             }
         }
         EventBody::Completed { result, details, .. } => {
@@ -181,16 +178,16 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
             view.data = Some(result.clone());
         }
         EventBody::Failed { fault, .. } => {
-            view.details.insert("error".to_owned(), error(fault));
+            view.details.set("error", error(fault));
             view.error = Some(error(fault));
             view.result = fault.result.clone();
             view.data = fault.result.clone();
         }
         EventBody::Canceled { reason, .. } => {
-            view.details.insert("reason".to_owned(), reason.clone().into());
+            view.details.set("reason", reason.clone());
         }
         EventBody::TimedOut => {
-            view.details.insert("reason".to_owned(), "deadline_exceeded".into());
+            view.details.set("reason", "deadline_exceeded");
         }
     }
     view
@@ -203,21 +200,23 @@ fn show_waiting(view: &mut EventView, waiting: &Wait) {
         view.handler = Some(waiting.holder.reference.clone());
     }
     if let Some(step) = &waiting.step {
-        view.details.insert("step_id".to_owned(), step.clone().into());
+        view.details.set("step_id", step.clone());
     }
     if let Some(child) = waiting.child {
-        view.details.insert("child_intent_id".to_owned(), child.to_string().into());
+        view.details.set("child_intent_id", child.to_string());
     }
     if let Some(due_at) = waiting.due_at {
-        view.details.insert("due_at".to_owned(), due_at.to_string().into());
+        view.details.set("due_at", due_at.to_string());
     }
 }
 
 /// Returns a fault as the protocol's error object (`spec/protocol.md` §1.5).
-fn error(fault: &Fault) -> Value {
-    let mut shown = json!({ "code": fault.code, "message": fault.message });
+fn error(fault: &Fault) -> Json {
+    let mut shown = JsonFields::new();
+    shown.set("code", fault.code.as_str());
+    shown.set("message", fault.message.as_str());
     if let Some(details) = &fault.details {
-        shown["details"] = details.clone();
+        shown.set("details", details.clone());
     }
-    shown
+    shown.into()
 }

@@ -3,7 +3,7 @@
 use crate::human::is_same_person;
 use crate::lifecycle::{Event, EventBody, Intent, State};
 use crate::workflow::Cursor;
-use crate::{Object, WaitingReason};
+use crate::{JsonFields, WaitingReason};
 
 /// Folds one event into the intent. Never fails and decides nothing.
 pub fn apply(intent: &mut Intent, event: &Event) {
@@ -111,6 +111,6 @@ pub fn apply(intent: &mut Intent, event: &Event) {
 }
 
 /// Returns the person who answered a task, from the details of the event.
-fn answered_by(details: &Object) -> Option<String> {
-    Some(details.get("answered_by")?.as_str()?.to_owned())
+fn answered_by(details: &JsonFields) -> Option<String> {
+    details.string("answered_by")
 }

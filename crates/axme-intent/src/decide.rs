@@ -10,7 +10,6 @@ mod steps;
 
 use axme_types::ErrorCode;
 pub use policy::{PolicyDecision, change_policy};
-use serde_json::{Value, json};
 use steps::StepEnd;
 pub use steps::notice_context;
 
@@ -22,7 +21,7 @@ use crate::lifecycle::{
 use crate::outcome::Outcome;
 use crate::workflow::{Plan, StepKind, combined_result};
 use crate::{HolderKind, OutcomeKind, Status, WaitingReason};
-use crate::{HumanTask, Object};
+use crate::{HumanTask, Json, JsonFields};
 use axme_types::Holder;
 
 /// Decides the first events of a new intent: created, submitted, then delivered to an agent, waiting for a person, or
@@ -43,7 +42,7 @@ pub fn submit(intent: &Intent, spec: IntentSpec, input: &DecideInput) -> Decisio
     if let Some(plan) = &plan {
         match plan.step(&plan.entry) {
             Some(step) => builder.run_from(Some(plan), step),
-            None => builder.end(Ending::Completed(combined_result(&Value::Null, &Object::new()))),
+            None => builder.end(Ending::Completed(combined_result(&Json::default(), &JsonFields::new()))),
         }
     } else if task.is_some() || to.is_platform() {
         let task = task.unwrap_or_else(HumanTask::untitled);
@@ -165,7 +164,7 @@ impl<'a> DecisionBuilder<'a> {
                 Answer::Complete(result) | Answer::HandOver(result) => StepEnd::Success(result),
                 Answer::Fail(fault) => StepEnd::Failure(fault),
             };
-            self.end_step(plan, &step, end, Object::new());
+            self.end_step(plan, &step, end, JsonFields::new());
             return Ok(());
         }
         match answer {
@@ -184,13 +183,13 @@ impl<'a> DecisionBuilder<'a> {
     fn proceed(&mut self, plan: Option<&Plan>, reason: Option<String>) -> Result<(), Refusal> {
         self.refuse_unless_plain(plan)?;
         if let Some(step) = self.intent.waiting().and_then(|waiting| waiting.step.clone()) {
-            let result = json!({ "reason": reason });
-            self.end_step(plan, &step, StepEnd::Success(result), Object::new());
+            let result = Json::of(&serde_json::json!({ "reason": reason }));
+            self.end_step(plan, &step, StepEnd::Success(result), JsonFields::new());
             return Ok(());
         }
         if self.intent.status() != Status::InProgress {
             let details =
-                reason.map(|text| Object::from_iter([("reason".to_owned(), text.into())])).unwrap_or_default();
+                reason.map(|text| JsonFields::from_iter([("reason".to_owned(), text.into())])).unwrap_or_default();
             self.push(progress(details));
             self.start_execution();
         }
@@ -274,7 +273,7 @@ impl<'a> DecisionBuilder<'a> {
         let details = match (&self.intent.state, self.decision.events.last().map(|e| &e.body)) {
             // The terminal event repeats the task's answer.
             (State::InProgress, Some(EventBody::InProgress { details, .. })) => details.clone(),
-            _ => Object::new(),
+            _ => JsonFields::new(),
         };
         self.push(match &ending {
             Ending::Completed(result) => EventBody::Completed { result: result.clone(), details, outcome },
@@ -291,13 +290,10 @@ impl<'a> DecisionBuilder<'a> {
 }
 
 /// Progress that ends no step.
-fn progress(details: Object) -> EventBody {
+fn progress(details: JsonFields) -> EventBody {
     EventBody::InProgress { step: None, result: None, details, cause: None, decided: None }
 }
 
-fn note_details(note: Value) -> Object {
-    match note {
-        Value::Object(fields) => fields,
-        other => Object::from_iter([("note".to_owned(), other)]),
-    }
+fn note_details(note: Json) -> JsonFields {
+    note.fields().unwrap_or_else(|| JsonFields::from_iter([("note".to_owned(), note)]))
 }

@@ -31,7 +31,7 @@ pub mod workflow;
 pub use address::{Address, Home};
 pub use apply::apply;
 pub use axme_types::visible;
-pub use axme_types::{DeliveryBinding, Holder, HolderKind, Status, Time, WaitingReason};
+pub use axme_types::{DeliveryBinding, Holder, HolderKind, Json, JsonFields, Status, Time, WaitingReason};
 pub use decide::{PolicyDecision, change_policy, decide, notice_context, submit};
 pub use human::{HumanTask, TaskResult};
 pub use ids::IntentId;

@@ -7,10 +7,11 @@
 mod command;
 mod event;
 
+use axme_types::json::TaggedFields;
 pub use command::{Answer, Command, DecideInput, Decision, Effect, Ending, Occasion, TimerKind};
 pub use event::{Event, EventBody};
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::human::{Vote, group_name, is_email, is_same_person, person_key};
@@ -20,7 +21,7 @@ pub use crate::refusal::Refusal;
 use crate::reminder_plan::ReminderPlan;
 use crate::serde_fields::{is_zero, present};
 use crate::workflow::Cursor;
-use crate::{Address, HumanTask, IntentId, Plan, Time};
+use crate::{Address, HumanTask, IntentId, Json, Plan, Time};
 pub use crate::{Holder, HolderKind, Status, WaitingReason};
 
 /// The specification that an intent is created with. It never changes afterwards; the first event keeps it.
@@ -32,7 +33,7 @@ pub struct IntentSpec {
     pub to: Address,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
-    pub payload: Value,
+    pub payload: Json,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_at: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,7 +108,7 @@ pub struct Tally {
 }
 
 /// A status with the data that belongs to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "status", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum State {
     Created,
@@ -117,19 +118,19 @@ pub enum State {
     InProgress,
     Waiting(Wait),
     Completed {
-        result: Value,
+        result: Json,
         /// Set if it says more than the status.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         outcome: Option<Outcome>,
     },
     Failed {
         fault: Fault,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         outcome: Option<Outcome>,
     },
     Canceled {
         reason: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         outcome: Option<Outcome>,
     },
     TimedOut,
@@ -167,10 +168,10 @@ pub struct Fault {
     pub code: String,
     pub message: String,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub details: Option<Value>,
+    pub details: Option<Json>,
     /// The answer that came with the failure: a person's no with its comment, or an agent's findings.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub result: Option<Value>,
+    pub result: Option<Json>,
 }
 
 impl Intent {
@@ -276,6 +277,27 @@ impl Intent {
     /// Returns the task that a person is asked to answer now.
     pub fn open_task(&self) -> Option<&HumanTask> {
         self.waiting().filter(|w| w.reason == WaitingReason::WaitingForHuman).and_then(|w| w.task.as_deref())
+    }
+}
+
+impl<'de> Deserialize<'de> for State {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
+        let (status, mut fields) = TaggedFields::read(deserializer, "status")?;
+        let unknown = || D::Error::custom(format!("unknown status {status}"));
+        Ok(match Status::parse(&status).ok_or_else(unknown)? {
+            Status::Created => State::Created,
+            Status::Submitted => State::Submitted,
+            Status::Delivered => State::Delivered,
+            Status::Acknowledged => State::Acknowledged,
+            Status::InProgress => State::InProgress,
+            Status::Waiting => State::Waiting(fields.all()?),
+            Status::Completed => {
+                State::Completed { result: fields.one("result")?, outcome: fields.optional("outcome")? }
+            }
+            Status::Failed => State::Failed { fault: fields.one("fault")?, outcome: fields.optional("outcome")? },
+            Status::Canceled => State::Canceled { reason: fields.one("reason")?, outcome: fields.optional("outcome")? },
+            Status::TimedOut => State::TimedOut,
+        })
     }
 }
 

@@ -1,11 +1,9 @@
 //! Reads the body of `POST /v1/intents/{id}/resume`, a call with many meanings (`spec/protocol.md` §13).
 
-use serde_json::Value;
-
 use crate::fields::shown;
 use crate::form::truth;
 use crate::lifecycle::{Answer, Fault};
-use crate::{Object, TaskResult};
+use crate::{Json, JsonFields, TaskResult};
 
 /// The kinds of resume calls. The intent's holder decides which of them it accepts.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +16,7 @@ pub enum Resume {
     Proceed { approve: bool, comment: Option<String>, explicit: bool },
     /// `{}`, or only a `reason`: the result of an agent whose function returned nothing. From any other caller, the
     /// same as a request without a body.
-    Bare(Object),
+    Bare(JsonFields),
     /// The body has no meaning. The text says what is wrong with it.
     Unclear(String),
 }
@@ -29,80 +27,81 @@ const CONTROL_FIELDS: [&str; 5] =
 
 impl Resume {
     /// Reads the body; `None` if the request has none.
-    pub fn read(body: Option<&Object>) -> Resume {
+    pub fn read(body: Option<&JsonFields>) -> Resume {
         let Some(body) = body else {
             return Resume::Proceed { approve: true, comment: None, explicit: false };
         };
-        if body.get("task_result").is_some_and(Value::is_object) {
+        if body.get("task_result").is_some_and(Json::is_object) {
             return Resume::Human(TaskResult::read(body));
         }
-        let text = |key: &str| body.get(key).and_then(Value::as_str);
-        match text("action") {
+        let text = |key: &str| body.string(key);
+        match text("action").as_deref() {
             Some("complete") => return Resume::Agent(Answer::Complete(without(body, &["action"]))),
             Some("fail") => return Resume::Agent(Answer::Fail(fault_of(body))),
             _ => {}
         }
         // A declined request to proceed must never be read as a result or as a yes.
         if let Some(given) = body.get("approve_current_step") {
-            let comment = text("reason").or_else(|| text("comment")).map(str::to_owned);
-            return match truth(given) {
+            let comment = text("reason").or_else(|| text("comment"));
+            let given = given.value();
+            return match truth(&given) {
                 Some(approve) => Resume::Proceed { approve, comment, explicit: true },
-                None => Resume::Unclear(format!("approve_current_step: must be true or false, not {}", shown(given))),
+                None => Resume::Unclear(format!("approve_current_step: must be true or false, not {}", shown(&given))),
             };
         }
         if body.keys().all(|key| key == "reason") {
             return Resume::Bare(body.clone());
         }
         if body.keys().all(|key| CONTROL_FIELDS.contains(&key.as_str())) {
-            return Resume::Proceed { approve: true, comment: text("reason").map(str::to_owned), explicit: false };
+            return Resume::Proceed { approve: true, comment: text("reason"), explicit: false };
         }
         let word = text("status").or_else(|| text("outcome")).unwrap_or_default().to_ascii_lowercase();
         match word.as_str() {
             "failed" | "error" => Resume::Agent(Answer::Fail(fault_of(body))),
-            pending if pending.starts_with("pending") => Resume::Agent(Answer::HandOver(Value::Object(body.clone()))),
+            pending if pending.starts_with("pending") => Resume::Agent(Answer::HandOver(body.clone().into())),
             _ => Resume::Agent(Answer::Complete(without(body, &[]))),
         }
     }
 }
 
 /// Returns the body as a result, without the server's own fields and `also`.
-fn without(body: &Object, also: &[&str]) -> Value {
+fn without(body: &JsonFields, also: &[&str]) -> Json {
     let keep = |key: &str| !also.contains(&key) && !matches!(key, "expected_policy_generation" | "internal_scheduler");
-    Value::Object(body.iter().filter(|(key, _)| keep(key)).map(|(k, v)| (k.clone(), v.clone())).collect())
+    let kept = body.iter().filter(|(key, _)| keep(key)).map(|(key, value)| (key.clone(), value.clone()));
+    kept.collect::<JsonFields>().into()
 }
 
 /// Returns an agent's failure as a fault, with the whole body as its result.
-fn fault_of(body: &Object) -> Fault {
+fn fault_of(body: &JsonFields) -> Fault {
     let result = without(body, &["action"]);
     let given = body.get("error");
-    let field = |key: &str| given.and_then(|e| e.get(key)).and_then(Value::as_str);
-    let top = |key: &str| body.get(key).and_then(Value::as_str);
+    let field = |key: &str| given.and_then(|error| error.field(key)?.string());
+    let top = |key: &str| body.string(key);
     let message = field("message")
-        .or_else(|| given.and_then(Value::as_str))
-        .or_else(|| ["reason", "message", "error_message"].iter().find_map(|key| top(key)))
-        .unwrap_or("the agent reported a failure");
+        .or_else(|| given.and_then(Json::string))
+        .or_else(|| ["reason", "message", "error_message"].iter().find_map(|key| top(key)));
     Fault {
-        code: field("code").or_else(|| top("code")).unwrap_or("agent_failed").to_owned(),
-        message: message.to_owned(),
-        details: given.cloned().filter(Value::is_object),
+        code: field("code").or_else(|| top("code")).unwrap_or_else(|| "agent_failed".to_owned()),
+        message: message.unwrap_or_else(|| "the agent reported a failure".to_owned()),
+        details: given.cloned().filter(Json::is_object),
         result: Some(result),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn read(body: Value) -> Resume {
-        Resume::read(body.as_object())
+        Resume::read(body.as_object().map(|body| body.clone().into()).as_ref())
     }
 
     #[test]
     fn each_shape_has_its_meaning() {
         for bare in [json!({}), json!({"reason": "done"})] {
-            assert_eq!(read(bare.clone()), Resume::Bare(bare.as_object().unwrap().clone()));
+            assert_eq!(read(bare.clone()), Resume::Bare(bare.as_object().unwrap().clone().into()));
         }
         let go_on = Resume::Proceed { approve: true, comment: None, explicit: false };
         assert_eq!(Resume::read(None), go_on);
@@ -140,6 +139,6 @@ mod tests {
             panic!()
         };
         assert_eq!((fault.code.as_str(), fault.message.as_str()), ("agent_failed", "too risky"));
-        assert_eq!(fault.result, Some(json!({"reason": "too risky", "score": 9})));
+        assert_eq!(fault.result, Some(json!({"reason": "too risky", "score": 9}).into()));
     }
 }

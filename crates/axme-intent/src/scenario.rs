@@ -20,7 +20,7 @@ use crate::HolderKind;
 use crate::address::{MAX_ADDRESS_CHARS, NameFit, NearestName, nearest_name};
 use crate::fields::shown;
 use crate::workflow::Plan;
-use crate::{Address, DeliveryBinding, Home, HumanTask, Object, ReminderPlan, Time, fields};
+use crate::{Address, DeliveryBinding, Home, HumanTask, Json, JsonFields, Object, ReminderPlan, Time, fields};
 use axme_types::Holder;
 use axme_types::limits::MAX_DELIVERY_ATTEMPTS;
 
@@ -30,7 +30,7 @@ pub struct Scenario {
     pub scenario_id: String,
     pub agents: Vec<Agent>,
     pub intent_type: String,
-    pub payload: Value,
+    pub payload: Json,
     pub deadline_at: Option<Time>,
     pub max_delivery_attempts: Option<u32>,
     /// Reminders and escalation of an intent without steps.
@@ -81,6 +81,33 @@ pub fn check(bundle: &Object, home: Home<'_>) -> (Option<Scenario>, Report) {
     let scenario = reader.bundle(bundle);
     let report = reader.report;
     (scenario.filter(|_| report.errors.is_empty()), report)
+}
+
+/// Checks and lowers a bundle as it was sent: the payload and the input of each step keep their text.
+pub fn read(bundle: &JsonFields, home: Home<'_>) -> (Option<Scenario>, Report) {
+    let (mut scenario, report) = check(&bundle.values_parsed(), home);
+    if let Some(scenario) = &mut scenario {
+        scenario.keep_text(bundle);
+    }
+    (scenario, report)
+}
+
+impl Scenario {
+    /// Replaces parsed values by their text in the bundle.
+    fn keep_text(&mut self, bundle: &JsonFields) {
+        let payload = bundle.get("intent").and_then(|intent| intent.field("payload"));
+        if let Some(payload) = payload.filter(Json::is_object) {
+            self.payload = payload;
+        }
+        let steps = bundle.get("workflow").and_then(|workflow| workflow.field("steps"));
+        let sent: Vec<JsonFields> = steps.and_then(|steps| steps.read().ok()).unwrap_or_default();
+        for step in self.plan.iter_mut().flat_map(|plan| &mut plan.steps) {
+            let sent = sent.iter().find(|sent| sent.string("step_id").is_some_and(|id| id.trim() == step.id));
+            if let (Some(read), Some(input)) = (&mut step.input, sent.and_then(|sent| sent.get("input"))) {
+                *read = input.clone();
+            }
+        }
+    }
 }
 
 impl Reader<'_> {
@@ -137,11 +164,11 @@ impl Reader<'_> {
             self.error("intent.type", message);
         }
         let payload = match intent.get("payload") {
-            None | Some(Value::Null) => Value::Object(Object::new()),
-            Some(payload @ Value::Object(_)) => payload.clone(),
+            None | Some(Value::Null) => JsonFields::new().into(),
+            Some(payload @ Value::Object(_)) => payload.clone().into(),
             Some(other) => {
                 self.error("intent.payload", format!("must be an object, not {}", shown(other)));
-                Value::Null
+                Json::default()
             }
         };
         let deadline_at = match self.text(intent, "deadline_at", "intent.deadline_at", 64).filter(|t| !t.is_empty()) {

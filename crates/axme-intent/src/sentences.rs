@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::human::{is_email, is_same_person};
 use crate::lifecycle::{Event, EventBody, Holder, IntentSpec, Wait};
 use crate::outcome::{Outcome, answered, capital, people, person};
-use crate::{HumanTask, Object, OutcomeKind, WaitingReason, template};
+use crate::{HumanTask, Json, Object, OutcomeKind, WaitingReason, template};
 
 /// The longest sentence, and the longest text of a person or an agent in it, in characters.
 const MAX_CHARS: usize = 1_000;
@@ -28,9 +28,12 @@ pub fn of_event(event: &Event) -> Option<String> {
         EventBody::Submitted => return None,
         EventBody::Delivered { to } => format!("Queued for {}", name(to.as_str())),
         EventBody::Acknowledged => format!("Received{by}"),
-        EventBody::InProgress { step, result, details, .. } => {
-            progress(step.as_deref(), result.as_ref(), details, &event.actor)?
-        }
+        EventBody::InProgress { step, result, details, .. } => progress(
+            step.as_deref(),
+            result.as_ref().map(Json::value).as_ref(),
+            &details.values_parsed(),
+            &event.actor,
+        )?,
         EventBody::Waiting(waiting) => waits(waiting)?,
         EventBody::HumanTaskAssigned { holder, task } => asked(holder, task),
         EventBody::Timeout { step } => format!("Step {step} was not finished before its deadline"),
@@ -41,7 +44,7 @@ pub fn of_event(event: &Event) -> Option<String> {
         }
         EventBody::Voted { vote, needed } => {
             let needed = format!(", one of {needed} who have to say yes");
-            answer(&vote.result, &vote.by, vote.via, &needed)
+            answer(&vote.result.value(), &vote.by, vote.via, &needed)
         }
         EventBody::Transferred { holder, from, note, .. } => {
             format!("Reassigned from {} to {}{by}{}", display(from), display(holder), quoted(note.as_deref()))
@@ -169,7 +172,8 @@ fn ended(event: &Event, by: &str) -> String {
         EventBody::Failed { .. } if is_decided => format!("Failed: {}", decision()),
         EventBody::Failed { fault, .. } => {
             // The end of a workflow follows from its steps, which have their own sentences.
-            let is_workflow = fault.result.as_ref().is_some_and(|result| result["steps"].is_object());
+            let is_workflow =
+                fault.result.as_ref().and_then(|result| result.field("steps")).is_some_and(|steps| steps.is_object());
             let by = if by.is_empty() || is_workflow { String::new() } else { format!(", reported{by}") };
             format!("Failed{by}{}", quoted(Some(&fault_words(&fault.code, &fault.message))))
         }
@@ -239,7 +243,7 @@ mod tests {
     }
 
     fn answered_event(details: Value) -> Option<String> {
-        let details = details.as_object().unwrap().clone();
+        let details = details.as_object().unwrap().clone().into();
         let body = EventBody::InProgress { step: None, result: None, details, cause: None, decided: None };
         said(body, "somebody", Status::InProgress)
     }

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 
 use axme_types::text_enum;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::outcome::{Cause, Outcome};
 use crate::serde_fields::{is_zero, present};
-use crate::{Address, HumanTask, Object, ReminderPlan};
+use crate::{Address, HumanTask, Json, JsonFields, ReminderPlan};
 use axme_types::Holder;
 
 /// Maximum number of steps that one intent may run, loops included. It stops a plan that loops without end.
@@ -46,7 +45,7 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<Box<Notice>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub input: Option<Value>,
+    pub input: Option<Json>,
     /// The link after success; `None` ends the workflow: COMPLETED, or FAILED if an earlier failure is not handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_success: Option<Link>,
@@ -222,7 +221,7 @@ pub struct Cursor {
     /// Steps ended so far, loops and failed tries included.
     pub runs: u32,
     /// The results of the finished steps, by step id, in the order in which they first finished.
-    pub results: Object,
+    pub results: JsonFields,
     /// How often the current step failed and was scheduled for a retry.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u32,
@@ -302,28 +301,25 @@ pub enum Next<'p> {
 
 /// Returns the payload of a child intent: the parent's payload and the context of the step. The fields of the parent's
 /// payload are also at the top, unless the context has a field of that name.
-pub fn child_payload(parent_id: &str, parent_payload: &Value, plan: &Plan, step: &Step, results: &Object) -> Value {
-    let mut payload = parent_payload.as_object().cloned().unwrap_or_default();
-    let context = [
-        ("parent_payload", parent_payload.clone()),
-        ("parent_intent_id", parent_id.into()),
-        ("scenario_id", serde_json::json!(plan.scenario_id)),
-        ("step_id", serde_json::json!(step.id)),
-        ("tool_id", serde_json::json!(step.tool)),
-        ("input", serde_json::json!(step.input)),
-        ("previous_results", serde_json::json!(results)),
-    ];
-    payload.extend(context.map(|(name, value)| (name.to_owned(), value)));
-    Value::Object(payload)
+pub fn child_payload(parent_id: &str, parent_payload: &Json, plan: &Plan, step: &Step, results: &JsonFields) -> Json {
+    let mut payload = parent_payload.fields().unwrap_or_default();
+    payload.set("parent_payload", parent_payload.clone());
+    payload.set("parent_intent_id", parent_id);
+    payload.set("scenario_id", plan.scenario_id.as_str());
+    payload.set("step_id", step.id.as_str());
+    payload.set("tool_id", step.tool.as_str());
+    payload.set("input", step.input.clone().unwrap_or_default());
+    payload.set("previous_results", results.clone());
+    payload.into()
 }
 
 /// Returns the result of a finished workflow: the last step's result, and every step's under `steps`.
-pub fn combined_result(last: &Value, results: &Object) -> Value {
-    let mut combined = match last {
-        Value::Object(fields) => fields.clone(),
-        Value::Null => Object::new(),
-        other => Object::from_iter([("value".to_owned(), other.clone())]),
+pub fn combined_result(last: &Json, results: &JsonFields) -> Json {
+    let mut combined = match last.fields() {
+        Some(fields) => fields,
+        None if last.is_null() => JsonFields::new(),
+        None => JsonFields::from_iter([("value".to_owned(), last.clone())]),
     };
-    combined.insert("steps".to_owned(), Value::Object(results.clone()));
-    Value::Object(combined)
+    combined.set("steps", results.clone());
+    combined.into()
 }

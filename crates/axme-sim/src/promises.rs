@@ -113,9 +113,9 @@ impl Promises {
     }
 
     fn check_creates(&self, checker: &Checker) -> CheckResult {
-        let mut created: BTreeMap<&str, IntentId> = BTreeMap::new();
+        let mut created: BTreeMap<String, IntentId> = BTreeMap::new();
         for (id, observed) in checker.intents.iter().filter(|(_, observed)| observed.head.intent.parent.is_none()) {
-            let Some(mark) = observed.spec().payload["born"].as_str() else {
+            let Some(mark) = observed.spec().payload.field("born").and_then(|mark| mark.string()) else {
                 return Err(format!("{id}: no client created it"));
             };
             if let Some(other) = created.insert(mark, *id) {
@@ -160,6 +160,7 @@ impl Promises {
     fn check_result(&self, observed: &ObservedIntent, checker: &Checker) -> CheckResult {
         let State::Completed { result, .. } = &observed.head.intent.state else { return Ok(()) };
         let (id, root) = (observed.head.intent.id, observed.head.intent.root);
+        let result = &result.value();
         let marks = marks::of_value(result);
         match &observed.spec().plan {
             None => ensure!(!marks.is_empty(), "{id} is COMPLETED with {result}, which nobody sent"),

@@ -1,9 +1,8 @@
 //! SQL for webhooks: subscriptions, events, and fan-outs, which a worker turns into events. Each subscription has its
 //! own queue.
 
-use axme_intent::{Address, IntentId, Time};
+use axme_intent::{Address, IntentId, Json, Time};
 pub use axme_types::webhooks::{EventOrigin, EventSource, RESERVED_EVENT_PREFIX};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::queue::{self, QueueItem};
@@ -188,7 +187,7 @@ pub struct Event {
     /// `None` for an event from before this was recorded.
     pub origin: Option<EventOrigin>,
     /// An object.
-    pub payload: Value,
+    pub payload: Json,
     /// The number of its deliveries so far; `delivered` counts those that arrived.
     pub queued: i64,
     pub delivered: i64,
@@ -208,7 +207,7 @@ pub fn insert_event(tx: &mut Tx<'_>, workspace: Uuid, event: &Event) -> Result<b
             (&event.event_type).into(),
             (&event.source).into(),
             event.origin.map(EventOrigin::as_str).into(),
-            event.payload.to_string().into(),
+            event.payload.text().into(),
             event.queued.into(),
             event.delivered.into(),
             event.created_at.into(),

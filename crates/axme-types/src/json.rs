@@ -7,7 +7,7 @@
 mod canonical;
 mod check;
 mod fields;
-mod sift;
+mod pretty;
 mod tagged;
 mod tokens;
 mod value;
@@ -22,7 +22,6 @@ use serde_json::value::{RawValue, to_raw_value};
 
 pub use check::{Flaw, check};
 pub use fields::JsonFields;
-pub use sift::sift;
 pub use tagged::TaggedFields;
 
 /// A JSON value as compact text. Two values are equal if their texts are; see [`Json::canonical`].
@@ -33,6 +32,14 @@ impl Json {
     /// Returns the JSON of a value whose keys are texts.
     pub fn of(value: &(impl Serialize + ?Sized)) -> Json {
         Json(Arc::from(to_raw_value(value).expect("the value has only texts as keys")))
+    }
+
+    /// Returns the JSON of any value.
+    ///
+    /// # Errors
+    /// The value cannot be written as JSON.
+    pub fn try_of(value: &(impl Serialize + ?Sized)) -> Result<Json, serde_json::Error> {
+        to_raw_value(value).map(|raw| Json(Arc::from(raw)))
     }
 
     /// Checks and compacts a text.
@@ -67,6 +74,11 @@ impl Json {
     /// values have equal canonical texts, and `1` and `1.0` are not equal.
     pub fn canonical(&self) -> String {
         canonical::of(self.text())
+    }
+
+    /// Returns the text on several lines.
+    pub fn pretty(&self) -> String {
+        pretty::of(self.text())
     }
 
     /// True for `null`.
@@ -126,6 +138,13 @@ impl Eq for Json {}
 impl PartialEq<Value> for Json {
     fn eq(&self, other: &Value) -> bool {
         self.value() == *other
+    }
+}
+
+/// Compares the value of a JSON string.
+impl PartialEq<str> for Json {
+    fn eq(&self, other: &str) -> bool {
+        self.string().as_deref() == Some(other)
     }
 }
 
@@ -194,6 +213,7 @@ impl schemars::JsonSchema for Json {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -221,6 +241,59 @@ mod tests {
         assert_eq!((&value["e"], &value["one"]), (&json!(f64::MAX), &json!(1.0)));
         let same = json!({ "a": [1, -2, 0.5, null, true, "\u{1}x\"\n", { "b": {}, "c": [] }], "$serde_json::private::RawValue": "[" });
         assert_eq!(Json::from(same.clone()).value(), same);
+        assert_eq!(Json::from(same.clone()).pretty(), serde_json::to_string_pretty(&same).unwrap());
+    }
+
+    /// Writes a value as text, with its keys backwards and with white space if asked.
+    fn write(value: &Value, numbers: &[String], is_odd: bool) -> String {
+        let gap = if is_odd { " \n" } else { "" };
+        match value {
+            Value::Number(at) => numbers[at.as_u64().unwrap_or(0) as usize % numbers.len()].clone(),
+            Value::Array(items) => {
+                let items: Vec<String> = items.iter().map(|item| write(item, numbers, is_odd)).collect();
+                format!("[{gap}{}]", items.join(&format!("{gap},")))
+            }
+            Value::Object(fields) => {
+                let field = |(name, value): (&String, &Value)| {
+                    format!("{}{gap}:{}", json!(name), write(value, numbers, is_odd))
+                };
+                let mut fields: Vec<String> = fields.iter().map(field).collect();
+                if is_odd {
+                    fields.reverse();
+                }
+                format!("{gap}{{{}{gap}}}", fields.join(","))
+            }
+            other => other.to_string(),
+        }
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![any::<u32>().prop_map(Value::from), ".{0,4}".prop_map(Value::from), Just(Value::Null)];
+        leaf.prop_recursive(4, 40, 5, |inner| {
+            let fields = proptest::collection::btree_map(".{0,3}", inner.clone(), 0..5);
+            prop_oneof![
+                proptest::collection::vec(inner, 0..5).prop_map(Value::from),
+                fields.prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Any JSON comes out as it went in, and its canonical text is stable and independent of order and white space.
+        #[test]
+        fn what_goes_in_comes_out(value in value(), numbers in proptest::collection::vec("-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", 1..4)) {
+            let text = write(&value, &numbers, false);
+            prop_assume!(check(&text, 64).is_ok());
+            let json = Json::parse(&text).unwrap();
+            prop_assert_eq!(json.text(), &text);
+            prop_assert_eq!(serde_json::to_string(&serde_json::from_str::<Json>(&text).unwrap()).unwrap(), text.clone());
+            let other = Json::parse(&write(&value, &numbers, true)).unwrap();
+            prop_assert_eq!(other.canonical(), json.canonical());
+            let canonical = Json::parse(&json.canonical()).unwrap();
+            prop_assert_eq!(canonical.canonical(), canonical.text());
+            prop_assert_eq!(canonical.value(), json.value());
+            prop_assert_eq!(json.pretty().split_whitespace().collect::<String>(), text.split_whitespace().collect::<String>());
+        }
     }
 
     #[test]
@@ -231,9 +304,6 @@ mod tests {
         assert_eq!(canonical(" { \"\\u0062\" : 1.0 , \"a\" : [ 1 , {\"y\":2,\t\"x\":\"\\u00e9\\/\"} ] } "), plain);
         assert_eq!(canonical(&plain), plain, "it is its own canonical text");
         assert_ne!(canonical(r#"{"n":1}"#), canonical(r#"{"n":1.0}"#));
-        assert_ne!(
-            canonical(r#"{"n":1234567890123456789012345}"#),
-            canonical(r#"{"n":1234567890123456789012346}"#)
-        );
+        assert_ne!(canonical(r#"{"n":1234567890123456789012345}"#), canonical(r#"{"n":1234567890123456789012346}"#));
     }
 }

@@ -4,7 +4,7 @@
 mod prompt;
 
 use axme_client::api::intents::{EventType, EventView, IntentView};
-use axme_client::{ClientError, Object};
+use axme_client::{ClientError, Json, Object};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ pub(crate) async fn follow(session: &Session, intent_id: &str, answerer: &Answer
                 let keeps_task_open = is_reminder(&event);
                 if keeps_task_open { prompt.interrupt()? } else { prompt.close()? }
                 if output.is_json() {
-                    output.print_json(&serde_json::to_value(&event)?)?;
+                    output.print_text(&Json::of(&event))?;
                 }
                 if let Some((kind, text)) = event_line(&event) {
                     output.print(tagged(kind, &text))?;

@@ -1,10 +1,10 @@
 //! `axme intents`: submits, shows, follows and cancels intents (`spec/protocol.md` §3.7, §3.8).
 
-use axme_client::Object;
 use axme_client::api::Limit;
 use axme_client::api::intents::{
     self, CreateIntent, EndingStatus, EventView, GetIntent, ListEvents, ListIntents, ResolveIntent, StatusList,
 };
+use axme_client::{Json, JsonFields};
 use clap::{Args, Subcommand};
 use futures_util::StreamExt;
 use serde_json::json;
@@ -194,14 +194,14 @@ impl Watch {
 
 fn show_event(session: &Session, event: &EventView) -> Result<(), Failure> {
     if session.output().is_json() {
-        return session.output().print_json(&serde_json::to_value(event)?);
+        return session.output().print_text(&Json::of(event));
     }
     let mut text = format!("[{}] {} status={}", event.at, event.event_type, event.status);
     if let Some(reason) = &event.waiting_reason {
         text += &format!(" waiting={reason}");
     }
     if let Some(error) = event.error.as_ref().filter(|_| event.status.is_terminal())
-        && let Some(code) = error["code"].as_str()
+        && let Some(code) = error.field("code").and_then(|code| code.string())
     {
         text += &format!(" error={code}");
     }
@@ -220,7 +220,7 @@ impl Send {
         let intent = CreateIntent {
             intent_type: self.intent_type,
             to_agent: Some(self.to.clone()),
-            payload: Some(payload),
+            payload: Some(payload.into()),
             ..CreateIntent::default()
         };
         let key = axme_client::fresh_key();
@@ -241,14 +241,14 @@ impl Send {
         line(format!("  Follow it:  {} intents watch {}", session.settings.command, created.intent_id))
     }
 
-    fn payload(&self) -> Result<Object, Failure> {
-        let mut payload: Object = match &self.data_json {
-            None => Object::new(),
+    fn payload(&self) -> Result<JsonFields, Failure> {
+        let mut payload: JsonFields = match &self.data_json {
+            None => JsonFields::new(),
             Some(text) => serde_json::from_str(text)
                 .map_err(|e| Failure::usage(format!("--data-json takes a JSON object: {e}")))?,
         };
         if let Some(service) = &self.service {
-            payload.insert("service".to_owned(), service.as_str().into());
+            payload.set("service", service.as_str());
         }
         Ok(payload)
     }

@@ -64,12 +64,13 @@ pub(crate) fn summary(intent: &IntentView) -> Vec<String> {
         lines.push(format!("  Receiver:      nobody listens at {}", awaited(intent)));
     }
     lines.push(format!("  Intent ID:     {}", intent.intent_id));
-    if let Some(code) = intent.error["code"].as_str() {
-        lines.push(format!("  Error:         {code}: {}", intent.error["message"].as_str().unwrap_or_default()));
+    let of_error = |name: &str| intent.error.field(name).and_then(|field| field.string());
+    if let Some(code) = of_error("code") {
+        lines.push(format!("  Error:         {code}: {}", of_error("message").unwrap_or_default()));
     }
     if !intent.result.is_null() {
         lines.push("  Result:".to_owned());
-        let pretty = serde_json::to_string_pretty(&intent.result).expect("a JSON value can be written");
+        let pretty = intent.result.pretty();
         lines.extend(pretty.lines().map(|line| format!("    {line}")));
     }
     lines

@@ -3,6 +3,7 @@
 
 use std::io::{Write, stdout};
 
+use axme_client::Json;
 use axme_intent::visible::{visible, visible_line};
 use serde_json::Value;
 
@@ -33,6 +34,14 @@ impl OutputFormat {
         match self {
             OutputFormat::Text => line(serde_json::to_string_pretty(value)?),
             OutputFormat::Json => line(value.to_string()),
+        }
+    }
+
+    /// Prints JSON whose numbers keep their text.
+    pub(crate) fn print_text(self, value: &Json) -> Result<(), Failure> {
+        match self {
+            OutputFormat::Text => line(value.pretty()),
+            OutputFormat::Json => line(value.text()),
         }
     }
 }

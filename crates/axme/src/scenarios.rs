@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use axme_client::Object;
 use axme_client::api::scenarios::ApplyAnswer;
+use axme_client::{Json, JsonFields, Object};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::flags::Flags;
@@ -69,7 +68,7 @@ impl Apply {
         let bundle = read(&self.file)?;
         let session = Session::open(flags).await?;
         let output = session.output();
-        let text = |key: &str| bundle.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |key: &str| bundle.string(key).unwrap_or_default();
         output.print(divider())?;
         output.print(format!("  axme scenarios apply  ·  {}", text("scenario_id")))?;
         output.print(divider())?;
@@ -79,7 +78,7 @@ impl Apply {
         output.print("")?;
         if output.is_json() && !self.watch {
             let applied = session.client.apply_scenario(bundle).await;
-            return session.print(applied.map(|applied| json!(applied)));
+            return session.print(applied.map(|applied| Json::of(&applied)));
         }
         output.print(tagged("system", "compiling the workflow and submitting the intent…"))?;
         let applied = session.check(session.client.apply_scenario(bundle).await)?;
@@ -92,7 +91,7 @@ impl Apply {
         let intent = follow(&session, &applied.intent_id, &Answerer::Prompt(Object::new())).await?;
         summary(&intent).iter().try_for_each(|text| output.print(text))?;
         if output.is_json() {
-            output.print_json(&serde_json::to_value(&intent)?)?;
+            output.print_text(&Json::of(&intent))?;
         }
         Failure::by_outcome(&intent)
     }
@@ -140,7 +139,7 @@ impl Validate {
     }
 }
 
-fn read(file: &Path) -> Result<Object, Failure> {
+fn read(file: &Path) -> Result<JsonFields, Failure> {
     serde_json::from_str(&text_file::read(file)?)
         .map_err(|e| Failure::new(format!("{} is not a JSON object: {e}", file.display())))
 }

@@ -1,10 +1,9 @@
 //! A connection to a server, with errors explained to people.
 
 use axme_client::api::{Op, OpInfo};
-use axme_client::{Client, ClientError, Tokens};
+use axme_client::{Client, ClientError, Json, JsonFields, Tokens};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 
 use crate::connection::ConnectionSettings;
 use crate::contexts::ContextTokens;
@@ -58,17 +57,18 @@ impl Session {
     /// Calls an operation and prints its answer unchanged. In JSON format, a refusal is printed too and the command
     /// succeeds (`spec/protocol.md` §3.1).
     pub(crate) async fn show(&self, info: &OpInfo, input: &impl Serialize, key: Option<&str>) -> Result<(), Failure> {
-        self.print(self.client.call_json(info, input, key).await)
+        self.print(self.client.call_text(info, input, key).await)
     }
 
-    pub(crate) fn print(&self, answer: Result<Value, ClientError>) -> Result<(), Failure> {
+    pub(crate) fn print(&self, answer: Result<Json, ClientError>) -> Result<(), Failure> {
         let (ok, status, body) = match (answer, self.output()) {
-            (Ok(body), OutputFormat::Text) => return self.output().print_json(&body),
+            (Ok(body), OutputFormat::Text) => return line(body.pretty()),
             (Ok(body), OutputFormat::Json) => (true, 200, body),
-            (Err(ClientError::Refused(refusal)), OutputFormat::Json) => (false, refusal.status, refusal.body),
+            (Err(ClientError::Refused(refusal)), OutputFormat::Json) => (false, refusal.status, refusal.body.into()),
             (Err(error), _) => return Err(self.explain(&error)),
         };
-        line(json!({ "body": body, "ok": ok, "status_code": status }).to_string())
+        let answer = JsonFields::new().with("body", body);
+        line(Json::from(answer.with("ok", Json::of(&ok)).with("status_code", Json::of(&status))).text())
     }
 
     /// Explains the error of a call made through `client`.

@@ -3,9 +3,9 @@
 use axme_client::api::deliveries::{self, DeliveryStatus, DeliveryView, ListDeliveries};
 use axme_client::api::intents::{self, EventType, EventView, GetIntent, IntentView, ResumeIntent};
 use axme_client::api::tasks::{self, LinkTask, ListTasks, ReassignTask};
-use axme_client::{Object, Status, WaitingReason};
+use axme_client::{JsonFields, Status, WaitingReason};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::flags::Flags;
@@ -218,8 +218,8 @@ fn last_answer(events: &[EventView]) -> Option<(Value, String)> {
     let task = events[..at].iter().rev().find_map(|event| event.human_task.clone()).unwrap_or(Value::Null);
     let answer = &events[at];
     let plain = || {
-        let by = answer.details["answered_by"].as_str().unwrap_or_default();
-        let outcome = answer.details.get("task_result").and_then(|result| result["outcome"].as_str());
+        let by = answer.details.string("answered_by").unwrap_or_default();
+        let outcome = answer.details.get("task_result").and_then(|result| result.field("outcome")?.string());
         format!("{} by {by}", outcome.unwrap_or_default())
     };
     Some((task, answer.text.clone().unwrap_or_else(plain)))
@@ -229,8 +229,8 @@ fn last_answer(events: &[EventView]) -> Option<(Value, String)> {
 fn votes(events: &[EventView]) -> Vec<String> {
     let task_start = events.iter().rposition(|event| event.event_type == EventType::HumanTaskAssigned).unwrap_or(0);
     let vote = |event: &EventView| {
-        let by = event.details.get("answered_by")?.as_str()?;
-        Some(format!("{by} ({})", event.details.get("task_result")?["outcome"].as_str()?))
+        let by = event.details.string("answered_by")?;
+        Some(format!("{by} ({})", event.details.get("task_result")?.field("outcome")?.string()?))
     };
     events[task_start..].iter().filter(|event| event.event_type == EventType::Waiting).filter_map(vote).collect()
 }
@@ -267,8 +267,8 @@ fn describe(intent: &IntentView, votes: &[String], answer: &str, program: &str) 
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{:13}{value}", format!("{name}:")))
         .collect();
-    if intent.payload.as_object().is_some_and(|payload| !payload.is_empty()) {
-        let payload = serde_json::to_string_pretty(&intent.payload).expect("a JSON value can be written");
+    if intent.payload.fields().is_some_and(|payload| !payload.is_empty()) {
+        let payload = intent.payload.pretty();
         lines.push("Payload:".to_owned());
         lines.extend(payload.lines().map(|line| format!("  {line}")));
     }
@@ -339,10 +339,10 @@ pub(crate) fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
 }
 
 /// Builds the `task_result` of an answer: outcome, comment and fields on one level.
-fn task_result(answer: &Answer, outcome: &str, data_json: Option<&str>) -> Result<Object, Failure> {
-    let mut result = Object::from_iter([("outcome".to_owned(), Value::from(outcome))]);
+fn task_result(answer: &Answer, outcome: &str, data_json: Option<&str>) -> Result<JsonFields, Failure> {
+    let mut result = JsonFields::from_iter([("outcome".to_owned(), outcome.into())]);
     if let Some(comment) = &answer.comment {
-        result.insert("comment".to_owned(), comment.as_str().into());
+        result.set("comment", comment.as_str());
     }
     for pair in &answer.data {
         let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {
@@ -350,18 +350,18 @@ fn task_result(answer: &Answer, outcome: &str, data_json: Option<&str>) -> Resul
                 "--data takes KEY=VALUE here, not \"{pair}\" (a data folder goes before the command: axme --data DIR tasks …)"
             )));
         };
-        result.insert(key.to_owned(), value.into());
+        result.set(key, value);
     }
     if let Some(text) = data_json {
-        let fields: Object =
+        let fields: JsonFields =
             serde_json::from_str(text).map_err(|e| Failure::usage(format!("--data-json takes a JSON object: {e}")))?;
         result.extend(fields);
     }
     Ok(result)
 }
 
-async fn send(session: &Session, intent_id: &str, outcome: &str, result: Object) -> Result<(), Failure> {
-    let body = Object::from_iter([("task_result".to_owned(), json!(result))]);
+async fn send(session: &Session, intent_id: &str, outcome: &str, result: JsonFields) -> Result<(), Failure> {
+    let body = JsonFields::from_iter([("task_result".to_owned(), result.into())]);
     let input = ResumeIntent { intent_id: intent_id.into(), body: Some(body), ..ResumeIntent::default() };
     let key = axme_client::fresh_key();
     let answer = session.client.call_with_key(&intents::RESUME, &input, &key).await.map_err(|error| {
@@ -376,6 +376,8 @@ async fn send(session: &Session, intent_id: &str, outcome: &str, result: Object)
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn answer(data: &[&str]) -> Answer {
@@ -386,7 +388,7 @@ mod tests {
     #[test]
     fn fields_stand_beside_the_outcome() {
         let result = task_result(&answer(&["a=1=2"]), "submitted", Some(r#"{"days": 7}"#)).unwrap();
-        assert_eq!(Value::Object(result), json!({"outcome": "submitted", "comment": "ok", "a": "1=2", "days": 7}));
+        assert_eq!(result, json!({"outcome": "submitted", "comment": "ok", "a": "1=2", "days": 7}));
         assert_eq!(task_result(&answer(&["/some/folder"]), "approved", None).unwrap_err().code, 2);
         assert_eq!(task_result(&answer(&[]), "approved", Some("[]")).unwrap_err().code, 2);
     }

@@ -84,7 +84,11 @@ async fn full_disk(disk: &SmallDisk<'_>) {
         known.iter().filter_map(|(key, id)| Some((key.clone(), id.clone()?))).collect();
     assert!(acknowledged.len() >= 8, "{}", acknowledged.len());
     for (key, id) in &acknowledged {
-        assert_eq!(admin.get_intent(id).await.unwrap().payload["key"], **key, "readable while the disk is full");
+        assert_eq!(
+            admin.get_intent(id).await.unwrap().payload.value()["key"],
+            **key,
+            "readable while the disk is full"
+        );
     }
     std::fs::remove_file(&ballast).unwrap();
     for (key, id) in &mut known {
@@ -95,7 +99,7 @@ async fn full_disk(disk: &SmallDisk<'_>) {
     server.kill();
     let mut server = Process::start(&folder, port, None).await;
     for (key, id) in &known {
-        assert_eq!(admin.get_intent(id.as_ref().unwrap()).await.unwrap().payload["key"], **key);
+        assert_eq!(admin.get_intent(id.as_ref().unwrap()).await.unwrap().payload.value()["key"], **key);
     }
     assert_eq!(count_intents(&admin).await, known.len(), "one intent for each key, and no others");
     server.kill();
@@ -107,7 +111,7 @@ async fn create_large(admin: &Client, key: &str) -> Result<String, Option<u16>> 
     let intent = CreateIntent {
         intent_type: "intent.crash.v1".to_owned(),
         to_agent: Some("worker".to_owned()),
-        payload: Some(Object::from_iter([("key".to_owned(), key.into()), ("text".to_owned(), text.into())])),
+        payload: Some(Object::from_iter([("key".to_owned(), key.into()), ("text".to_owned(), text.into())]).into()),
         ..CreateIntent::default()
     };
     let created = admin.call_with_key(&intents::CREATE, &intent, key).await;
@@ -221,7 +225,7 @@ async fn create(admin: &Client, ledger: &Mutex<Ledger>, key: &str, kind: Kind) -
             let mut intent = CreateIntent {
                 intent_type: "intent.crash.v1".to_owned(),
                 to_agent: Some("worker".to_owned()),
-                payload: Some(Object::from_iter([("key".to_owned(), key.into())])),
+                payload: Some(Object::from_iter([("key".to_owned(), key.into())]).into()),
                 ..CreateIntent::default()
             };
             if let Kind::Deadline { at } = kind {
@@ -258,7 +262,8 @@ async fn work(agent: Client, ledger: Arc<Mutex<Ledger>>) {
     let mut deliveries = agent.listen("worker");
     while let Some(Ok(delivery)) = deliveries.next().await {
         let Ok(got) = agent.get_intent(&delivery.intent_id).await else { continue };
-        let payload = got.payload.get("parent_payload").unwrap_or(&got.payload);
+        let payload = got.payload.value();
+        let payload = payload.get("parent_payload").unwrap_or(&payload);
         let result = json!({ "done": payload["key"] });
         let Value::Object(body) = result.clone() else { unreachable!("it is an object") };
         match agent.resume(&delivery.intent_id, body).await {
@@ -323,14 +328,22 @@ async fn judge(admin: &Client, ledger: &Ledger) {
             }
             Kind::Workflow => {
                 workflows += 1;
-                assert_eq!(got.result["steps"], json!({ "one": { "done": key }, "two": { "done": key } }), "{id}");
+                assert_eq!(
+                    got.result.value()["steps"],
+                    json!({ "one": { "done": key }, "two": { "done": key } }),
+                    "{id}"
+                );
                 assert_eq!(types.iter().filter(|t| *t == "intent.waiting").count(), 2, "each step ran once: {types:?}");
             }
         }
     }
     for (id, result) in &ledger.answers {
         let got = admin.get_intent(id).await.unwrap();
-        assert_eq!((got.status.as_str(), &got.result), ("COMPLETED", result), "an acknowledged answer is lost: {id}");
+        assert_eq!(
+            (got.status.as_str(), &got.result.value()),
+            ("COMPLETED", result),
+            "an acknowledged answer is lost: {id}"
+        );
         judge_events(admin, id).await;
     }
     assert_eq!(count_intents(admin).await, ledger.creates.len(), "one intent for each key, and no others");

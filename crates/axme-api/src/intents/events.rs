@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Holder, OutcomeView};
 use crate::page::Limit;
-use crate::{Id, Object, Timestamp, lenient};
+use crate::{Id, Json, JsonFields, Timestamp, lenient};
 
 /// Which events to list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -57,20 +57,20 @@ pub struct EventView {
     pub at: Timestamp,
     /// Facts that depend on the type of the event. When an agent handed over, they are the fields of its body.
     #[cfg_attr(feature = "schema", schemars(schema_with = "super::event_details::details_schema"))]
-    pub details: Object,
+    pub details: JsonFields,
     /// The task that the event assigned to a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::tasks::HumanTask>"))]
     pub human_task: Option<Value>,
     /// The result with which the intent ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<Value>,
+    pub result: Option<Json>,
     /// The same as `result`. While the intent goes on: the fields that an agent sent with its hand-over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<Value>,
+    pub data: Option<Json>,
     /// The error with which the intent ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<Value>,
+    pub error: Option<Json>,
     /// How the intent ended, if this event ends it.
     #[serde(flatten)]
     pub outcome: OutcomeView,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{EventView, IntentView, NotAppliedReason};
-use crate::{Id, Object, lenient};
+use crate::{Id, JsonFields, lenient};
 
 /// An answer to an intent.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct ResumeIntent {
     /// The answer, in one of the shapes of `spec/protocol.md` §13.1. A request without a body lets the intent go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "super::AnswerBody"))]
-    pub body: Option<Object>,
+    pub body: Option<JsonFields>,
 }
 
 /// The effect of the call on the intent.

@@ -2,10 +2,14 @@
 //! the field that is wrong.
 
 use axme_api::op::{QUERY_FIELDS, TENANT_FIELDS};
-use axme_api::{ApiError, ErrorCode, Input, Method, Object, OpInfo};
+use std::borrow::Cow;
+
+use axme_api::json::{Flaw, check};
+use axme_api::{ApiError, ErrorCode, Input, Json, JsonFields, Method, Object, OpInfo};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
 use crate::request::Request;
@@ -22,9 +26,9 @@ pub(super) fn check_path_fields(request: &Request) -> Result<()> {
     if !request.path_fields.iter().any(|(name, _)| TENANT_FIELDS.contains(name)) {
         return Ok(());
     }
-    let body = body_object(&request.body)?;
+    let body = body_fields(&request.body)?;
     for (name, value) in request.path_fields.iter().filter(|(name, _)| TENANT_FIELDS.contains(name)) {
-        if body.get(*name).and_then(Value::as_str).is_some_and(|other| !other.is_empty() && other != value) {
+        if body.string(name).is_some_and(|other| !other.is_empty() && other != *value) {
             let message = format!("{name} is \"{value}\" in the path, but different in the body");
             return Err(ApiError::new(ErrorCode::PathMismatch, message).into());
         }
@@ -32,56 +36,53 @@ pub(super) fn check_path_fields(request: &Request) -> Result<()> {
     Ok(())
 }
 
-/// Refuses input that cannot be stored or read again: overlong paths, deeply nested bodies, and the null character,
-/// which PostgreSQL cannot store.
-pub(super) fn check_text(request: &Request) -> Result<()> {
+/// Refuses input that cannot be stored or read again: overlong paths, the null character, which PostgreSQL cannot store,
+/// and bodies that [`checked_body`] refuses. The body becomes compact.
+pub(super) fn checked(request: Request) -> Result<Request> {
     if request.path.len() > MAX_PATH_BYTES {
         let message = format!("the path has more than {MAX_PATH_BYTES} bytes, so nothing has this path");
         return Err(ApiError::new(ErrorCode::NotFound, message).into());
     }
-    let null = || ApiError::invalid("the character \\u0000 cannot be stored");
     let has_null = |text: &str| text.contains('\0');
     let fields = request.path_fields.iter().map(|(_, value)| value);
     if fields.chain(request.query.iter().flat_map(|(name, value)| [name, value])).any(|text| has_null(text)) {
-        return Err(null().into());
+        return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());
     }
-    check_body(&request.body)
+    let compact = match checked_body(&request.body)? {
+        Cow::Borrowed(text) if text.len() == request.body.len() => None,
+        text => Some(Bytes::from(text.into_owned())),
+    };
+    Ok(match compact {
+        Some(body) => Request { body, ..request },
+        None => request,
+    })
 }
 
-/// Refuses a body with a null character or too deep a nesting.
-pub fn check_body(body: &[u8]) -> Result<()> {
-    let null = || ApiError::invalid("the character \\u0000 cannot be stored");
-    let (mut depth, mut in_string) = (0_usize, false);
-    let mut bytes = body.iter().enumerate();
-    while let Some((at, byte)) = bytes.next() {
-        match byte {
-            b'"' => in_string = !in_string,
-            b'\\' if in_string => {
-                if body[at..].starts_with(b"\\u0000") {
-                    return Err(null().into());
-                }
-                bytes.next();
-            }
-            b'[' | b'{' if !in_string => {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return Err(ApiError::invalid(format!("the body is nested more than {MAX_DEPTH} deep")).into());
-                }
-            }
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
+/// Returns the text of a body without white space outside its strings; empty if the body is blank. Refuses a body that is
+/// not JSON, has a null character or a key twice, or is nested too deep.
+pub fn checked_body(body: &[u8]) -> Result<Cow<'_, str>> {
+    if is_blank(body) {
+        return Ok(Cow::Borrowed(""));
     }
-    Ok(())
+    let raw: &RawValue = serde_json::from_slice(body).map_err(|error| {
+        // This error has the position of the mistake, too.
+        unreadable(&serde_json::from_slice::<Value>(body).err().unwrap_or(error))
+    })?;
+    check(raw.get(), MAX_DEPTH).map_err(|flaw| match flaw {
+        Flaw::LoneSurrogate => {
+            ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {flaw}")).into()
+        }
+        _ => ApiError::invalid(flaw.to_string()).into(),
+    })
 }
 
 /// Decodes the input. A path field overrides a query field, which overrides a body field.
 pub(super) fn decode<I: DeserializeOwned>(info: &OpInfo, request: &Request) -> Result<I> {
-    let fields = gather(info, request)?;
-    serde_json::from_value(Value::Object(fields)).map_err(|error| match gather(info, request) {
-        Ok(fields) if error.classify() == serde_json::error::Category::Data => named::<I>(&fields, &error),
-        _ => unreadable(&error),
-    })
+    read_fields(&gather(info, request)?)
+}
+
+fn read_fields<I: DeserializeOwned>(fields: &JsonFields) -> Result<I> {
+    Json::of(fields).read().map_err(|error| named::<I>(fields, &error))
 }
 
 /// Decodes the input of a request that has only a body. `None` if it has other fields or is invalid: then [`decode`]
@@ -94,34 +95,34 @@ pub(super) fn decode_directly<I>(input: Input, request: &Request, read: fn(&[u8]
 
 /// Decodes fields that are already collected, for routes that are not operations.
 pub fn decode_fields<I: DeserializeOwned>(fields: Object) -> Result<I> {
-    serde_json::from_value(Value::Object(fields.clone())).map_err(|error| named::<I>(&fields, &error))
+    read_fields(&fields.into())
 }
 
 /// Collects the fields of the input by name.
-fn gather(info: &OpInfo, request: &Request) -> Result<Object> {
-    let body = body_object(&request.body)?;
+fn gather(info: &OpInfo, request: &Request) -> Result<JsonFields> {
+    let body = body_fields(&request.body)?;
     let mut fields = match info.input {
         Input::Flat => body,
         // A missing body and `{}` may mean different things.
-        Input::RawBody if is_blank(&request.body) => Object::new(),
-        Input::RawBody => Object::from_iter([("body".to_owned(), Value::Object(body))]),
+        Input::RawBody if is_blank(&request.body) => JsonFields::new(),
+        Input::RawBody => JsonFields::from_iter([("body".to_owned(), body.into())]),
     };
     let has_body = !matches!(info.method, Method::Get | Method::Delete);
     for (name, value) in &request.query {
         if !has_body || QUERY_FIELDS.contains(&name.as_str()) {
-            fields.insert(name.clone(), Value::String(value.clone()));
+            fields.set(name, value.as_str());
         }
     }
     for (name, value) in &request.path_fields {
-        fields.insert((*name).to_owned(), Value::String(value.clone()));
+        fields.set(name, value.as_str());
     }
     Ok(fields)
 }
 
 /// Creates an error that names the wrong field, or the missing one.
-fn named<I: DeserializeOwned>(fields: &Object, error: &serde_json::Error) -> Error {
+fn named<I: DeserializeOwned>(fields: &JsonFields, error: &serde_json::Error) -> Error {
     let text = plain(error);
-    let read = |fields: Object| serde_json::from_value::<I>(Value::Object(fields)).err().map(|error| plain(&error));
+    let read = |fields: JsonFields| Json::from(fields).read::<I>().err().map(|error| plain(&error));
     let missing = text.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
     let message = match (missing, culprit(fields, &text, &read)) {
         (Some(name), _) => format!("{name}: required"),
@@ -133,7 +134,7 @@ fn named<I: DeserializeOwned>(fields: &Object, error: &serde_json::Error) -> Err
 
 /// Finds the wrong field: alone, it causes the same error. A field of a flattened part is not checked while others are
 /// missing. So the second try is the field without which the error changes.
-fn culprit<'a>(fields: &'a Object, text: &str, read: &dyn Fn(Object) -> Option<String>) -> Option<&'a String> {
+fn culprit<'a>(fields: &'a JsonFields, text: &str, read: &dyn Fn(JsonFields) -> Option<String>) -> Option<&'a String> {
     let with = |is_in: &dyn Fn(&String) -> bool| {
         let some = fields.iter().filter(|(name, _)| is_in(name));
         read(some.map(|(name, value)| (name.clone(), value.clone())).collect())
@@ -146,14 +147,13 @@ fn is_blank(body: &[u8]) -> bool {
     body.iter().all(u8::is_ascii_whitespace)
 }
 
-pub(super) fn body_object(body: &Bytes) -> Result<Object> {
+/// Returns the fields of a body, which has been checked or is tried out.
+pub(super) fn body_fields(body: &[u8]) -> Result<JsonFields> {
     if is_blank(body) {
-        return Ok(Object::new());
+        return Ok(JsonFields::new());
     }
-    match serde_json::from_slice(body).map_err(|e| unreadable(&e))? {
-        Value::Object(fields) => Ok(fields),
-        _ => Err(ApiError::invalid("the body must be a JSON object").into()),
-    }
+    let body: Json = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    body.fields().ok_or_else(|| ApiError::invalid("the body must be a JSON object").into())
 }
 
 fn unreadable(error: &serde_json::Error) -> Error {

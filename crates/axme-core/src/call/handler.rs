@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axme_api::{Object, Op, OpInfo};
+use axme_api::{JsonFields, Op, OpInfo};
 use axme_intent::Time;
 use axme_store::consumers::ConsumerName;
 use axme_store::{Limits, Rng, Shard};
@@ -79,7 +79,7 @@ pub struct Handler<I: 'static, O: 'static, P> {
 #[derive(Clone, Copy)]
 pub struct KeyField {
     pub field: &'static str,
-    pub mark: fn(&mut Object),
+    pub mark: fn(&mut JsonFields),
 }
 
 /// Work that starts after the commit. The answer does not wait for it.
@@ -103,7 +103,7 @@ impl<I: DeserializeOwned, O, P> Handler<I, O, P> {
         self
     }
 
-    pub(crate) const fn key_field(mut self, field: &'static str, mark: fn(&mut Object)) -> Handler<I, O, P> {
+    pub(crate) const fn key_field(mut self, field: &'static str, mark: fn(&mut JsonFields)) -> Handler<I, O, P> {
         self.key_field = Some(KeyField { field, mark });
         self
     }
@@ -253,7 +253,7 @@ impl Binding {
     }
 
     /// Returns true if the body is a report, whose text is made storable.
-    pub fn is_report(&self, body: &Object) -> bool {
+    pub fn is_report(&self, body: &JsonFields) -> bool {
         match self {
             Binding::Transaction(handler) => handler.is_report().is_some_and(|is_report| is_report(body)),
             Binding::Async(_) => false,

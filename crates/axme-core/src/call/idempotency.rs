@@ -1,13 +1,12 @@
 //! Idempotency keys: a repeated call with the same key gets the stored reply of the first. A reply that holds a secret
 //! is sealed under the caller's own credential.
 
-use axme_api::{ApiError, ErrorCode, Object};
+use axme_api::{ApiError, ErrorCode, Json, JsonFields};
 use axme_store::replies::{Reply, ReplyKey};
 use axme_store::{Rng, hex};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::decode::body_object;
+use super::decode::body_fields;
 use super::handler::ErasedHandler;
 use super::{EncodedReply, encode};
 use crate::auth::{Caller, hash};
@@ -45,16 +44,15 @@ impl Repeat {
         if header.is_none() && in_body.is_none() {
             return Ok(None);
         }
-        let mut fields = body_object(&request.body)?;
+        let mut fields = body_fields(&request.body)?;
         // A key in the body identifies the change. It overrides the header, which clients may generate anew on each
         // try.
         let own = in_body.and_then(|field| fields.remove(field.field)).filter(|own| !own.is_null());
-        if let (Some(field), Some(Value::Object(_) | Value::Array(_) | Value::Bool(_) | Value::Number(_))) =
-            (in_body, &own)
-        {
+        let text = own.as_ref().and_then(Json::string);
+        if let (Some(field), Some(_), None) = (in_body, &own, &text) {
             return Err(ApiError::invalid(format!("{}: must be a string", field.field)).into());
         }
-        let own = own.as_ref().and_then(Value::as_str).map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
+        let own = text.map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
         let Some(key) = own.or(header) else { return Ok(None) };
         let most = app.limits.idempotency_key_chars;
         if key.chars().count() > most {
@@ -85,7 +83,7 @@ impl Repeat {
         Ok(Reply { fingerprint: self.fingerprint.to_vec(), status, answer, sealed })
     }
 
-    pub fn replay(&self, reply: Reply, mark: Option<fn(&mut Object)>) -> Result<EncodedReply> {
+    pub fn replay(&self, reply: Reply, mark: Option<fn(&mut JsonFields)>) -> Result<EncodedReply> {
         if reply.fingerprint != self.fingerprint {
             let text = "idempotency key reused with different payload";
             return Err(ApiError::new(ErrorCode::IdempotencyKeyReused, text).into());
@@ -103,7 +101,7 @@ impl Repeat {
         let mut body = text.into_bytes();
         if let (Some(mark), 200) = (mark, reply.status) {
             let fault = |_| StoreError::Fault("a stored reply is not a JSON object".to_owned());
-            let mut fields: Object = serde_json::from_slice(&body).map_err(fault)?;
+            let mut fields: JsonFields = serde_json::from_slice(&body).map_err(fault)?;
             mark(&mut fields);
             body = encode(&fields)?;
         }
@@ -119,35 +117,50 @@ fn endpoint(request: &Request) -> String {
     format!("{} {path}", request.method)
 }
 
-/// Computes the fingerprint of a call: canonical JSON with sorted keys, without fields that clients generate anew on
-/// each try.
-fn fingerprint(mut fields: Object, query: &[(String, String)]) -> [u8; 32] {
+/// Computes the fingerprint of a call: the canonical text of its body and query, without fields that clients generate
+/// anew on each try.
+fn fingerprint(mut fields: JsonFields, query: &[(String, String)]) -> [u8; 32] {
     for drawn in ["correlation_id", "correlationId", "from_agent", "fromAgent"] {
         fields.remove(drawn);
     }
     let mut query: Vec<_> = query.to_vec();
     query.sort();
-    let mut value = serde_json::json!({ "body": fields, "query": query });
-    value.sort_all_objects();
-    Sha256::digest(value.to_string()).into()
+    let mut call = JsonFields::new();
+    call.set("body", fields);
+    call.set("query", Json::of(&query));
+    Sha256::digest(Json::from(call).canonical()).into()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn print(value: Value) -> [u8; 32] {
-        let Value::Object(fields) = value else { panic!() };
-        fingerprint(fields, &[])
+    fn print(body: &str) -> [u8; 32] {
+        fingerprint(body_fields(body.as_bytes()).unwrap(), &[])
     }
 
     #[test]
     fn fingerprints_ignore_order_and_what_is_drawn_anew() {
-        let a = print(json!({"payload": {"a": 1, "b": [1, 2]}, "correlation_id": "x"}));
-        let b = print(json!({"correlation_id": "y", "payload": {"b": [1, 2], "a": 1}, "from_agent": "z"}));
+        let a = print(r#"{"payload":{"a":1,"b":[1,2]},"correlation_id":"x"}"#);
+        let b = print(r#"{"correlation_id":"y","payload":{"b":[1,2],"\u0061":1},"from_agent":"z"}"#);
         assert_eq!(a, b);
-        assert_ne!(a, print(json!({"payload": {"a": 1, "b": [2, 1]}})));
+        assert_ne!(a, print(r#"{"payload":{"a":1,"b":[2,1]}}"#));
+    }
+
+    #[test]
+    fn fingerprints_differ_in_every_digit() {
+        let of = |number: &str| print(&format!(r#"{{"payload":{{"n":{number}}}}}"#));
+        assert_ne!(of("1234567890123456789012345"), of("1234567890123456789012346"));
+        assert_ne!(of("1"), of("1.0"));
+        assert_eq!(of("1E400"), of("1E400"));
+    }
+
+    /// Replies that an older server stored are found by requests with ordinary numbers.
+    #[test]
+    fn fingerprints_are_those_of_sorted_text() {
+        let text = r#"{"body":{"payload":{"a":[1,-2,0.5,true,null,"é\n"]}},"query":[["k","v"]]}"#;
+        let fields = body_fields(r#"{"payload":{"a":[1,-2,0.5,true,null,"\u00e9\n"]}}"#.as_bytes()).unwrap();
+        let expected: [u8; 32] = Sha256::digest(text).into();
+        assert_eq!(fingerprint(fields, &[("k".to_owned(), "v".to_owned())]), expected);
     }
 }

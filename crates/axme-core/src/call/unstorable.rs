@@ -5,22 +5,24 @@
 
 use std::borrow::Cow;
 
-use axme_api::Object;
+use axme_api::JsonFields;
 
-use super::decode::body_object;
+use bytes::Bytes;
+
+use super::decode::body_fields;
 use crate::request::Request;
 
 /// The replacement character, as JSON escapes it.
 const REPLACEMENT: &[u8] = b"\\ufffd";
 
 /// Returns whether a body is a report, whose text is made storable.
-pub type IsReport = fn(&Object) -> bool;
+pub type IsReport = fn(&JsonFields) -> bool;
 
 /// Makes the text of a report storable. Other requests stay unchanged.
 pub(super) fn repair(request: Request, is_report: Option<IsReport>) -> Request {
     let repaired = is_report.and_then(|is_report| {
-        let body = storable(&request.body)?.into();
-        body_object(&body).is_ok_and(|fields| is_report(&fields)).then_some(body)
+        let body: Bytes = storable(&request.body)?.into();
+        body_fields(&body).is_ok_and(|fields| is_report(&fields)).then_some(body)
     });
     match repaired {
         Some(body) => Request { body, ..request },

@@ -13,8 +13,7 @@ use std::collections::VecDeque;
 
 use axme_intent::lifecycle::{Command, DecideInput, Effect, Ending, Event, EventBody, Intent, IntentSpec, State};
 use axme_intent::policy::Patch;
-use axme_intent::{Address, IntentId, Plan, Time, WaitingReason, apply, decide, submit, workflow};
-use serde_json::Value;
+use axme_intent::{Address, IntentId, Json, Plan, Time, WaitingReason, apply, decide, submit, workflow};
 use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
@@ -143,7 +142,7 @@ impl NewIntent {
         self.reply_to.as_ref()
     }
 
-    pub fn payload(&self) -> &Value {
+    pub fn payload(&self) -> &Json {
         &self.spec.payload
     }
 }
@@ -379,7 +378,7 @@ fn child_spec(head: &Head, plan: &Plan, parent: &IntentSpec, step: &str) -> Resu
     let workflow::StepKind::Agent { to, .. } = &step.kind else {
         return Err(StoreError::Fault(format!("step {} is not for an agent", step.id)));
     };
-    let empty = axme_intent::Object::new();
+    let empty = axme_intent::JsonFields::new();
     let results = head.intent.cursor.as_ref().map_or(&empty, |cursor| &cursor.results);
     Ok(IntentSpec {
         intent_type: parent.intent_type.clone(),

@@ -87,7 +87,7 @@ fn sender(spec: &IntentSpec) -> Vec<Target> {
 
 /// Renders the subject (one line) and the body of a step's notice.
 fn write(notice: &Told, head: &Head, plan: &Plan, spec: &IntentSpec, step: &str) -> (String, String) {
-    let empty = axme_intent::Object::new();
+    let empty = axme_intent::JsonFields::new();
     let results = head.intent.cursor.as_ref().map_or(&empty, |cursor| &cursor.results);
     let context = axme_intent::notice_context(&head.intent.id.to_string(), spec, plan, step, results);
     let subject = template::render(&notice.subject, &context);

@@ -1,7 +1,7 @@
 //! Approves or rejects by approval id. For a waiting task, this is the id of its intent.
 
 use axme_api::approvals::{ApprovalDecision, ApprovalView, DecideApproval, DecisionAnswer};
-use axme_api::{ApiError, Object};
+use axme_api::{ApiError, JsonFields};
 use axme_intent::{IntentId, TaskResult};
 use serde_json::json;
 use uuid::Uuid;
@@ -55,8 +55,11 @@ pub fn decide(cx: &mut CallContext<'_, '_>, decision: &Decision) -> Result<Decis
             ApprovalDecision::Approve => "approved",
             ApprovalDecision::Reject => "rejected",
         };
-        let answer =
-            TaskResult { outcome: Some(outcome.to_owned()), comment: decision.comment.clone(), data: Object::new() };
+        let answer = TaskResult {
+            outcome: Some(outcome.to_owned()),
+            comment: decision.comment.clone(),
+            data: JsonFields::new(),
+        };
         answer_task(cx, head, answer)?;
     }
     let approval = Approval {

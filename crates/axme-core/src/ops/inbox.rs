@@ -420,10 +420,8 @@ fn ending(head: &Head, most_chars: usize) -> Option<Message> {
         return None;
     }
     let (result, error) = views::outcome(&head.intent);
-    let content = match if error.is_null() { result } else { error } {
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
+    let said = if error.is_null() { result } else { error };
+    let content = said.string().unwrap_or_else(|| said.text().to_owned());
     let id = completion_message_id(head.intent.id);
     Some(message(id, MessageRole::Agent, head.to.as_str(), &content, head.intent.updated_at, most_chars))
 }

@@ -5,7 +5,7 @@ use axme_api::intents::{
     GetIntent, IntentAnswer, IntentList, IntentSummary, ListEvents, ListIntents, MessageType, NotDeliveredReason,
     ResolveAnswer, ResolveIntent,
 };
-use axme_api::{ApiError, ErrorCode, Id, Number, Object};
+use axme_api::{ApiError, ErrorCode, Id, Json, JsonFields, Number, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
 use axme_intent::human::{is_approval_type, is_email, is_same_person, person_key};
 use axme_intent::lifecycle::{Command, Ending, Fault, IntentSpec};
@@ -13,7 +13,6 @@ use axme_intent::policy::Action;
 use axme_intent::{
     Address, Holder, HolderKind, Home, HumanTask, IntentId, ReminderPlan, Status, Time, fields, scenario,
 };
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::auth::Caller;
@@ -127,7 +126,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
     // Any call may name its owner in the query; the owner is not part of the payload.
     rest.remove("owner_agent");
     let warnings = doubts(input.human_task.as_ref(), &rest, input.payload.is_some());
-    let payload = Value::Object(input.payload.unwrap_or(rest));
+    let payload = input.payload.unwrap_or_else(|| rest.into());
     context.check_payload("payload", &payload)?;
     let tenant = quota::named_tenant(&payload);
     let spec = IntentSpec {
@@ -173,7 +172,7 @@ fn task_instead(spec: &IntentSpec, home: Home<'_>) -> Option<IntentSpec> {
     if !is_asking || spec.to.is_platform() || spec.to.is_elsewhere(home) {
         return None;
     }
-    let task = HumanTask::approval_of(spec.payload.as_object()?);
+    let task = HumanTask::approval_of(&spec.payload.fields()?);
     let is_persons = is_email(&person_key(spec.to.as_str()));
     let notify_email = if is_persons { None } else { spec.requester_email() };
     Some(IntentSpec { task: Some(HumanTask { notify_email, ..task }), ..spec.clone() })
@@ -210,7 +209,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateI
 }
 
 /// Returns warnings about likely mistakes: in the task, and in unknown fields that resemble known ones.
-fn doubts(task: Option<&Object>, rest: &Object, has_payload: bool) -> Vec<String> {
+fn doubts(task: Option<&Object>, rest: &JsonFields, has_payload: bool) -> Vec<String> {
     let in_task = task.map(fields::doubts).unwrap_or_default().into_iter();
     let in_task = in_task.map(|(name, doubt)| format!("human_task.{name}: {doubt}"));
     let fate = if has_payload { "ignored" } else { "part of the payload" };
@@ -392,9 +391,8 @@ pub fn events(cx: &mut CallContext<'_, '_>, (id, after, limit): &(IntentId, i64,
     Ok(EventList { ok: true, events: events.iter().map(|event| views::event(*id, event)).collect() })
 }
 
-fn is_failure(body: &Object) -> bool {
-    let status = body.get("status").and_then(Value::as_str);
-    status.is_some_and(|status| EndingStatus::read(status) == Some(EndingStatus::Failed))
+fn is_failure(body: &JsonFields) -> bool {
+    body.string("status").is_some_and(|status| EndingStatus::read(&status) == Some(EndingStatus::Failed))
 }
 
 pub struct Resolution {
@@ -408,7 +406,7 @@ pub(crate) fn prepare_resolve(context: &PrepareContext<'_>, input: ResolveIntent
     let ending = match input.status {
         EndingStatus::Completed => {
             context.check_payload("result", &input.result)?;
-            Ending::Completed(if input.result.is_null() { json!({}) } else { input.result })
+            Ending::Completed(if input.result.is_null() { JsonFields::new().into() } else { input.result })
         }
         EndingStatus::Failed => {
             check_size("error", &input.error)?;
@@ -424,12 +422,13 @@ pub(crate) fn prepare_resolve(context: &PrepareContext<'_>, input: ResolveIntent
 }
 
 /// Builds the fault from the error or the reason that the caller sent.
-fn stated_fault(error: &Value, reason: Option<&str>) -> Fault {
-    let field = |key: &str| error.get(key).and_then(Value::as_str);
+fn stated_fault(error: &Json, reason: Option<&str>) -> Fault {
+    let field = |key: &str| error.field(key).and_then(|field| field.string());
+    let message = field("message").or_else(|| error.string()).or_else(|| reason.map(str::to_owned));
     Fault {
-        code: field("code").unwrap_or("failed").to_owned(),
-        message: field("message").or(error.as_str()).or(reason).unwrap_or("resolved as FAILED").to_owned(),
-        details: Some(error.clone()).filter(|e| e.as_object().is_some_and(|o| !o.is_empty())),
+        code: field("code").unwrap_or_else(|| "failed".to_owned()),
+        message: message.unwrap_or_else(|| "resolved as FAILED".to_owned()),
+        details: Some(error.clone()).filter(|error| error.fields().is_some_and(|fields| !fields.is_empty())),
         result: None,
     }
 }

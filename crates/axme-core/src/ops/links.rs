@@ -5,7 +5,7 @@
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::human::{Via, is_same_person};
 use axme_intent::lifecycle::{EventBody, IntentSpec};
-use axme_intent::{HumanTask, Object, Outcome, Status, TaskResult, Time};
+use axme_intent::{HumanTask, JsonFields, Outcome, Status, TaskResult, Time};
 
 use serde_json::json;
 
@@ -247,7 +247,7 @@ fn how_it_ended(tx: &mut Tx<'_>, link: &Link, head: &Head) -> Result<LinkEnd> {
         EventBody::InProgress { details, .. } => Some(match details.get("task_result") {
             Some(result) => LinkEnd::Answered {
                 by: event.actor.clone(),
-                outcome: result["outcome"].as_str().unwrap_or_default().to_owned(),
+                outcome: result.field("outcome").and_then(|outcome| outcome.string()).unwrap_or_default(),
                 at: event.at,
             },
             None => without(),
@@ -290,7 +290,7 @@ pub fn answer(tx: &mut Tx<'_>, token: &str, answer: &TaskResult) -> Result<Answe
     // The outcome as the task spells it. `answer_as_person` reports what is wrong with an answer.
     let recorded = head.intent.open_task().and_then(|task| task.check(answer).ok());
     let advanced = answer_as_person(&mut cx, head, &spec, answer.clone())?;
-    let outcome = recorded.and_then(|(record, _)| record["outcome"].as_str().map(str::to_owned)).unwrap_or_default();
+    let outcome = recorded.and_then(|(record, _)| record.string("outcome")).unwrap_or_default();
     if let Some(issuer) = &link.issued_by {
         let line = json!({ "person": link.person, "issued_by": issuer });
         cx.audit("tasks.answered_by_link", &link.intent.to_string(), &line)?;
@@ -314,7 +314,7 @@ fn person(link: &Link, place: LinkHome) -> Caller {
 }
 
 /// Returns the results of earlier steps, by step, for the person who decides.
-pub fn results(asked: &LinkedTask) -> Object {
+pub fn results(asked: &LinkedTask) -> JsonFields {
     asked.head.intent.cursor.as_ref().map(|cursor| cursor.results.clone()).unwrap_or_default()
 }
 

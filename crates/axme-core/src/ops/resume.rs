@@ -7,8 +7,7 @@ use axme_intent::human::{Response, asks_person};
 use axme_intent::lifecycle::{Answer, Command, IntentSpec};
 use axme_intent::policy::Action;
 use axme_intent::resume::Resume;
-use axme_intent::{Holder, HolderKind, HumanTask, IntentId, Object, TaskResult};
-use serde_json::Value;
+use axme_intent::{Holder, HolderKind, HumanTask, IntentId, Json, JsonFields, TaskResult};
 
 use crate::call::{AfterCall, Binding, PrepareContext, handler};
 use crate::consumers;
@@ -60,15 +59,14 @@ pub(crate) fn prepare_resume(context: &PrepareContext<'_>, input: ResumeIntent) 
     let id = parse_id(&input.intent_id)?;
     let body = input.body.as_ref();
     context.check_payload("result", &body)?;
-    let expected = body.and_then(|body| body.get("expected_policy_generation")).cloned().unwrap_or_default();
+    let expected = body.and_then(|body| body.get("expected_policy_generation")).map(Json::value).unwrap_or_default();
     let expected_generation =
         lenient::whole(expected).map_err(|error| ApiError::invalid(format!("expected_policy_generation: {error}")))?;
     let consumer = context.consumer(input.consumer.as_deref())?;
     let resume = Resume::read(body);
     let mut wrapped = input.body.unwrap_or_default();
     if !wrapped.contains_key("task_result") {
-        let answer = Value::Object(wrapped.clone());
-        wrapped.insert("task_result".to_owned(), answer);
+        wrapped.set("task_result", wrapped.clone());
     }
     let as_task_result = TaskResult::read(&wrapped);
     if let Resume::Unclear(why) = resume {
@@ -151,10 +149,10 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
 fn asking_person(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec, command: Command) -> Result<Command> {
     let Command::Answer(Answer::HandOver(note)) = &command else { return Ok(command) };
     let is_plain = head.intent.cursor.is_none() && head.intent.parent.is_none() && head.intent.waiting().is_none();
-    let Some(words) = note.as_object().filter(|_| is_plain && asks_person(note)) else { return Ok(command) };
-    let mut task = match words.get("human_task").and_then(Value::as_object) {
-        Some(declared) => read_task(declared)?,
-        None => HumanTask::approval_of(words),
+    let Some(words) = note.fields().filter(|_| is_plain && asks_person(note)) else { return Ok(command) };
+    let mut task = match words.get("human_task").and_then(Json::fields) {
+        Some(declared) => read_task(&declared.values_parsed())?,
+        None => HumanTask::approval_of(&words),
     };
     if task.assignees.is_none() && task.notify_email.is_none() && !task.is_guarded() {
         task.notify_email = spec.requester_email();
@@ -214,11 +212,9 @@ fn command(cx: &CallContext<'_, '_>, head: &Head, spec: &IntentSpec, resumption:
     let is_receiver = || cx.caller.address.as_ref().is_some_and(|own| engine::is_receiver(head, own));
     Some(match &resumption.resume {
         Resume::Bare(result) if head.intent.cursor.is_none() && !waits_for_person && is_receiver() => {
-            Command::Answer(Answer::Complete(Value::Object(result.clone())))
+            Command::Answer(Answer::Complete(result.clone().into()))
         }
-        Resume::Bare(body) => {
-            Command::Proceed { reason: body.get("reason").and_then(Value::as_str).map(str::to_owned) }
-        }
+        Resume::Bare(body) => Command::Proceed { reason: body.string("reason") },
         Resume::Human(answer) => decision(cx, spec, answer.clone()),
         Resume::Agent(Answer::Complete(_)) if waits_for_person && resumption.as_task_result.outcome.is_some() => {
             decision(cx, spec, resumption.as_task_result.clone())
@@ -226,7 +222,7 @@ fn command(cx: &CallContext<'_, '_>, head: &Head, spec: &IntentSpec, resumption:
         // An explicit approval passes the same validation as any answer.
         Resume::Proceed { approve: true, comment, explicit: true } if waits_for_person => {
             let outcome = Some("approved".to_owned());
-            decision(cx, spec, TaskResult { outcome, comment: comment.clone(), data: Object::new() })
+            decision(cx, spec, TaskResult { outcome, comment: comment.clone(), data: JsonFields::new() })
         }
         Resume::Proceed { approve: false, .. } if !waits_for_person && !head.intent.status().is_terminal() => {
             return None;

@@ -1,10 +1,10 @@
 //! Validates and applies scenario bundles.
 
 use axme_api::scenarios::{AgentAssignment, AgentProvision, ApplyAnswer, Bundle, Validation};
-use axme_api::{ApiError, ErrorCode, Object, Timestamp};
+use axme_api::{ApiError, ErrorCode, Json, JsonFields, Timestamp};
 use axme_intent::human::{is_email, is_same_person};
 use axme_intent::lifecycle::IntentSpec;
-use axme_intent::scenario::{Agent, Report, Scenario, check};
+use axme_intent::scenario::{Agent, Report, Scenario, read};
 use axme_intent::workflow::{Step, StepKind, Target};
 use axme_intent::{Address, DeliveryBinding};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 pub(crate) fn prepare_validate(context: &PrepareContext<'_>, input: Bundle) -> Result<Report> {
-    let (mut scenario, mut report) = check(&input.body, context.caller.home());
+    let (mut scenario, mut report) = read(&input.body, context.caller.home());
     if let Some(scenario) = &mut scenario {
         report.errors = wrong_callbacks(context, scenario);
         report.errors.extend(out_of_reach(context.caller, scenario));
@@ -122,7 +122,7 @@ pub struct Application {
 }
 
 pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Application> {
-    let (mut scenario, mut report) = check(&input.body, context.caller.home());
+    let (mut scenario, mut report) = read(&input.body, context.caller.home());
     if let Some(scenario) = &mut scenario {
         report.errors = wrong_callbacks(context, scenario);
         report.errors.extend(out_of_reach(context.caller, scenario));
@@ -135,7 +135,7 @@ pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Resu
     context.check_payload("intent.payload", &scenario.payload)?;
     check_size("workflow", &scenario.plan)?;
     check_size("intent.human_task", &scenario.task)?;
-    let plan_text = scenario.plan.as_ref().map(|plan| json!(plan).to_string());
+    let plan_text = scenario.plan.as_ref().map(|plan| Json::of(plan).text().to_owned());
     let compile_id = plan_text.map(|text| format!("cmp_{}", &hex(&Sha256::digest(text))[..24]));
     let caller = context.caller;
     let from =
@@ -173,7 +173,7 @@ pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Resu
 fn task_values(scenario: &Scenario, spec: &IntentSpec) -> Value {
     json!({
         "intent_type": spec.intent_type, "from_agent": spec.from, "scenario_id": scenario.scenario_id,
-        "payload": spec.payload, "results": {},
+        "payload": spec.payload.value(), "results": {},
     })
 }
 
@@ -266,8 +266,8 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
 }
 
 /// Marks an answer that repeats an earlier one.
-pub(crate) fn mark_repeated(answer: &mut Object) {
-    answer.insert("idempotent".to_owned(), true.into());
+pub(crate) fn mark_repeated(answer: &mut JsonFields) {
+    answer.set("idempotent", Json::of(&true));
 }
 
 #[cfg(test)]

@@ -223,7 +223,7 @@ fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDe
         let answer = TaskResult {
             outcome: Some(outcome.to_owned()),
             comment: new.comment.clone(),
-            data: axme_api::Object::new(),
+            data: axme_api::JsonFields::new(),
         };
         answer_task(cx, head, answer)?;
         return Ok(());
@@ -244,6 +244,7 @@ fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDe
     let result = json!({
         "outcome": outcome, "approved": new.verdict == Verdict::Positive, "comment": new.comment,
     });
+    let result = axme_api::Json::from(result);
     let deadline_at = intents::spec(cx.tx, cx.caller.workspace, head.intent.id)?.deadline_at;
     // A rejected direct intent completes with that result. A rejected step must fail, or its workflow would continue.
     let answer = if new.verdict == Verdict::Negative && head.intent.parent.is_some() {

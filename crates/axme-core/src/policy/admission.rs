@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use axme_api::mesh::{ActionMode, ActionRule, CostPolicy};
-use axme_api::{ApiError, ErrorCode};
+use axme_api::{ApiError, ErrorCode, Json};
 use axme_intent::Address;
 use axme_store::StoreError;
 use axme_store::policies::{PolicyKind, PolicyType};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::agent_limits::spend;
@@ -28,7 +28,7 @@ pub struct Candidate<'a> {
     pub from: &'a Address,
     pub to: &'a Address,
     pub intent_type: &'a str,
-    pub payload: &'a Value,
+    pub payload: &'a Json,
     /// The agents of its later steps.
     pub steps: Vec<&'a Address>,
 }
@@ -308,7 +308,7 @@ mod tests {
     ) -> String {
         let (from, to) = (address("agent://a/b/from"), address("agent://c/d/to"));
         let intent =
-            Candidate { from: &from, to: &to, intent_type: "t.ask.v1", payload: &Value::Null, steps: Vec::new() };
+            Candidate { from: &from, to: &to, intent_type: "t.ask.v1", payload: &Json::default(), steps: Vec::new() };
         let agents = agent.into_iter().map(|(part, rules)| party(&to, part, rules)).collect();
         let rules = Rules { agents, receivers: vec![ReceiverRules { to: &to, outside, send }] };
         match admit(&rules, &intent) {
@@ -421,7 +421,7 @@ mod tests {
         };
         let limited = || AgentRules { cost: Some(cost.clone()), ..AgentRules::default() };
         let intent =
-            Candidate { from: &from, to: &to, intent_type: "t.ask.v1", payload: &Value::Null, steps: vec![&step, &to] };
+            Candidate { from: &from, to: &to, intent_type: "t.ask.v1", payload: &Json::default(), steps: vec![&step, &to] };
         let agents = vec![
             party(&from, Part::Sender, limited()),
             party(&to, Part::Receiver, limited()),

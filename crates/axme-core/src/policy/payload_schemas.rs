@@ -1,10 +1,9 @@
 //! Payload schemas: the payload of a new intent must fit the schemas of its type.
 
 use axme_api::schemas::CompatibilityMode;
-use axme_api::{ApiError, ErrorCode};
+use axme_api::{ApiError, ErrorCode, Json};
 use axme_intent::{Address, semantic};
 use axme_store::schemas as store;
-use serde_json::Value;
 
 use super::snapshot::Snapshot;
 use crate::context::CallContext;
@@ -15,18 +14,19 @@ pub(super) fn check(
     cx: &mut CallContext<'_, '_>,
     intent_type: &str,
     to: &Address,
-    payload: &Value,
+    payload: &Json,
 ) -> Result<Vec<String>> {
     if !Snapshot::of(cx.tx, cx.caller.workspace)?.has_schema(intent_type) {
         return Ok(Vec::new());
     }
+    let payload = payload.value();
     let mut warnings = Vec::new();
     for schema in store::find(cx.tx, cx.caller.workspace, intent_type, to.as_str())? {
         if !schema.active {
             continue;
         }
         let mode = schema.compatibility_mode;
-        let complaints = semantic::complaints(&schema.schema_json, payload, mode);
+        let complaints = semantic::complaints(&schema.schema_json, &payload, mode);
         if mode == CompatibilityMode::Warn {
             warnings.extend(complaints);
         } else if let Some(first) = complaints.first() {

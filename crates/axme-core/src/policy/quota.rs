@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use axme_api::quotas::Dimensions;
 use axme_api::{ApiError, ErrorCode};
-use axme_intent::Time;
-use serde_json::{Value, json};
+use axme_intent::{Json, Time};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::snapshot::Snapshot;
@@ -256,9 +256,9 @@ pub fn lock(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Allowance>, Store
 }
 
 /// Reads the tenant that a payload names to be charged: `tenant{org_id, workspace_id}`.
-pub(crate) fn named_tenant(payload: &Value) -> Option<(Uuid, Uuid)> {
-    let tenant = payload.get("tenant")?;
-    let id = |name: &str| Uuid::parse_str(tenant.get(name)?.as_str()?).ok();
+pub(crate) fn named_tenant(payload: &Json) -> Option<(Uuid, Uuid)> {
+    let tenant = payload.field("tenant")?;
+    let id = |name: &str| Uuid::parse_str(&tenant.field(name)?.string()?).ok();
     Some((id("org_id")?, id("workspace_id")?))
 }
 

@@ -1,7 +1,6 @@
 //! Decisions on people's tasks: assign, answer, reassign.
 
 use axme_types::ErrorCode;
-use serde_json::{Value, json};
 
 use super::steps::StepEnd;
 use super::{DecisionBuilder, note_details, progress};
@@ -10,7 +9,7 @@ use crate::lifecycle::{Answer, Effect, Ending, EventBody, Fault, Occasion, Refus
 use crate::outcome::Outcome;
 use crate::workflow::Plan;
 use crate::{HolderKind, WaitingReason};
-use crate::{HumanTask, Intent, Object, OutcomeKind};
+use crate::{HumanTask, Intent, Json, JsonFields, OutcomeKind};
 use axme_types::Holder;
 
 impl DecisionBuilder<'_> {
@@ -30,7 +29,7 @@ impl DecisionBuilder<'_> {
     pub(super) fn ask_person(
         &mut self,
         plan: Option<&Plan>,
-        note: Value,
+        note: Json,
         holder: Holder,
         task: HumanTask,
         due_at: Option<crate::Time>,
@@ -57,9 +56,8 @@ impl DecisionBuilder<'_> {
         if let Some(refusal) = self.intent.bars(by, &response.standing) {
             return Err(refusal);
         }
-        let (record, verdict) = task.check(&response.answer)?;
-        let mut result = Value::Object(record);
-        let vote = Vote { by: by.clone(), via: response.via, result: result.clone() };
+        let (mut record, verdict) = task.check(&response.answer)?;
+        let vote = Vote { by: by.clone(), via: response.via, result: record.clone().into() };
         if task.needed() > 1 {
             if verdict == Verdict::Positive && waiting.votes.len() + 1 < task.needed() {
                 let needed = task.quorum.unwrap_or(1);
@@ -67,14 +65,16 @@ impl DecisionBuilder<'_> {
                 return Ok(());
             }
             let votes: Vec<&Vote> = waiting.votes.iter().chain([&vote]).collect();
-            result["votes"] = json!(votes);
+            record.set("votes", Json::of(&votes));
         }
-        let decided = decision(&result, verdict, by, &waiting.votes);
+        let decided = decision(&record, verdict, by, &waiting.votes);
+        let comment = record.string("comment");
+        let result = Json::from(record);
         let (step, child) = (waiting.step.clone(), waiting.child);
         let mut details = task_details(&result, by, response);
         let asked = self.asked_by_name(&response.standing.groups);
         if !asked.is_empty() {
-            details.insert("answered_for".to_owned(), json!(asked));
+            details.set("answered_for", Json::of(&asked));
         }
         if let Some(child) = child {
             let reason = format!("{by} answered instead");
@@ -96,8 +96,8 @@ impl DecisionBuilder<'_> {
             }
             (Some(step), Verdict::Positive) => self.end_step(plan, &step, StepEnd::Success(result), details),
             (Some(step), Verdict::Negative) => {
-                let outcome = result["outcome"].as_str().unwrap_or_default().to_owned();
-                let message = match result["comment"].as_str() {
+                let outcome = decided.word;
+                let message = match comment {
                     Some(comment) => format!("step {step} was answered {outcome}: {comment}"),
                     None => format!("step {step} was answered {outcome}"),
                 };
@@ -239,8 +239,8 @@ fn is_anyone(reference: &str) -> bool {
 }
 
 /// Returns what an answer decides. A yes is the decision of everybody who voted, a no of one person.
-fn decision(result: &Value, verdict: Verdict, by: &str, votes: &[Vote]) -> Outcome {
-    let word = result["outcome"].as_str().unwrap_or_default().to_owned();
+fn decision(record: &JsonFields, verdict: Verdict, by: &str, votes: &[Vote]) -> Outcome {
+    let word = record.string("outcome").unwrap_or_default();
     let (kind, before) = match verdict {
         Verdict::Positive => (OutcomeKind::Yes, votes),
         Verdict::Negative => (OutcomeKind::No, [].as_slice()),
@@ -250,8 +250,10 @@ fn decision(result: &Value, verdict: Verdict, by: &str, votes: &[Vote]) -> Outco
 }
 
 /// Returns the answer, its author and its channel as event details.
-fn task_details(result: &Value, by: &str, response: &Response) -> Object {
-    let fields =
-        [("task_result", result.clone()), ("answered_by", by.into()), ("answered_via", response.via.as_str().into())];
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+fn task_details(result: &Json, by: &str, response: &Response) -> JsonFields {
+    let mut details = JsonFields::new();
+    details.set("task_result", result.clone());
+    details.set("answered_by", by);
+    details.set("answered_via", response.via.as_str());
+    details
 }

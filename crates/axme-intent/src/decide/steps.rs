@@ -11,7 +11,7 @@ use crate::workflow::{
     StepOutcome, Target, combined_result,
 };
 use crate::{HolderKind, OutcomeKind, WaitingReason};
-use crate::{HumanTask, IntentId, Object};
+use crate::{HumanTask, IntentId, Json, JsonFields};
 use axme_types::Holder;
 
 /// The fault code of a canceled step.
@@ -23,7 +23,7 @@ const ENDED_AS_FAILED: &str = "ended_as_failed";
 
 /// How a step ended.
 pub(super) enum StepEnd {
-    Success(Value),
+    Success(Json),
     Failure(Fault),
     /// A person's no: a deliberate failure, which is not retried.
     Refusal(Fault),
@@ -60,7 +60,7 @@ impl DecisionBuilder<'_> {
         match found.kind {
             StepKind::Delay { seconds } => {
                 let result = json!({ "delayed_seconds": seconds });
-                self.end_step(plan, step, StepEnd::Success(result), Object::new());
+                self.end_step(plan, step, StepEnd::Success(result.into()), JsonFields::new());
             }
             StepKind::Timeout => self.step_timed_out(plan, step),
             _ => {
@@ -75,14 +75,14 @@ impl DecisionBuilder<'_> {
         let fault = Fault {
             code: STEP_TIMEOUT.to_owned(),
             message: format!("step {step} was not finished before its deadline"),
-            details: Some(json!({ "step_id": step })),
+            details: Some(json!({ "step_id": step }).into()),
             result: None,
         };
-        self.end_step(plan, step, StepEnd::Failure(fault), Object::new());
+        self.end_step(plan, step, StepEnd::Failure(fault), JsonFields::new());
     }
 
     /// Schedules a retry of a failed agent step. Returns false if the step may not be retried.
-    pub(super) fn try_again(&mut self, plan: Option<&Plan>, step: &str, fault: &Fault, details: &Object) -> bool {
+    pub(super) fn try_again(&mut self, plan: Option<&Plan>, step: &str, fault: &Fault, details: &JsonFields) -> bool {
         let (tries, runs) = self.intent.cursor.as_ref().map_or((0, 0), |cursor| (cursor.tries, cursor.runs));
         let retry = plan.and_then(|plan| plan.step(step)).and_then(|step| step.retry);
         // A canceled step is not retried. Each try also uses up a run of the workflow.
@@ -97,7 +97,7 @@ impl DecisionBuilder<'_> {
             ("attempt", json!(tries + 1)),
             ("error", json!({ "code": fault.code, "message": fault.message })),
         ] {
-            details.insert(name.to_owned(), value);
+            details.set(name, value);
         }
         self.push(EventBody::InProgress {
             step: Some(step.to_owned()),
@@ -141,15 +141,15 @@ impl DecisionBuilder<'_> {
             }
             Ending::TimedOut => StepEnd::Failure(failed(STEP_TIMEOUT, format!("step {step} timed out"))),
         };
-        let mut details = Object::from_iter([("child_intent_id".to_owned(), child.to_string().into())]);
+        let mut details = JsonFields::from_iter([("child_intent_id".to_owned(), child.to_string().into())]);
         if let Some(StepKind::Agent { to, .. }) = plan.and_then(|plan| plan.step(&step)).map(|step| &step.kind) {
-            details.insert("agent".to_owned(), to.as_str().into());
+            details.set("agent", to.as_str());
         }
         self.end_step(plan, &step, end, details);
     }
 
     /// Records the end of a step, then starts the next one or ends the intent.
-    pub(super) fn end_step(&mut self, plan: Option<&Plan>, step: &str, end: StepEnd, details: Object) {
+    pub(super) fn end_step(&mut self, plan: Option<&Plan>, step: &str, end: StepEnd, details: JsonFields) {
         if let Some(next) = self.finish_step(plan, step, end, details) {
             self.run_from(plan, next);
         }
@@ -165,7 +165,7 @@ impl DecisionBuilder<'_> {
                 return self.too_many_steps(MAX_PASSED_STEPS);
             }
             let Some(result) = self.start_step(step) else { return self.schedule_stage(plan) };
-            next = self.finish_step(plan, &step.id, StepEnd::Success(result), Object::new());
+            next = self.finish_step(plan, &step.id, StepEnd::Success(result), JsonFields::new());
         }
     }
 
@@ -176,7 +176,7 @@ impl DecisionBuilder<'_> {
         plan: Option<&'p Plan>,
         step: &str,
         end: StepEnd,
-        mut details: Object,
+        mut details: JsonFields,
     ) -> Option<&'p Step> {
         // An instant step has no timers.
         if self.intent.waiting().is_some() {
@@ -193,16 +193,14 @@ impl DecisionBuilder<'_> {
         let (outcome, word, result) = match &end {
             StepEnd::Success(result) => (StepOutcome::Success, "succeeded", result.clone()),
             StepEnd::Failure(fault) | StepEnd::Refusal(fault) => {
-                let kept = fault.result.clone().unwrap_or(Value::Null);
-                (
-                    StepOutcome::Failure,
-                    "failed",
-                    json!({ "error": { "code": fault.code, "message": fault.message }, "result": kept }),
-                )
+                let mut kept = JsonFields::new();
+                kept.set("error", json!({ "code": fault.code, "message": fault.message }));
+                kept.set("result", fault.result.clone().unwrap_or_default());
+                (StepOutcome::Failure, "failed", kept.into())
             }
         };
-        details.insert("step_id".to_owned(), step.into());
-        details.insert("step_outcome".to_owned(), word.into());
+        details.set("step_id", step);
+        details.set("step_outcome", word);
         let decided = self.decided.take();
         let cause = self.cause_after(plan, step, &end, decided.as_ref());
         self.push(EventBody::InProgress {
@@ -264,7 +262,7 @@ impl DecisionBuilder<'_> {
             EndTarget::Completed => {
                 let last = match end {
                     StepEnd::Success(result) => result,
-                    StepEnd::Failure(fault) | StepEnd::Refusal(fault) => fault.result.unwrap_or(Value::Null),
+                    StepEnd::Failure(fault) | StepEnd::Refusal(fault) => fault.result.unwrap_or_default(),
                 };
                 let result = combined_result(&last, &cursor.results);
                 self.end_as(Ending::Completed(result), cursor.decided);
@@ -274,7 +272,7 @@ impl DecisionBuilder<'_> {
                     StepEnd::Failure(fault) | StepEnd::Refusal(fault) => fault,
                     StepEnd::Success(_) => earlier_fault(cause, &cursor.results, step),
                 };
-                let last = fault.result.take().unwrap_or(Value::Null);
+                let last = fault.result.take().unwrap_or_default();
                 fault.result = Some(combined_result(&last, &cursor.results));
                 self.end_as(Ending::Failed(fault), of_cause.filter(|outcome| outcome.kind != OutcomeKind::Failed));
             }
@@ -298,7 +296,7 @@ impl DecisionBuilder<'_> {
     }
 
     /// Starts a step. Returns the result of an instant one.
-    pub(super) fn start_step(&mut self, step: &Step) -> Option<Value> {
+    pub(super) fn start_step(&mut self, step: &Step) -> Option<Json> {
         let seconds = match step.kind {
             StepKind::Delay { seconds } => Some(seconds),
             StepKind::Notification { .. } | StepKind::Reminder { .. } | StepKind::Pass => None,
@@ -340,14 +338,14 @@ impl DecisionBuilder<'_> {
             StepKind::Delay { .. } | StepKind::Timeout => self.wait_for_time(&step.id, due_at),
             StepKind::Notification { notice } => {
                 self.effect(Effect::Notify { step: step.id.clone() });
-                return Some(json!({ "notified": shown(&notice.targets) }));
+                return Some(json!({ "notified": shown(&notice.targets) }).into());
             }
             StepKind::Reminder { holder, notice } => {
                 self.push(EventBody::Reminder { holder: holder.clone(), count: self.intent.tally.reminded + 1 });
                 self.effect(Effect::Notify { step: step.id.clone() });
-                return Some(json!({ "reminded": shown(&notice.targets) }));
+                return Some(json!({ "reminded": shown(&notice.targets) }).into());
             }
-            StepKind::Pass => return Some(json!({})),
+            StepKind::Pass => return Some(JsonFields::new().into()),
         }
         None
     }
@@ -358,20 +356,21 @@ impl DecisionBuilder<'_> {
     fn filled(&self, step: &Step, task: &HumanTask) -> HumanTask {
         let planned = self.spec.and_then(|spec| Some((spec, spec.plan.as_ref()?)));
         let Some((spec, plan)) = planned.filter(|_| task.has_templates()) else { return task.clone() };
-        let empty = Object::new();
+        let empty = JsonFields::new();
         let results = self.intent.cursor.as_ref().map_or(&empty, |cursor| &cursor.results);
         task.clone().filled(&notice_context(&self.intent.id.to_string(), spec, plan, &step.id, results))
     }
 }
 
 /// Returns the fault of an earlier step, as its result keeps it. Without one, the bundle alone ends the workflow.
-fn earlier_fault(cause: Option<&Cause>, results: &Object, step: &str) -> Fault {
+fn earlier_fault(cause: Option<&Cause>, results: &JsonFields, step: &str) -> Fault {
     let kept = cause.and_then(|cause| results.get(&cause.step));
-    let text = |key: &str| kept.and_then(|kept| kept["error"][key].as_str()).map(str::to_owned);
+    let error = kept.and_then(|kept| kept.field("error"));
+    let text = |key: &str| error.as_ref().and_then(|error| error.field(key)?.string());
     let code = text("code").unwrap_or_else(|| ENDED_AS_FAILED.to_owned());
     let ended = || format!("the workflow ended after step {step}: its next step is {}", EndTarget::Failed);
     let message = text("message").unwrap_or_else(ended);
-    let result = kept.map(|kept| kept["result"].clone()).filter(|result| !result.is_null());
+    let result = kept.and_then(|kept| kept.field("result")).filter(|result| !result.is_null());
     Fault { code, message, details: None, result }
 }
 
@@ -382,14 +381,14 @@ fn shown(targets: &[Target]) -> Value {
 }
 
 /// Returns the values that the templates of a step's notice and task can read.
-pub fn notice_context(intent_id: &str, spec: &IntentSpec, plan: &Plan, step: &str, results: &Object) -> Value {
+pub fn notice_context(intent_id: &str, spec: &IntentSpec, plan: &Plan, step: &str, results: &JsonFields) -> Value {
     serde_json::json!({
         "intent_id": intent_id,
         "intent_type": spec.intent_type,
         "from_agent": spec.from,
         "scenario_id": plan.scenario_id,
         "step_id": step,
-        "payload": spec.payload,
-        "results": results,
+        "payload": spec.payload.value(),
+        "results": results.values_parsed(),
     })
 }

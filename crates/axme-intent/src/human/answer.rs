@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::HumanTask;
 use crate::refusal::Refusal;
 use crate::task_types::{TaskType, is_no, is_yes};
-use crate::{Object, form};
+use crate::{Json, JsonFields, Object, form};
 
 /// Whether an answer is a yes or a no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Standing {
 pub struct Vote {
     pub by: String,
     pub via: Via,
-    pub result: Value,
+    pub result: Json,
 }
 
 /// A person's answer as sent, not yet checked.
@@ -50,12 +50,12 @@ pub struct TaskResult {
     pub outcome: Option<String>,
     pub comment: Option<String>,
     /// All other fields: those next to `outcome` and those under `data`, which take precedence.
-    pub data: Object,
+    pub data: JsonFields,
 }
 
 impl HumanTask {
     /// Checks an answer. Returns the answer to record, with the canonical outcome, and its verdict.
-    pub fn check(&self, answer: &TaskResult) -> Result<(Object, Verdict), Refusal> {
+    pub fn check(&self, answer: &TaskResult) -> Result<(JsonFields, Verdict), Refusal> {
         let word = answer.outcome.as_deref().map(str::trim).unwrap_or_default();
         if word.is_empty() {
             return Err(Refusal::new(
@@ -75,12 +75,12 @@ impl HumanTask {
             wrong.insert("comment".to_owned(), "is required for this task".to_owned());
             code = Some(ErrorCode::CommentRequired);
         }
-        if self.evidence_required && answer.data.get("evidence").is_none_or(is_blank) {
+        if self.evidence_required && answer.data.get("evidence").is_none_or(|evidence| is_blank(&evidence.value())) {
             wrong.insert("evidence".to_owned(), "is required for this task".to_owned());
             code = code.or(Some(ErrorCode::EvidenceRequired));
         }
         let verdict = self.verdict(&outcome);
-        let flag = answer.data.get("approved").and_then(form::truth);
+        let flag = answer.data.get("approved").and_then(|flag| form::truth(&flag.value()));
         if flag.is_some_and(|approved| approved != (verdict == Verdict::Positive)) {
             let message = format!("outcome \"{outcome}\" and approved contradict each other: send only the outcome");
             return Err(Refusal::new(ErrorCode::Contradiction, message));
@@ -89,20 +89,23 @@ impl HumanTask {
             Some(schema) => {
                 let comment = answer.comment.as_deref();
                 let given = with_outcome(schema, &answer.data, &outcome)?;
-                form::check(schema, &given, comment, verdict == Verdict::Positive).unwrap_or_else(|complaints| {
-                    wrong.extend(complaints);
-                    Object::new()
-                })
+                match form::check(schema, &given, comment, verdict == Verdict::Positive) {
+                    Ok(read) => as_sent(read, &answer.data),
+                    Err(complaints) => {
+                        wrong.extend(complaints);
+                        JsonFields::new()
+                    }
+                }
             }
             None => answer.data.clone(),
         };
         if !wrong.is_empty() {
             return Err(refuse_fields(code.unwrap_or(ErrorCode::FormInvalid), wrong));
         }
-        let mut record = Object::new();
-        record.insert("outcome".to_owned(), outcome.into());
+        let mut record = JsonFields::new();
+        record.set("outcome", outcome);
         if let Some(comment) = &answer.comment {
-            record.insert("comment".to_owned(), comment.clone().into());
+            record.set("comment", comment.as_str());
         }
         for (key, value) in data {
             record.entry(key).or_insert(value);
@@ -172,32 +175,34 @@ fn refuse_fields(code: ErrorCode, complaints: form::Complaints) -> Refusal {
 impl TaskResult {
     /// Reads an answer from the body of a resume: `task_result`, and `outcome` and `comment` if a client puts them next
     /// to it.
-    pub fn read(body: &Object) -> TaskResult {
-        let empty = Object::new();
-        let inner = body.get("task_result").and_then(Value::as_object).unwrap_or(&empty);
-        let text = |map: &Object, key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
-        let mut data = Object::new();
-        for (key, value) in inner {
-            if !matches!(key.as_str(), "outcome" | "comment" | "data") {
-                data.insert(key.clone(), value.clone());
-            }
-        }
-        if let Some(nested) = inner.get("data").and_then(Value::as_object) {
-            data.extend(nested.iter().map(|(k, v)| (k.clone(), v.clone())));
-        }
-        let implied =
-            data.get("approved").and_then(form::truth).map(|yes| if yes { "approved" } else { "rejected" }.to_owned());
+    pub fn read(body: &JsonFields) -> TaskResult {
+        let inner = body.get("task_result").and_then(Json::fields).unwrap_or_default();
+        let is_data = |name: &str| !matches!(name, "outcome" | "comment" | "data");
+        let beside = inner.iter().filter(|(name, _)| is_data(name)).map(|(name, value)| (name.clone(), value.clone()));
+        let mut data: JsonFields = beside.collect();
+        data.extend(inner.get("data").and_then(Json::fields).unwrap_or_default());
+        let flag = data.get("approved").and_then(|flag| form::truth(&flag.value()));
+        let implied = flag.map(|yes| if yes { "approved" } else { "rejected" }.to_owned());
         TaskResult {
-            outcome: text(inner, "outcome").or_else(|| text(body, "outcome")).or(implied),
-            comment: text(inner, "comment").or_else(|| text(body, "comment")),
+            outcome: inner.string("outcome").or_else(|| body.string("outcome")).or(implied),
+            comment: inner.string("comment").or_else(|| body.string("comment")),
             data,
         }
     }
 }
 
+/// Returns the fields that a form has read, each as it was sent unless the form has changed it.
+fn as_sent(read: Object, sent: &JsonFields) -> JsonFields {
+    let field = |(name, value): (String, Value)| {
+        let same = sent.get(&name).filter(|sent| **sent == value).cloned();
+        (name, same.unwrap_or_else(|| value.into()))
+    };
+    read.into_iter().map(field).collect()
+}
+
 /// Fills in the field `outcome` of a form that has one. The field and the outcome are one thing, so they must agree.
-fn with_outcome(schema: &Value, data: &Object, outcome: &str) -> Result<Object, Refusal> {
-    let mut given = data.clone();
+fn with_outcome(schema: &Value, data: &JsonFields, outcome: &str) -> Result<Object, Refusal> {
+    let mut given = data.values_parsed();
     if form::has_field(schema, "outcome") {
         let before = given.insert("outcome".to_owned(), outcome.into());
         if before.is_some_and(|before| before != outcome) {
@@ -232,7 +237,7 @@ mod tests {
     }
 
     fn answer(value: Value) -> TaskResult {
-        TaskResult::read(value.as_object().unwrap())
+        TaskResult::read(&value.as_object().unwrap().clone().into())
     }
 
     #[test]
@@ -240,7 +245,7 @@ mod tests {
         let outcome = |task_value: Value, word: &str| {
             task(task_value)
                 .check(&answer(json!({"task_result": {"outcome": word}})))
-                .map(|(o, v)| (o["outcome"].clone(), v))
+                .map(|(o, v)| (o["outcome"].value(), v))
         };
         let confirmation = json!({"task_type": "confirmation", "allowed_outcomes": ["confirmed", "denied"]});
         assert_eq!(outcome(confirmation, "rejected").unwrap(), (json!("denied"), Verdict::Negative));
@@ -292,7 +297,7 @@ mod tests {
             "properties": { "outcome": { "enum": ["approved", "rejected"] }, "days": { "type": "integer" } },
         });
         let form = task(json!({"form_schema": schema}));
-        let record = |body: Value| form.check(&answer(body)).map(|(record, _)| Value::Object(record));
+        let record = |body: Value| form.check(&answer(body)).map(|(record, _)| Value::Object(record.values_parsed()));
         let expected = json!({"outcome": "approved", "days": 3});
         for body in [
             json!({"task_result": {"outcome": "approved", "data": {"days": 3}}}),

@@ -1,10 +1,8 @@
 //! Approvals without a declared task (`spec/protocol.md` §5.8). An intent of a type `human_approval…` asks for one, and
 //! so does an answer whose status begins with `pending_human`.
 
-use serde_json::Value;
-
 use super::{HumanTask, MAX_DESCRIPTION_CHARS, MAX_TITLE_CHARS};
-use crate::Object;
+use crate::{Json, JsonFields};
 
 /// The fields that say in words what is asked, the best first.
 const TITLES: [&str; 3] = ["title", "subject", "summary"];
@@ -16,8 +14,8 @@ pub fn is_approval_type(intent_type: &str) -> bool {
 }
 
 /// True for an agent's answer that says that a person has to decide.
-pub fn asks_person(answer: &Value) -> bool {
-    let word = |key: &str| answer.get(key).and_then(Value::as_str);
+pub fn asks_person(answer: &Json) -> bool {
+    let word = |key: &str| answer.field(key).and_then(|word| word.string());
     let word = word("status").or_else(|| word("outcome")).unwrap_or_default();
     word.to_ascii_lowercase().starts_with("pending_human")
 }
@@ -25,11 +23,11 @@ pub fn asks_person(answer: &Value) -> bool {
 impl HumanTask {
     /// Returns the approval that a payload or an answer asks for. Its title and description are fields of the object;
     /// longer texts are cut.
-    pub fn approval_of(words: &Object) -> HumanTask {
+    pub fn approval_of(words: &JsonFields) -> HumanTask {
         let first = |names: &[&str], most: usize| {
-            let texts = names.iter().filter_map(|name| words.get(*name).and_then(Value::as_str));
-            let text = texts.map(str::trim).find(|text| !text.is_empty());
-            text.map(|text| text.chars().take(most).collect::<String>())
+            let mut texts = names.iter().filter_map(|name| words.string(name));
+            let text = texts.find(|text| !text.trim().is_empty());
+            text.map(|text| text.trim().chars().take(most).collect::<String>())
         };
         let untitled = HumanTask::untitled();
         HumanTask {
@@ -56,18 +54,21 @@ mod tests {
             assert!(!is_approval_type(no), "{no}");
         }
         assert!(
-            asks_person(&json!({ "status": "PENDING_HUMAN_approval" }))
-                && asks_person(&json!({ "outcome": "pending_human" }))
+            asks_person(&json!({ "status": "PENDING_HUMAN_approval" }).into())
+                && asks_person(&json!({ "outcome": "pending_human" }).into())
         );
-        assert!(!asks_person(&json!({ "status": "pending_payment" })) && !asks_person(&json!("pending_human")));
+        assert!(
+            !asks_person(&json!({ "status": "pending_payment" }).into())
+                && !asks_person(&json!("pending_human").into())
+        );
     }
 
     #[test]
     fn an_approval_is_titled_by_the_words_of_its_object() {
         let words = json!({ "title": " ", "subject": "Ship 2.4?", "message": "x".repeat(3_000), "n": 1 });
-        let task = HumanTask::approval_of(words.as_object().unwrap());
+        let task = HumanTask::approval_of(&JsonFields::of(words));
         assert_eq!((task.title.as_str(), task.task_type.as_deref()), ("Ship 2.4?", Some("approval")));
         assert_eq!(task.description.unwrap().chars().count(), 2_000);
-        assert_eq!(HumanTask::approval_of(&Object::new()).title, "Human approval required");
+        assert_eq!(HumanTask::approval_of(&JsonFields::new()).title, "Human approval required");
     }
 }

@@ -1,13 +1,12 @@
 //! The commands that an intent accepts, and the parts of a decision.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::Fault;
 use super::event::Event;
 use crate::HumanTask;
 use crate::human::Response;
-use crate::{Address, IntentId, Time};
+use crate::{Address, IntentId, Json, Time};
 use axme_types::Holder;
 
 /// A command to a live intent.
@@ -18,7 +17,7 @@ pub enum Command {
     /// The receiving agent answers.
     Answer(Answer),
     /// The receiving agent has done its part of a plain intent, and a person decides. Any other intent is handed over.
-    AskPerson { note: Value, holder: Holder, task: Box<HumanTask>, due_at: Option<Time> },
+    AskPerson { note: Json, holder: Holder, task: Box<HumanTask>, due_at: Option<Time> },
     /// A person answers the task.
     Decide(Response),
     /// A person's task is reassigned: as a whole, or only the part of `from`.
@@ -44,16 +43,16 @@ pub enum Command {
 /// An agent's answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    Complete(Value),
+    Complete(Json),
     Fail(Fault),
     /// The agent has done its part, and another actor continues. Ends a step; on a plain intent it is only progress.
-    HandOver(Value),
+    HandOver(Json),
 }
 
 /// How an intent ends.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
-    Completed(Value),
+    Completed(Json),
     Failed(Fault),
     Canceled(String),
     TimedOut,

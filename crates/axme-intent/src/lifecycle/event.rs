@@ -1,14 +1,14 @@
 //! The events of an intent, which are its only history.
 
+use axme_types::json::TaggedFields;
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{Fault, IntentSpec, Wait};
 use crate::Status;
 use crate::human::Vote;
 use crate::outcome::{Cause, Outcome};
-use crate::serde_fields::present;
-use crate::{Address, HumanTask, Object, Time};
+use crate::{Address, HumanTask, Json, JsonFields, Time};
 use axme_types::{EventType, Holder};
 
 /// A fact in the history of an intent.
@@ -23,7 +23,7 @@ pub struct Event {
     pub body: EventBody,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EventBody {
     Created(Box<IntentSpec>),
@@ -35,16 +35,16 @@ pub enum EventBody {
     /// Work continues. `step` and `result` belong to a step that just ended; `step` alone belongs to a failed step that
     /// is retried. `details` has everything else.
     InProgress {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         step: Option<String>,
-        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-        result: Option<Value>,
-        details: Object,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result: Option<Json>,
+        details: JsonFields,
         /// The latest failure of the workflow after this event, if a step has failed.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         cause: Option<Cause>,
         /// The decision of a person with the answer of this event.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         decided: Option<Outcome>,
     },
     Waiting(Wait),
@@ -66,9 +66,9 @@ pub enum EventBody {
     Escalated {
         holder: Holder,
         from: Holder,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         due_at: Option<Time>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         task: Option<Box<HumanTask>>,
     },
     /// One person said yes, and others have to as well.
@@ -81,9 +81,9 @@ pub enum EventBody {
     Transferred {
         holder: Holder,
         from: Holder,
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
         is_part: bool,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
     /// A push to the receiver failed. The next attempt is at `retry_at`, unless it was the last.
@@ -91,27 +91,80 @@ pub enum EventBody {
         attempt: u32,
         most: u32,
         error: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         retry_at: Option<Time>,
     },
     Completed {
-        result: Value,
-        details: Object,
+        result: Json,
+        details: JsonFields,
         /// Set if it says more than the status.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         outcome: Option<Outcome>,
     },
     Failed {
         fault: Fault,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         outcome: Option<Outcome>,
     },
     Canceled {
         reason: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         outcome: Option<Outcome>,
     },
     TimedOut,
+}
+
+impl<'de> Deserialize<'de> for EventBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<EventBody, D::Error> {
+        let (kind, mut fields) = TaggedFields::read(deserializer, "kind")?;
+        Ok(match kind.as_str() {
+            "created" => EventBody::Created(fields.all()?),
+            "submitted" => EventBody::Submitted,
+            "delivered" => EventBody::Delivered { to: fields.one("to")? },
+            "acknowledged" => EventBody::Acknowledged,
+            "in_progress" => EventBody::InProgress {
+                step: fields.optional("step")?,
+                result: fields.optional("result")?,
+                details: fields.one("details")?,
+                cause: fields.optional("cause")?,
+                decided: fields.optional("decided")?,
+            },
+            "waiting" => EventBody::Waiting(fields.all()?),
+            "human_task_assigned" => {
+                EventBody::HumanTaskAssigned { holder: fields.one("holder")?, task: fields.one("task")? }
+            }
+            "timeout" => EventBody::Timeout { step: fields.one("step")? },
+            "reminder" => EventBody::Reminder { holder: fields.one("holder")?, count: fields.one("count")? },
+            "escalated" => EventBody::Escalated {
+                holder: fields.one("holder")?,
+                from: fields.one("from")?,
+                due_at: fields.optional("due_at")?,
+                task: fields.optional("task")?,
+            },
+            "voted" => EventBody::Voted { vote: fields.one("vote")?, needed: fields.one("needed")? },
+            "transferred" => EventBody::Transferred {
+                holder: fields.one("holder")?,
+                from: fields.one("from")?,
+                is_part: fields.optional("is_part")?.unwrap_or_default(),
+                note: fields.optional("note")?,
+            },
+            "delivery_failed" => EventBody::DeliveryFailed {
+                attempt: fields.one("attempt")?,
+                most: fields.one("most")?,
+                error: fields.one("error")?,
+                retry_at: fields.optional("retry_at")?,
+            },
+            "completed" => EventBody::Completed {
+                result: fields.one("result")?,
+                details: fields.one("details")?,
+                outcome: fields.optional("outcome")?,
+            },
+            "failed" => EventBody::Failed { fault: fields.one("fault")?, outcome: fields.optional("outcome")? },
+            "canceled" => EventBody::Canceled { reason: fields.one("reason")?, outcome: fields.optional("outcome")? },
+            "timed_out" => EventBody::TimedOut,
+            other => return Err(D::Error::custom(format!("unknown kind of event {other}"))),
+        })
+    }
 }
 
 impl Event {

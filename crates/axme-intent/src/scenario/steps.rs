@@ -11,7 +11,7 @@ use crate::HolderKind;
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::fields::shown;
 use crate::workflow::{EndTarget, Link, Plan, Step, StepKind};
-use crate::{Address, HumanTask, Object};
+use crate::{Address, HumanTask, Json, Object};
 use axme_types::Holder;
 use axme_types::limits::MAX_SPAN_SECONDS;
 
@@ -116,7 +116,7 @@ impl Reader<'_> {
                 reminder_plan,
                 retry,
                 notice,
-                input,
+                input: input.map(Json::from),
                 on_success,
                 on_failure,
                 rejoins: None,

@@ -8,7 +8,8 @@ use axme_intent::lifecycle::{Answer, Command, DecideInput, Ending, Fault, Holder
 use axme_intent::policy::Patch;
 use axme_intent::workflow::{Notice, Rejoin, Target};
 use axme_intent::{
-    Address, EndTarget, HumanTask, IntentId, Link, Object, Plan, ReminderPlan, Retry, Step, StepKind, TaskResult, Time,
+    Address, EndTarget, HumanTask, IntentId, Json, Link, Object, Plan, ReminderPlan, Retry, Step, StepKind, TaskResult,
+    Time,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -38,7 +39,7 @@ pub struct Turn {
 pub enum Move {
     Acknowledge,
     Answer(Answer),
-    AskPerson(Value),
+    AskPerson(Json),
     /// The task's outcome with this number, or the word if there is none, with the other parts of an answer.
     Decide {
         outcome: usize,
@@ -106,7 +107,7 @@ impl Move {
             Move::Decide { outcome, word, comment, data } => {
                 let task = history.intent.open_task();
                 let shown = task.and_then(|task| task.shown_outcomes().get(outcome).map(|o| (*o).to_owned()));
-                let answer = TaskResult { outcome: shown.or(word), comment, data };
+                let answer = TaskResult { outcome: shown.or(word), comment, data: data.into() };
                 let standing = Standing { is_person: true, ..Standing::default() };
                 Command::Decide(Response { answer, standing, ..Response::default() })
             }
@@ -149,7 +150,7 @@ fn any_move() -> impl Strategy<Value = Move> {
     prop_oneof![
         2 => Just(Move::Acknowledge),
         3 => answer().prop_map(Move::Answer),
-        1 => json().prop_map(Move::AskPerson),
+        1 => text().prop_map(Move::AskPerson),
         10 => decide,
         2 => option::of(word()).prop_map(Move::Proceed),
         2 => word().prop_map(Move::Reassign),
@@ -192,15 +193,15 @@ pub fn reminder_plan() -> impl Strategy<Value = ReminderPlan> {
 
 fn answer() -> impl Strategy<Value = Answer> {
     prop_oneof![
-        1 => json().prop_map(Answer::Complete),
+        1 => text().prop_map(Answer::Complete),
         1 => fault().prop_map(Answer::Fail),
-        3 => json().prop_map(Answer::HandOver),
+        3 => text().prop_map(Answer::HandOver),
     ]
 }
 
 pub fn ending() -> impl Strategy<Value = Ending> {
     prop_oneof![
-        3 => json().prop_map(Ending::Completed),
+        3 => text().prop_map(Ending::Completed),
         2 => fault().prop_map(Ending::Failed),
         1 => word().prop_map(Ending::Canceled),
         1 => Just(Ending::TimedOut),
@@ -208,7 +209,7 @@ pub fn ending() -> impl Strategy<Value = Ending> {
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
-    (word(), word(), option::of(json()), option::of(json())).prop_map(|(code, message, details, result)| Fault {
+    (word(), word(), option::of(text()), option::of(text())).prop_map(|(code, message, details, result)| Fault {
         code,
         message,
         details,
@@ -221,7 +222,7 @@ pub fn beginning() -> impl Strategy<Value = Beginning> {
     let to =
         prop_oneof![3 => Just("agent://local/default/worker"), 1 => Just("human"), 1 => Just("agent://agent_core")];
     let reminder_plan = option::weighted(0.4, reminder_plan());
-    (to, option::weighted(0.3, task()), plan, option::of(0..600_000_000i64), reminder_plan, json(), any::<bool>())
+    (to, option::weighted(0.3, task()), plan, option::of(0..600_000_000i64), reminder_plan, text(), any::<bool>())
         .prop_map(|(to, task, plan, deadline, reminder_plan, payload, is_child)| Beginning {
             spec: IntentSpec {
                 intent_type: "story.v1".to_owned(),
@@ -292,7 +293,7 @@ fn step() -> impl Strategy<Value = Step> {
     let deadline = option::of(prop_oneof![9 => 1..600u64, 1 => Just(u64::MAX)]);
     let reminder_plan = option::weighted(0.4, reminder_plan());
     let rejoins = prop_oneof![2 => Just(None), 1 => Just(Some(Rejoin::Named)), 1 => Just(Some(Rejoin::ByOrder))];
-    (kind, deadline, reminder_plan, retry, option::of(json()), rejoins).prop_map(
+    (kind, deadline, reminder_plan, retry, option::of(text()), rejoins).prop_map(
         |(kind, deadline_seconds, reminder_plan, retry, input, rejoins)| Step {
             id: String::new(),
             tool: "tool.agent.task.v1".to_owned(),
@@ -396,6 +397,13 @@ pub fn word() -> impl Strategy<Value = String> {
     let plain = vec(prop::char::range('a', 'z'), 1..6).prop_map(String::from_iter);
     let strange = vec(any::<char>(), 0..6).prop_map(String::from_iter);
     prop_oneof![4 => known.prop_map(str::to_owned), 4 => plain, 1 => strange]
+}
+
+/// JSON as the rules pass it on, also with numbers that no type of Rust holds.
+pub fn text() -> impl Strategy<Value = Json> {
+    let exact = "-?[1-9][0-9]{20,40}(\\.[0-9]{20,30})?([eE][+-]?[0-9]{1,3})?";
+    let exact = exact.prop_map(|number| Json::parse(&format!("{{\"n\":[{number}]}}")).expect("it is JSON"));
+    prop_oneof![3 => json().prop_map(Json::from), 1 => exact]
 }
 
 pub fn json() -> impl Strategy<Value = Value> {

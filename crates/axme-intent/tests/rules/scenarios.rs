@@ -123,7 +123,7 @@ fn show_plan(text: &mut String, plan: &Plan) {
             ),
             ("retry", retry.map(|retry| format!("{} times after {} s", retry.max_retries, retry.delay_seconds))),
             ("notice", notice.as_ref().map(|notice| serde_json::to_string(notice).unwrap())),
-            ("input", input.as_ref().map(Value::to_string)),
+            ("input", input.as_ref().map(|input| input.text().to_owned())),
             ("on success", step.on_success.clone().map(String::from)),
             ("on failure", step.on_failure.clone().map(String::from)),
             ("rejoins", step.rejoins.map(|rejoin| format!("{rejoin:?}"))),

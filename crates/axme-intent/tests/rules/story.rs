@@ -32,8 +32,8 @@ use axme_intent::lifecycle::{
 use axme_intent::policy::Patch;
 use axme_intent::workflow::{Notice, Rejoin, Target};
 use axme_intent::{
-    Address, Home, HumanTask, IntentId, Link, Object, Plan, ReminderPlan, Retry, Step, StepKind, TaskResult, Time,
-    sentences,
+    Address, Home, HumanTask, IntentId, Json, JsonFields, Link, Object, Plan, ReminderPlan, Retry, Step, StepKind,
+    TaskResult, Time, sentences,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -150,7 +150,7 @@ impl Story {
             from: Address::resolve("asker", HOME),
             to: self.to.clone().unwrap_or(platform),
             reply_to: None,
-            payload: Value::Object(Object::new()),
+            payload: JsonFields::new().into(),
             deadline_at: self.deadline.map(|seconds| START.plus_seconds(seconds)),
             max_delivery_attempts: None,
             reminder_plan: self.reminder_plan.clone(),
@@ -287,20 +287,20 @@ fn task(text: &str) -> HumanTask {
 fn command(text: &str, children: &[IntentId]) -> Command {
     match split(text) {
         ("acknowledge", "") => Command::Acknowledge,
-        ("complete", rest) => Command::Answer(Answer::Complete(json(rest))),
+        ("complete", rest) => Command::Answer(Answer::Complete(json(rest).into())),
         ("fail", rest) => Command::Answer(Answer::Fail(fault(rest))),
-        ("hand_over", rest) => Command::Answer(Answer::HandOver(json(rest))),
+        ("hand_over", rest) => Command::Answer(Answer::HandOver(json(rest).into())),
         ("ask", rest) => {
             let (person, rest) = split(rest);
             let holder = Holder::named(HolderKind::Human, person);
-            let note = json(rest);
-            let task = Box::new(HumanTask::approval_of(note.as_object().expect("an object")));
-            Command::AskPerson { note, holder, task, due_at: None }
+            let note = JsonFields::from(object(rest));
+            let task = Box::new(HumanTask::approval_of(&note));
+            Command::AskPerson { note: note.into(), holder, task, due_at: None }
         }
         ("decide", rest) => {
             let (rest, is_requester) = rest.strip_prefix("as_requester ").map_or((rest, false), |rest| (rest, true));
             let (rest, is_person) = rest.strip_prefix("by_key ").map_or((rest, true), |rest| (rest, false));
-            let answer = TaskResult::read(&object(rest));
+            let answer = TaskResult::read(&object(rest).into());
             let standing = Standing { is_requester, is_person, ..Standing::default() };
             Command::Decide(Response { answer, standing, ..Response::default() })
         }
@@ -342,7 +342,7 @@ fn command(text: &str, children: &[IntentId]) -> Command {
 
 fn ending(text: &str) -> Ending {
     match split(text) {
-        ("completed", rest) => Ending::Completed(json(rest)),
+        ("completed", rest) => Ending::Completed(json(rest).into()),
         ("failed", rest) => Ending::Failed(fault(rest)),
         ("canceled", rest) => Ending::Canceled(rest.to_owned()),
         ("timed_out", "") => Ending::TimedOut,
@@ -353,7 +353,7 @@ fn ending(text: &str) -> Ending {
 /// Reads `CODE: MESSAGE`, with an optional JSON result after ` with `.
 fn fault(text: &str) -> Fault {
     let (text, result) = match text.split_once(" with ") {
-        Some((text, result)) => (text, Some(json(result))),
+        Some((text, result)) => (text, Some(json(result).into())),
         None => (text, None),
     };
     let (code, message) = text.split_once(": ").unwrap_or_else(|| panic!("expected `CODE: MESSAGE`: {text}"));
@@ -368,8 +368,8 @@ fn show_event(text: &mut String, event: &Event, children: &[IntentId]) {
         EventBody::Delivered { to } => format!("to {to}"),
         EventBody::InProgress { step, result, details, .. } => {
             let step = step.as_ref().map(|step| format!("step {step}: "));
-            let result = result.as_ref().map(Value::to_string);
-            let details = Value::Object(details.clone());
+            let result = result.as_ref().map(ToString::to_string);
+            let details = Json::from(details.clone());
             format!("{}{} details {details}", step.unwrap_or_default(), result.unwrap_or_default())
         }
         EventBody::Waiting(waiting) => {
@@ -404,7 +404,7 @@ fn show_event(text: &mut String, event: &Event, children: &[IntentId]) {
             format!("{attempt} of {most}: {error}{again}")
         }
         EventBody::Completed { result, details, .. } if details.is_empty() => result.to_string(),
-        EventBody::Completed { result, details, .. } => format!("{result} details {}", Value::Object(details.clone())),
+        EventBody::Completed { result, details, .. } => format!("{result} details {}", Json::from(details.clone())),
         EventBody::Failed { fault, .. } => show_fault(fault),
         EventBody::Canceled { reason, .. } => reason.clone(),
     };

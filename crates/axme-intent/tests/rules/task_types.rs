@@ -8,7 +8,7 @@ use serde_json::json;
 fn verdict(task: &HumanTask, word: &str) -> Option<Verdict> {
     let answer = TaskResult { outcome: Some(word.to_owned()), ..TaskResult::default() };
     let (record, verdict) = task.check(&answer).ok()?;
-    assert_eq!(record["outcome"], word, "recorded as it was given");
+    assert_eq!(record["outcome"], *word, "recorded as it was given");
     assert_eq!(task.means(&answer), verdict, "{word}");
     Some(verdict)
 }

@@ -2,6 +2,7 @@
 //! line, one space after each colon, LF endings, and a blank line at its end. Its data has no character at which a
 //! line reader of any language splits.
 
+use axme_api::Json;
 use axme_api::intents::{EventType, EventView};
 use axme_api::sessions::FeedEntry;
 use axme_core::claims::Offer;
@@ -93,7 +94,7 @@ fn shortened(heading: &Value, payload: &str, number: u64, most: usize) -> Bytes 
 }
 
 fn one_line(data: &impl Serialize) -> String {
-    in_one_line(json!(data).to_string())
+    in_one_line(Json::of(data).text().to_owned())
 }
 
 /// Escapes the line separators in JSON text. JSON escapes those below U+0020 itself; the other ones may be in it

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use axme_api::mcp::{self, Tool};
-use axme_api::{Access, ApiError, ErrorCode, ErrorKind, Input, Object, OpInfo};
-use axme_core::call::{self, CallPermit, check_body, storable};
+use axme_api::{Access, ApiError, ErrorCode, ErrorKind, Input, Json, JsonFields, OpInfo};
+use axme_core::call::{self, CallPermit, checked_body, storable};
 use axme_core::error::Result;
 use axme_core::request::{KeyHeader, Request, RequestMeta};
 use axme_core::state::AppState;
@@ -87,26 +87,26 @@ async fn handle(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Bo
     let body = read_body(app, &permit.caller.service_account_id, body).await?.json()?;
     let mcp_call = McpCall { app, permit, meta };
     let answer = match read(&body.bytes) {
-        Err(error) => Some(enclose(Value::Null, Err(error))),
-        Ok(Value::Array(requests)) => mcp_call.batch(&requests).await,
-        Ok(request) => mcp_call.one(&request).await,
+        Err(error) => Some(enclose(Json::default(), Err(error))),
+        Ok(requests) => match requests.read::<Vec<Json>>() {
+            Ok(requests) => mcp_call.batch(&requests).await,
+            Err(_) => mcp_call.one(&requests).await,
+        },
     };
     Ok(match answer {
-        Some(answer) => respond_json(200, answer.to_string().into_bytes()),
+        Some(answer) => respond_json(200, answer.text().as_bytes().to_vec()),
         // There were only notifications.
         None => respond_json(202, Vec::new()),
     })
 }
 
-fn read(body: &Bytes) -> Result<Value, RpcError> {
+fn read(body: &Bytes) -> Result<Json, RpcError> {
     // A report of a failure may have text that cannot be stored. It is replaced, as on the routes.
-    if let Some(Ok(requests)) = storable(body).map(|body| serde_json::from_slice(&body))
-        && are_reports(&requests)
-    {
-        return Ok(requests);
-    }
-    check_body(body).map_err(|error| RpcError::new(INVALID_REQUEST, error.into_api().message))?;
-    serde_json::from_slice(body)
+    let repaired =
+        storable(body).filter(|body| serde_json::from_slice(body).is_ok_and(|requests| are_reports(&requests)));
+    let body = repaired.as_deref().unwrap_or(body);
+    let text = checked_body(body).map_err(|error| RpcError::new(INVALID_REQUEST, error.into_api().message))?;
+    serde_json::from_str(&text)
         .map_err(|error| RpcError::new(INVALID_REQUEST, format!("the body is not valid JSON: {error}")))
 }
 
@@ -117,88 +117,97 @@ fn are_reports(requests: &Value) -> bool {
         let params = &request["params"];
         let name = params["name"].as_str().unwrap_or_default();
         let binding = axme_core::ops::find(name.strip_prefix(mcp::PREFIX).unwrap_or(name));
-        binding.zip(params["arguments"].as_object()).is_some_and(|(binding, arguments)| binding.is_report(arguments))
+        let arguments = params["arguments"].as_object().map(|arguments| arguments.clone().into());
+        binding.zip(arguments).is_some_and(|(binding, arguments)| binding.is_report(&arguments))
     })
 }
 
-fn enclose(id: Value, outcome: Result<Value, RpcError>) -> Value {
-    match outcome {
-        Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
-        Err(RpcError { code, message, data: None }) => {
-            json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
+fn enclose(id: Json, outcome: Result<Json, RpcError>) -> Json {
+    let answer = JsonFields::new().with("jsonrpc", "2.0").with("id", id);
+    let answer = match outcome {
+        Ok(result) => answer.with("result", result),
+        Err(RpcError { code, message, data }) => {
+            let error = JsonFields::of(json!({ "code": code, "message": message }));
+            answer.with(
+                "error",
+                match data {
+                    Some(data) => error.with("data", data),
+                    None => error,
+                },
+            )
         }
-        Err(RpcError { code, message, data: Some(data) }) => {
-            json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message, "data": data } })
-        }
-    }
+    };
+    answer.into()
 }
 
 impl McpCall<'_> {
     /// Runs requests in order: each one sees the effects of the ones before it.
-    async fn batch(&self, requests: &[Value]) -> Option<Value> {
+    async fn batch(&self, requests: &[Json]) -> Option<Json> {
         if requests.is_empty() || requests.len() > MAX_REQUESTS {
             let message = format!("a batch must have 1 to {MAX_REQUESTS} requests");
-            return Some(enclose(Value::Null, Err(RpcError::new(INVALID_REQUEST, message))));
+            return Some(enclose(Json::default(), Err(RpcError::new(INVALID_REQUEST, message))));
         }
         let mut answers = Vec::new();
         for request in requests {
             answers.extend(self.one(request).await);
         }
-        (!answers.is_empty()).then_some(Value::Array(answers))
+        (!answers.is_empty()).then(|| Json::of(&answers))
     }
 
     /// Answers a request. Returns `None` for a notification, which is a request without an id.
-    async fn one(&self, request: &Value) -> Option<Value> {
+    async fn one(&self, request: &Json) -> Option<Json> {
         let invalid = |message: &str| Err(RpcError::new(INVALID_REQUEST, message));
-        let Value::Object(fields) = request else {
-            return Some(enclose(Value::Null, invalid("a request must be an object")));
+        let Some(fields) = request.fields() else {
+            return Some(enclose(Json::default(), invalid("a request must be an object")));
         };
         let id = fields.get("id").cloned();
-        let known = id.clone().filter(|id| id.is_string() || id.is_number() || id.is_null());
-        let outcome = match (fields.get("method"), fields.get("jsonrpc"), &id, &known) {
+        let is_known = |id: &Json| matches!(id.value(), Value::String(_) | Value::Number(_) | Value::Null);
+        let known = id.clone().filter(is_known);
+        let outcome = match (fields.string("method"), fields.get("jsonrpc"), &id, &known) {
             (_, _, Some(_), None) => invalid("id: must be text or a number"),
-            (_, Some(version), _, _) if version != "2.0" => invalid("jsonrpc: must be \"2.0\""),
-            (Some(Value::String(method)), ..) => match fields.get("params") {
-                None | Some(Value::Null) => self.run(method, &Object::new()).await,
-                Some(Value::Object(params)) => self.run(method, params).await,
-                Some(_) => Err(RpcError::new(INVALID_PARAMS, "params: must be an object")),
+            (_, Some(version), _, _) if *version != *"2.0" => invalid("jsonrpc: must be \"2.0\""),
+            (Some(method), ..) => match fields.get("params").filter(|params| !params.is_null()).map(Json::fields) {
+                None => self.run(&method, &JsonFields::new()).await,
+                Some(Some(params)) => self.run(&method, &params).await,
+                Some(None) => Err(RpcError::new(INVALID_PARAMS, "params: must be an object")),
             },
             _ => invalid("method: must be text"),
         };
         id.map(|_| enclose(known.unwrap_or_default(), outcome))
     }
 
-    async fn run(&self, method: &str, params: &Object) -> Result<Value, RpcError> {
-        match method {
+    async fn run(&self, method: &str, params: &JsonFields) -> Result<Json, RpcError> {
+        let plain = match method {
             "initialize" => {
-                let asked = params.get("protocolVersion").and_then(Value::as_str).unwrap_or_default();
-                Ok(json!({
+                let asked = params.string("protocolVersion").unwrap_or_default();
+                json!({
                     "protocolVersion": VERSIONS.iter().find(|version| **version == asked).unwrap_or(&VERSIONS[0]),
                     "capabilities": { "tools": { "listChanged": false } },
                     "serverInfo": { "name": "axme", "version": env!("CARGO_PKG_VERSION") },
-                }))
+                })
             }
-            "ping" => Ok(json!({ "pong": true })),
+            "ping" => json!({ "pong": true }),
             "tools/list" => {
                 let may = |tool: &&Tool| call::authorize(tool.access, &self.permit.caller).is_ok();
                 let show = |tool: &Tool| json!({ "name": tool.name, "description": tool.about, "inputSchema": tool.input_schema });
-                Ok(json!({ "tools": mcp::tools().iter().filter(may).map(show).collect::<Vec<_>>() }))
+                json!({ "tools": mcp::tools().iter().filter(may).map(show).collect::<Vec<_>>() })
             }
-            "tools/call" => self.call(params).await,
-            "resources/list" => Ok(json!({ "resources": [] })),
-            "prompts/list" => Ok(json!({ "prompts": [] })),
-            _ if method.starts_with("notifications/") => Ok(json!({})),
-            _ => Err(RpcError::new(METHOD_NOT_FOUND, format!("there is no method {method}"))),
-        }
+            "tools/call" => return self.call(params).await,
+            "resources/list" => json!({ "resources": [] }),
+            "prompts/list" => json!({ "prompts": [] }),
+            _ if method.starts_with("notifications/") => json!({}),
+            _ => return Err(RpcError::new(METHOD_NOT_FOUND, format!("there is no method {method}"))),
+        };
+        Ok(plain.into())
     }
 
-    async fn call(&self, params: &Object) -> Result<Value, RpcError> {
+    async fn call(&self, params: &JsonFields) -> Result<Json, RpcError> {
         let invalid = |message: String| RpcError::new(INVALID_PARAMS, message);
-        let name = params.get("name").and_then(Value::as_str).ok_or_else(|| invalid("name: required".to_owned()))?;
-        let mut arguments = match params.get("arguments") {
-            None | Some(Value::Null) => Object::new(),
-            Some(Value::Object(arguments)) => arguments.clone(),
-            Some(_) => return Err(invalid("arguments: must be an object".to_owned())),
+        let name = params.string("name").ok_or_else(|| invalid("name: required".to_owned()))?;
+        let name = name.as_str();
+        let mut arguments = match params.get("arguments").filter(|arguments| !arguments.is_null()) {
+            None => JsonFields::new(),
+            Some(arguments) => arguments.fields().ok_or_else(|| invalid("arguments: must be an object".to_owned()))?,
         };
         let tool = mcp::tools().iter().find(|tool| tool.name == name);
         let tool = tool.ok_or_else(|| invalid(format!("there is no tool {name}")))?;
@@ -209,25 +218,24 @@ impl McpCall<'_> {
         } else {
             self.operate(tool, arguments, owner.as_deref()).await?
         };
-        let mut result = json!({
+        let mut result = JsonFields::of(json!({
             "ok": true,
             "tool": name,
             "status": "completed",
             "owner_agent": owner.unwrap_or_else(|| self.permit.caller.actor()),
-            "content": [{ "type": "text", "text": data.to_string() }],
-        });
-        if let Some(id) = data.get("intent_id") {
-            result["intent_id"] = id.clone();
+            "content": [{ "type": "text", "text": data.text() }],
+        }));
+        if let Some(id) = data.field("intent_id") {
+            result.set("intent_id", id);
         }
-        result["data"] = data;
-        Ok(result)
+        Ok(result.with("data", data).into())
     }
 
     /// Returns the `owner_agent` of the parameters or of the arguments. Removes it from the arguments if the operation
     /// has no such field.
-    fn owner(&self, params: &Object, tool: &Tool, arguments: &mut Object) -> Result<Option<String>, RpcError> {
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned).filter(|t| !t.is_empty());
-        let (beside, within) = (text(params.get("owner_agent")), text(arguments.get("owner_agent")));
+    fn owner(&self, params: &JsonFields, tool: &Tool, arguments: &mut JsonFields) -> Result<Option<String>, RpcError> {
+        let owner = |fields: &JsonFields| fields.string("owner_agent").filter(|owner| !owner.is_empty());
+        let (beside, within) = (owner(params), owner(arguments));
         if !tool.takes("owner_agent") && within.is_some() {
             arguments.remove("owner_agent");
         }
@@ -243,7 +251,7 @@ impl McpCall<'_> {
     }
 
     /// Calls an operation as its route does.
-    async fn operate(&self, tool: &Tool, mut arguments: Object, owner: Option<&str>) -> Result<Value, RpcError> {
+    async fn operate(&self, tool: &Tool, mut arguments: JsonFields, owner: Option<&str>) -> Result<Json, RpcError> {
         let id = tool.name.strip_prefix(mcp::PREFIX).unwrap_or(&tool.name);
         let Some(binding) = axme_core::ops::find(id) else {
             return Err(RpcError::new(INVALID_PARAMS, format!("there is no tool {}", tool.name)));
@@ -251,15 +259,16 @@ impl McpCall<'_> {
         let info = binding.info();
         let mut meta = self.meta.clone();
         let key = arguments.remove("idempotency_key").filter(|key| !key.is_null());
-        if key.as_ref().is_some_and(|key| !key.is_string()) {
+        let text = key.as_ref().and_then(Json::string);
+        if key.is_some() && text.is_none() {
             return Err(RpcError::new(INVALID_PARAMS, "idempotency_key: must be text"));
         }
         let plain = |name: &str, value: &str| match value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
             true => Ok(value.to_owned()),
             false => Err(RpcError::new(INVALID_PARAMS, format!("{name}: must be plain ASCII text"))),
         };
-        if let Some(key) = key.as_ref().and_then(Value::as_str) {
-            meta.idempotency_key = KeyHeader::Text(plain("idempotency-key", key)?);
+        if let Some(key) = text {
+            meta.idempotency_key = KeyHeader::Text(plain("idempotency-key", &key)?);
         }
         if let Some(owner) = owner {
             meta.owner = Some(plain("x-owner-agent", owner)?);
@@ -267,12 +276,12 @@ impl McpCall<'_> {
         let (path, path_fields) = place(info, &mut arguments)?;
         // A tool whose arguments are the body can only be called without one by leaving them out.
         let has_body = info.input == Input::Flat || !arguments.is_empty();
-        let body = if has_body { Value::Object(arguments).to_string().into() } else { Bytes::new() };
+        let body = if has_body { Json::from(arguments).text().to_owned().into() } else { Bytes::new() };
         let request = Request { method: info.method.as_str(), path, meta, path_fields, query: Vec::new(), body };
         let sent = call::call(self.app, binding, &self.permit, request)
             .await
             .map_err(|error| RpcError::from(error.into_api()))?;
-        let data: Value = serde_json::from_slice(&sent.body)
+        let data: Json = serde_json::from_slice(&sent.body)
             .map_err(|error| RpcError::new(GATEWAY_ERROR, format!("the answer is not valid JSON: {error}")))?;
         if sent.status == 200 {
             return Ok(data);
@@ -282,33 +291,34 @@ impl McpCall<'_> {
             403 => OWNER_MISMATCH,
             _ => GATEWAY_ERROR,
         };
+        let data = data.value();
         let message = data["message"].as_str().unwrap_or_default();
         let told = json!({ "code": data["error"]["code"], "status": sent.status, "details": data["error"]["details"] });
         Err(RpcError { data: Some(told), ..RpcError::new(code, message) })
     }
 
     /// Returns whether a new agent of the workspace could have the name.
-    async fn check_nick(&self, arguments: &Object) -> Result<Value, RpcError> {
-        let nick = arguments.get("nick").and_then(Value::as_str).filter(|nick| !nick.trim().is_empty());
-        let nick = nick.ok_or_else(|| RpcError::new(INVALID_PARAMS, "nick: required"))?.to_owned();
+    async fn check_nick(&self, arguments: &JsonFields) -> Result<Json, RpcError> {
+        let nick = arguments.string("nick").filter(|nick| !nick.trim().is_empty());
+        let nick = nick.ok_or_else(|| RpcError::new(INVALID_PARAMS, "nick: required"))?;
         let home = self.permit.caller.home();
         let name = agent_name(nick.trim().trim_start_matches('@'), home);
         let Some(address) = name.map(|name| Address::agent(home, &name)) else {
-            return Ok(json!({ "nick": nick, "available": false }));
+            return Ok(json!({ "nick": nick, "available": false }).into());
         };
         let (workspace, wanted) = (self.permit.caller.workspace, address.clone());
         let found = self.app.store.read(move |tx| service_accounts::find_agent(tx, workspace, &wanted)).await;
         let found = found.map_err(|error| RpcError::from(axme_core::error::Error::from(error).into_api()))?;
-        Ok(json!({ "nick": nick, "public_address": address, "available": found.is_none() }))
+        Ok(json!({ "nick": nick, "public_address": address, "available": found.is_none() }).into())
     }
 }
 
 /// Fills the path of an operation, and moves its fields out of the arguments.
-fn place(info: &OpInfo, arguments: &mut Object) -> Result<(String, Fields), RpcError> {
+fn place(info: &OpInfo, arguments: &mut JsonFields) -> Result<(String, Fields), RpcError> {
     let mut path = info.path.to_owned();
     let mut fields = Vec::new();
     for name in info.path_fields() {
-        let value = match arguments.remove(name) {
+        let value = match arguments.remove(name).map(|value| value.value()) {
             Some(Value::String(text)) if !text.is_empty() => text,
             Some(Value::Number(number)) => number.to_string(),
             _ => return Err(RpcError::new(INVALID_PARAMS, format!("{name}: required"))),

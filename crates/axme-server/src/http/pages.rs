@@ -11,7 +11,7 @@ use askama::Template;
 use axme_api::{ApiError, ErrorCode, ErrorKind, tasks as api};
 use axme_intent::human::Verdict;
 use axme_intent::sentences;
-use axme_intent::{Event, TaskResult, Time};
+use axme_intent::{Event, Json, JsonFields, TaskResult, Time};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use super::extract::{PathFields, meta, query, read_answer};
 use super::form::{Field, FormFields, words};
 use super::{Gateway, form, respond};
-use axme_core::call::check_body;
+use axme_core::call::checked_body;
 use axme_core::draft;
 use axme_core::error::Result;
 use axme_core::input::check_size;
@@ -392,8 +392,8 @@ fn form_page(
         since: since.in_minutes(),
         due: waiting.and_then(|waiting| waiting.due_at).map(Time::in_minutes).unwrap_or_default(),
         waited: span(app.system.clock.now(), since),
-        payload: rows(&asked.spec.payload),
-        results: rows(&Value::Object(links::results(asked))),
+        payload: rows(asked.spec.payload.fields().unwrap_or_default()),
+        results: rows(links::results(asked)),
         history: told(history),
         votes: waiting.into_iter().flat_map(|waiting| &waiting.votes).map(|vote| vote.by.clone()).collect(),
         outcomes: task.shown_outcomes().iter().map(outcome).collect(),
@@ -422,7 +422,7 @@ fn confirm_page(
         rows.push((field.label, shown));
     }
     rows.extend(answer.comment.clone().map(|comment| ("Comment".to_owned(), comment)));
-    rows.extend(answer.data.get("evidence").map(|evidence| ("Evidence".to_owned(), form::plain(evidence))));
+    rows.extend(answer.data.get("evidence").map(|evidence| ("Evidence".to_owned(), form::plain(&evidence.value()))));
     rows.retain(|(_, value)| !value.is_empty());
     let template = ConfirmPage {
         title: &asked.task().title,
@@ -436,8 +436,7 @@ fn confirm_page(
 }
 
 /// Formats the fields of an object for people.
-fn rows(value: &Value) -> Vec<(String, String)> {
-    let Value::Object(fields) = value else { return Vec::new() };
+fn rows(fields: JsonFields) -> Vec<(String, String)> {
     fields.iter().map(|(name, value)| (words(name), cut(&form::readable(value)))).collect()
 }
 
@@ -470,27 +469,24 @@ fn span(now: Time, since: Time) -> String {
 async fn act(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = read_answer(app, meta(app, &parts).source_ip, body).await?.json()?;
-    check_body(&body.bytes)?;
-    let fields: Value = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {error}")))?;
-    let Value::Object(mut fields) = fields else {
-        return Err(ApiError::invalid("the body must be a JSON object").into());
-    };
-    let token = fields.remove("token").and_then(|token| token.as_str().map(str::to_owned)).unwrap_or_default();
+    let body = checked_body(&body.bytes)?;
+    let mut fields: JsonFields =
+        serde_json::from_str(&body).map_err(|_| ApiError::invalid("the body must be a JSON object"))?;
+    let token = fields.remove("token").and_then(|token| token.string()).unwrap_or_default();
     if token.is_empty() {
         return Err(ApiError::invalid("token: required").into());
     }
     check_size("answer", &fields)?;
     // The answer is in `task_result`, or it is the body itself.
     if !fields.contains_key("task_result") {
-        let own: axme_intent::Object = fields.clone();
-        fields.insert("task_result".to_owned(), Value::Object(own));
+        fields.set("task_result", fields.clone());
     }
     let answered = record(app, token, TaskResult::read(&fields)).await?;
     let status = answered.head.intent.status().as_str();
     let (result, _) = views::outcome(&answered.head.intent);
     let answer = json!({
-        "ok": true, "intent_id": answered.head.intent.id, "outcome": answered.outcome, "status": status, "result": result,
+        "ok": true, "intent_id": answered.head.intent.id, "outcome": answered.outcome, "status": status,
     });
-    Ok(super::json(200, answer.to_string().into_bytes()))
+    let answer = Json::from(JsonFields::of(answer).with("result", result));
+    Ok(super::json(200, answer.text().as_bytes().to_vec()))
 }

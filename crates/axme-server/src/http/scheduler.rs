@@ -28,7 +28,7 @@ use super::{Gateway, respond};
 use crate::workers::{timers, webhooks};
 use axme_core::auth::Caller;
 use axme_core::auth::placement::RoleSet;
-use axme_core::call::{authenticate, authorize, check_body, decode_fields};
+use axme_core::call::{authenticate, authorize, checked_body, decode_fields};
 use axme_core::context::CallContext;
 use axme_core::error::{Result, StoreError};
 use axme_core::state::AppState;
@@ -71,7 +71,7 @@ async fn answer(app: &Arc<AppState>, round: Round, request: HttpRequest) -> Resu
     let caller = authenticate(app, Access::Admin, &meta(app, &parts)).await?.caller;
     authorize(Access::Admin, &caller)?;
     let body = read_body(app, &caller.service_account_id, body).await?.json()?;
-    check_body(&body.bytes)?;
+    let body = checked_body(&body.bytes)?;
     let answer = match round {
         Round::Workflow | Round::Webhook => {
             let asked: Tick = read(&body)?;
@@ -100,10 +100,10 @@ async fn answer(app: &Arc<AppState>, round: Round, request: HttpRequest) -> Resu
     Ok(super::json(200, answer))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    let fields: Object = match body.trim_ascii() {
-        b"" => Object::new(),
-        body => serde_json::from_slice(body).map_err(|_| ApiError::invalid("the body must be a JSON object"))?,
+fn read<T: DeserializeOwned>(body: &str) -> Result<T> {
+    let fields: Object = match body {
+        "" => Object::new(),
+        body => serde_json::from_str(body).map_err(|_| ApiError::invalid("the body must be a JSON object"))?,
     };
     decode_fields(fields)
 }

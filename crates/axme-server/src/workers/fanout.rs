@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use axme_intent::{Address, IntentId, Time};
-use serde_json::{Value, json};
+use axme_intent::{Address, IntentId, Json, JsonFields, Time};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -100,8 +100,8 @@ fn of_decision(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> 
         let payload = json!({
             "intent_id": row.intent, "intent_type": head.intent_type, "from_agent": head.from, "to_agent": head.to,
             "status": shown.status, "outcome": shown.outcome.outcome, "outcome_text": shown.outcome.outcome_text,
-            "event": shown,
         });
+        let payload = Json::from(JsonFields::of(payload).with("event", Json::of(&shown)));
         let mut owners = vec![head.to.clone(), head.from.clone()];
         owners.extend(reply_to.clone().filter(|_| is_end));
         let mut add = |event_type: &str, owners: Vec<Address>| {
@@ -137,7 +137,7 @@ fn of_entry(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> {
         EntryKind::Reply => "inbox.reply_received",
         EntryKind::Delegated | EntryKind::Approved | EntryKind::Rejected => "inbox.thread_updated",
     };
-    let payload: Value = json!({
+    let payload = json!({
         "thread_id": row.intent, "kind": entry.kind, "actor": entry.actor, "entry_id": entry.id, "details": entry.details,
     });
     Ok(vec![Event {
@@ -146,7 +146,7 @@ fn of_entry(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> {
         event_type: event_type.to_owned(),
         source: EventSource::Inbox.as_str().to_owned(),
         origin: Some(EventOrigin::Platform),
-        payload,
+        payload: payload.into(),
         queued: 0,
         delivered: 0,
         created_at: entry.at,

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use axme_intent::Time;
+use axme_intent::{Json, JsonFields, Time};
 use futures_util::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
@@ -107,9 +107,9 @@ async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u
     let body = json!({
         "event_id": event.id, "event_type": event.event_type, "source": event.source, "origin": event.origin,
         "owner_agent": event.owners.first(), "subscription_id": to.id, "occurred_at": event.created_at.to_string(),
-        "attempt": attempt, "payload": event.payload,
+        "attempt": attempt,
     });
-    let body = body.to_string().into_bytes();
+    let body = Json::from(JsonFields::of(body).with("payload", event.payload.clone())).text().as_bytes().to_vec();
     let mut headers = signature::headers(&to.secret, &event.id.to_string(), app.system.clock.now(), &body);
     headers.push(("x-axme-event", event.event_type.clone()));
     let url = to.callback_url.clone();

@@ -165,7 +165,6 @@ async fn a_body_that_is_not_json_is_malformed(engine: Engine) {
                 b"{\"a\":}",
                 b"nonsense",
                 b"{} {}",
-                b"{\"a\": 1e999}",
                 b"{\"a\": \"\xff\xfe\"}",
                 b"{\"a\": \"\\ud800\"}",
                 b"\x00",

@@ -30,6 +30,7 @@ async fn policy(server: &Server, id: &str, body: Value) -> Value {
 
 async fn a_timeout_can_be_set_and_taken_away(engine: Engine) {
     let server = Server::start(engine).await;
+    server.agent("worker").await;
     let (short, freed) = (server.submit("worker", json!({})).await, server.submit("worker", json!({})).await);
     for id in [&short, &freed] {
         let changed = controls(&server, id, json!({ "controls_patch": { "timeout_seconds": 120 } })).await;

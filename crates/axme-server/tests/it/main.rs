@@ -22,6 +22,7 @@ mod cross_workspace;
 mod deliveries;
 mod differential;
 mod disguise;
+mod exact_numbers;
 mod examples;
 mod folder;
 mod forms;

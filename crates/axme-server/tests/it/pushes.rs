@@ -104,7 +104,7 @@ pub async fn server_that_may_call_loopback(engine: Engine) -> Server {
 }
 
 /// Registers an agent that is pushed to; returns its account and its key.
-async fn pushed(server: &Server, name: &str, url: &str) -> (String, String) {
+pub async fn pushed(server: &Server, name: &str, url: &str) -> (String, String) {
     let body = json!({ "name": name, "delivery_mode": "http", "callback_url": url, "webhook_secret": SECRET });
     let account = server.post(&server.admin, "/v1/service-accounts", body).await;
     let id = account["service_account_id"].as_str().unwrap().to_owned();
@@ -113,7 +113,7 @@ async fn pushed(server: &Server, name: &str, url: &str) -> (String, String) {
 }
 
 /// Runs one round of the account's task.
-async fn round(server: &Server, account: &str) {
+pub async fn round(server: &Server, account: &str) {
     let workspace: Uuid = server.bootstrap.workspace_id.parse().unwrap();
     workers::push::tick(&server.app, workspace, account).await.unwrap();
 }

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axme_intent::IntentId;
 use axme_intent::human::is_email;
 use axme_intent::lifecycle::{Event, EventBody, Intent};
 use axme_intent::workflow::MAX_STEP_RUNS;
+use axme_intent::{IntentId, Json};
 use axme_store::simulated::Snapshot;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Checker, ObservedIntent, ensure};
@@ -39,15 +38,15 @@ pub(crate) fn check_event(observed: &ObservedIntent, before: &Intent, event: &Ev
             let Some(task) = before.open_task() else {
                 return Err(format!("{id}: answer {position} without an open task"));
             };
-            let by = details["answered_by"].as_str();
+            let by = details.string("answered_by");
             ensure!(
-                by == Some(event.actor.as_str()),
+                by.as_deref() == Some(event.actor.as_str()),
                 "{id}: the answer names {by:?}, but the actor is {}",
                 event.actor
             );
             let is_new = votes.iter().all(|other| other.by != event.actor);
             ensure!(is_new, "{id}: {} voted and answered", event.actor);
-            let is_yes = details["task_result"]["outcome"] == "approved";
+            let is_yes = details["task_result"].value()["outcome"] == "approved";
             let is_enough = votes.len() + 1 == task.needed();
             ensure!(!is_yes || is_enough, "{id}: {} of {} said yes", votes.len() + 1, task.needed());
             check_decider(observed, before, event)?;
@@ -159,19 +158,19 @@ impl Checker {
 fn answers_of(observed: &ObservedIntent) -> Vec<(u32, String, String, String)> {
     let mut asking = 0;
     let mut answers = Vec::new();
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |value: Option<Json>| value.and_then(|value| value.string()).unwrap_or_default();
     for event in &observed.events {
         match &event.body {
             EventBody::Waiting(waiting) => asking = waiting.asking,
             EventBody::Transferred { is_part: false, .. } => asking = event.position,
             EventBody::Voted { vote, .. } => {
-                let outcome = text(vote.result.get("outcome"));
+                let outcome = text(vote.result.field("outcome"));
                 answers.push((asking, vote.by.clone(), vote.via.as_str().to_owned(), outcome));
             }
             EventBody::InProgress { details, .. } => {
                 let Some(record) = details.get("task_result") else { continue };
-                let (by, via) = (text(details.get("answered_by")), text(details.get("answered_via")));
-                answers.push((asking, by, via, text(record.get("outcome"))));
+                let (by, via) = (text(details.get("answered_by").cloned()), text(details.get("answered_via").cloned()));
+                answers.push((asking, by, via, text(record.field("outcome"))));
             }
             _ => {}
         }

@@ -43,7 +43,7 @@ impl LinkAnswers {
 
 fn check_use(mark: &str, LinkUse { link, outcome }: &LinkUse, observed: &ObservedIntent) -> CheckResult {
     let (id, person) = (link.intent, &link.person);
-    let answers: Vec<(&Event, PersonAnswer<'_>)> = observed
+    let answers: Vec<(&Event, PersonAnswer)> = observed
         .events
         .iter()
         .filter_map(|event| Some((event, person_answer(&event.body)?)))
@@ -54,7 +54,7 @@ fn check_use(mark: &str, LinkUse { link, outcome }: &LinkUse, observed: &Observe
         ensure!(outcome.is_none(), "{id}: {person} got {outcome:?} as the outcome, which was not recorded");
         return Ok(());
     };
-    let by = (answer.by, answer.via, event.actor.as_str());
+    let by = (answer.by.as_str(), answer.via.as_str(), event.actor.as_str());
     ensure!(by == (person, link.via, person), "{id}: a link of {person} answered as {by:?}");
     let recorded = answer.record["outcome"].as_str();
     let is_equal = outcome.is_none() || outcome.as_deref() == recorded;
@@ -70,20 +70,20 @@ fn check_use(mark: &str, LinkUse { link, outcome }: &LinkUse, observed: &Observe
 }
 
 /// The answer of a person in an event.
-struct PersonAnswer<'a> {
-    by: &'a str,
-    via: &'a str,
-    record: &'a Value,
+struct PersonAnswer {
+    by: String,
+    via: String,
+    record: Value,
 }
 
-fn person_answer(body: &EventBody) -> Option<PersonAnswer<'_>> {
+fn person_answer(body: &EventBody) -> Option<PersonAnswer> {
     match body {
         EventBody::Voted { vote, .. } => {
-            Some(PersonAnswer { by: &vote.by, via: vote.via.as_str(), record: &vote.result })
+            Some(PersonAnswer { by: vote.by.clone(), via: vote.via.as_str().to_owned(), record: vote.result.value() })
         }
         EventBody::InProgress { details, .. } => {
-            let text = |name: &str| details.get(name).and_then(Value::as_str).unwrap_or_default();
-            let record = details.get("task_result")?;
+            let text = |name: &str| details.string(name).unwrap_or_default();
+            let record = details.get("task_result")?.value();
             Some(PersonAnswer { by: text("answered_by"), via: text("answered_via"), record })
         }
         _ => None,

@@ -30,7 +30,7 @@ pub(super) fn of(text: &str) -> String {
                 levels.push(None);
                 awaits_key = false;
             }
-            Token::Close => {
+            Token::CloseObject | Token::CloseArray => {
                 match levels.pop().flatten() {
                     Some(mut members) => {
                         end_member(&mut members, &out);

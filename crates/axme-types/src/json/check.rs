@@ -35,22 +35,22 @@ impl fmt::Display for Flaw {
 ///
 /// # Errors
 /// The first flaw.
-pub fn check(text: &str, most_levels: usize) -> Result<Cow<'_, str>, Flaw> {
+pub fn check(text: &str, max_levels: usize) -> Result<Cow<'_, str>, Flaw> {
     let mut levels: Vec<Level<'_>> = Vec::new();
     let mut compact = Compact { text, end: 0, copy: None };
     let mut tokens = Tokens::of(text);
     while let Some((start, token)) = tokens.next() {
         compact.push(start, tokens.end());
         let is_key = matches!(levels.last(), Some(Level::Object { awaits_key: true, .. }));
-        if matches!(token, Token::OpenObject | Token::OpenArray) && levels.len() >= most_levels {
-            return Err(Flaw::TooDeep(most_levels));
+        if matches!(token, Token::OpenObject | Token::OpenArray) && levels.len() >= max_levels {
+            return Err(Flaw::TooDeep(max_levels));
         }
         match (token, levels.last_mut()) {
             (Token::OpenObject, _) => {
                 levels.push(Level::Object { keys: BTreeSet::new(), key: Cow::Borrowed(""), awaits_key: true });
             }
             (Token::OpenArray, _) => levels.push(Level::Array { index: 0 }),
-            (Token::Close, _) => {
+            (Token::CloseObject | Token::CloseArray, _) => {
                 levels.pop();
             }
             (Token::Comma, Some(Level::Object { awaits_key, .. })) => *awaits_key = true,
@@ -125,7 +125,10 @@ mod tests {
     fn each_flaw_is_found_and_named() {
         for (text, flaw) in [
             (r#"{"a":1,"b":2,"\u0061":3}"#, Flaw::DuplicateKey("a".to_owned())),
-            (r#"{"p":{"items":[{},{"x":1},{"y":{"n":1},"x":1,"y":2}]}}"#, Flaw::DuplicateKey("p.items[2].y".to_owned())),
+            (
+                r#"{"p":{"items":[{},{"x":1},{"y":{"n":1},"x":1,"y":2}]}}"#,
+                Flaw::DuplicateKey("p.items[2].y".to_owned()),
+            ),
             (r#"[[{"a":"a","a":"a"}]]"#, Flaw::DuplicateKey("[0][0].a".to_owned())),
             (r#"{"a":"\u0000"}"#, Flaw::NullCharacter),
             (r#"["\ud800"]"#, Flaw::LoneSurrogate),

@@ -21,6 +21,21 @@ impl JsonFields {
         JsonFields::default()
     }
 
+    /// Returns the fields of an object; none for another value.
+    pub fn of(value: Value) -> JsonFields {
+        match value {
+            Value::Object(fields) => fields.into(),
+            _ => JsonFields::new(),
+        }
+    }
+
+    /// Sets a field, and returns the object.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Json>) -> JsonFields {
+        self.set(name, value);
+        self
+    }
+
     /// Sets a field.
     pub fn set(&mut self, name: &str, value: impl Into<Json>) {
         self.0.insert(name.to_owned(), value.into());

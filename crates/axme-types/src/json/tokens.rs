@@ -7,7 +7,8 @@ use std::borrow::Cow;
 pub(super) enum Token<'a> {
     OpenObject,
     OpenArray,
-    Close,
+    CloseObject,
+    CloseArray,
     Comma,
     Colon,
     Text(&'a str),
@@ -41,7 +42,8 @@ impl<'a> Iterator for Tokens<'a> {
         let (length, token) = match bytes[start] {
             b'{' => (1, Token::OpenObject),
             b'[' => (1, Token::OpenArray),
-            b'}' | b']' => (1, Token::Close),
+            b'}' => (1, Token::CloseObject),
+            b']' => (1, Token::CloseArray),
             b',' => (1, Token::Comma),
             b':' => (1, Token::Colon),
             b'"' => {

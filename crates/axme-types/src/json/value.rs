@@ -24,7 +24,7 @@ pub(super) fn parse(text: &str) -> Value {
                 continue;
             }
             (Token::Comma | Token::Colon, _) => continue,
-            (Token::Close, _) => match levels.pop() {
+            (Token::CloseObject | Token::CloseArray, _) => match levels.pop() {
                 Some(Level::Object(fields, _)) => Value::Object(fields),
                 Some(Level::Array(items)) => Value::Array(items),
                 None => continue,

@@ -243,7 +243,8 @@ impl Agent {
         }
         tokio::time::sleep(self.work).await;
         // A step of a workflow has the payload of the workflow in `parent_payload`.
-        let payload = intent.payload.get("parent_payload").filter(|value| value.is_object()).unwrap_or(&intent.payload);
+        let payload = intent.payload.value();
+        let payload = payload.get("parent_payload").filter(|value| value.is_object()).unwrap_or(&payload);
         let Value::Object(answer) = (self.rules)(payload) else { return Ok(()) };
         match self.client.resume(intent_id, answer).await {
             // The intent was answered by another delivery, or has timed out.

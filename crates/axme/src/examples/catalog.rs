@@ -230,7 +230,9 @@ impl Ending {
     /// Whether the intent ended as expected after this answer of the person.
     pub(crate) fn is_met(&self, intent: &IntentView, answer: Option<&str>) -> bool {
         let is_completed = intent.status == Status::Completed;
-        let has_failed = |code: &&str| intent.status == Status::Failed && intent.error["code"] == **code;
+        let has_failed = |code: &&str| {
+            intent.status == Status::Failed && intent.error.field("code").is_some_and(|known| known == **code)
+        };
         match (self, answer) {
             (Ending::Completed, _) => is_completed,
             (Ending::Failed(code), _) => has_failed(code),

@@ -58,7 +58,7 @@ pub(crate) async fn run(
                 output.print(tagged("system", "the second intent carries the result of the first"))?;
                 let mut second = parse(second);
                 if let Some(payload) = second.get_mut("payload") {
-                    payload["compliance_result"] = first.result;
+                    payload["compliance_result"] = first.result.value();
                     payload["compliance_intent_id"] = first.intent_id.as_str().into();
                 }
                 follow(session, &send(session, second).await?, answerer).await?
