@@ -420,8 +420,13 @@ mod tests {
             action_on_breach: BreachAction::Block,
         };
         let limited = || AgentRules { cost: Some(cost.clone()), ..AgentRules::default() };
-        let intent =
-            Candidate { from: &from, to: &to, intent_type: "t.ask.v1", payload: &Json::default(), steps: vec![&step, &to] };
+        let intent = Candidate {
+            from: &from,
+            to: &to,
+            intent_type: "t.ask.v1",
+            payload: &Json::default(),
+            steps: vec![&step, &to],
+        };
         let agents = vec![
             party(&from, Part::Sender, limited()),
             party(&to, Part::Receiver, limited()),
