@@ -49,7 +49,7 @@ fn mutations_are_detected() {
         (Mutation::LyingCommits, 10),
         (Mutation::LostMail, 10),
         // Few intents ask twice while a person still has a link to the first asking.
-        (Mutation::LinksForAnything, 40),
+        (Mutation::LinksForAnything, 80),
     ];
     for (mutation, seeds) in mutations {
         let caught = (0..seeds).filter(|seed| run(*seed, options(Some(mutation))).is_err()).take(REQUIRED).count();

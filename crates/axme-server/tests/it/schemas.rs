@@ -48,6 +48,7 @@ async fn a_schema_is_created_updated_and_read(engine: Engine) {
 
 async fn the_mode_of_a_schema_decides_which_payloads_are_accepted(engine: Engine) {
     let server = Server::start(engine).await;
+    server.agent("worker").await;
     let stranger = server.workspace("acme", "prod").await;
     let (good, more, bad) = (json!({ "days": 1 }), json!({ "days": 1, "more": 1 }), json!({ "days": 0, "more": 1 }));
     let send = async |payload: &Value| {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axme_intent::{Status, Time};
 use axme_server::workers;
+use axme_store::simulated::TimerRow;
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -57,10 +58,15 @@ pub(crate) fn move_due_deadline(sim: &mut Simulation) -> CheckResult {
     if sim.mutation == Some(Mutation::StoppedTimers) {
         return Ok(());
     }
-    let timers = sim.cluster.snapshot().timers;
-    let deadlines: Vec<_> = timers.into_iter().filter(|timer| timer.kind == "deadline").collect();
+    let (now, timers) = (sim.cluster.now(), sim.cluster.snapshot().timers);
+    // A limit on the work that is due by then ends the intent whether its deadline moves or not.
+    let is_limited = |deadline: &TimerRow| {
+        let is_due = |other: &TimerRow| other.kind == "execution" && other.due_at <= deadline.due_at.max(now);
+        timers.iter().any(|other| other.intent_id == deadline.intent_id && is_due(other))
+    };
+    let deadlines = timers.iter().filter(|timer| timer.kind == "deadline" && !is_limited(timer));
+    let deadlines: Vec<_> = deadlines.cloned().collect();
     let Some(timer) = sim.cluster.pick(&deadlines) else { return Ok(()) };
-    let now = sim.cluster.now();
     if timer.due_at > now {
         sim.cluster.clock.advance(timer.due_at.since(now));
     }
