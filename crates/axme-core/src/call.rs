@@ -52,13 +52,20 @@ pub struct CallPermit {
     pub rate: Option<RateLeft>,
 }
 
+/// Accounts without an email address that one client may make in a minute, whatever the tier.
+const NEWCOMERS_PER_MINUTE: u64 = 5;
+
 /// Authenticates the caller and charges one call of the operation to the caller's rate limit. Public operations are
 /// charged to the client's IP address.
 pub async fn admit(app: &AppState, info: &OpInfo, meta: &RequestMeta) -> Result<CallPermit> {
     let mut permit = authenticate(app, info.access, meta).await?;
     permit.rate = match (info.access, &permit.allowance) {
         (Access::Public, _) => admit_address(app, info.id, meta.source_ip)?,
-        (Access::Newcomer, _) if meta.credentials.is_none() => admit_address(app, info.id, meta.source_ip)?,
+        (Access::Newcomer, _) if meta.credentials.is_none() => {
+            let now = app.system.clock.now();
+            app.limiter.check_address(meta.source_ip, "newcomer", NEWCOMERS_PER_MINUTE, now)?;
+            admit_address(app, info.id, meta.source_ip)?
+        }
         (_, Some(allowance)) => {
             let rate = allowance.dimensions.requests_per_minute;
             app.limiter.check(&permit.caller.service_account_id, info.id, rate, app.system.clock.now())?

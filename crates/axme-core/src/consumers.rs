@@ -181,8 +181,18 @@ pub(crate) async fn see(seen: &Consumers, store: &Store, consumer: Option<&Consu
 
 /// Records a sign of life in a transaction. A new name takes the place of silent ones, whose claims are released.
 pub(crate) fn arrive(tx: &mut Tx<'_>, consumer: &Consumer, at: Time) -> Result<()> {
-    if store::see(tx, consumer, at)? {
+    if try_arrive(tx, consumer, at)? {
         return Ok(());
+    }
+    let address = &consumer.address;
+    let message = format!("{address} has {MAX_CONSUMERS} consumers, the maximum; reuse the names of your workers");
+    Err(ApiError::new(ErrorCode::RateLimitExceeded, message).into())
+}
+
+/// Records a sign of life. Returns false if the name is new and its agent has too many.
+fn try_arrive(tx: &mut Tx<'_>, consumer: &Consumer, at: Time) -> Result<bool, StoreError> {
+    if store::see(tx, consumer, at)? {
+        return Ok(true);
     }
     let Consumer { workspace, address, .. } = consumer;
     let now = tx.now;
@@ -194,15 +204,14 @@ pub(crate) fn arrive(tx: &mut Tx<'_>, consumer: &Consumer, at: Time) -> Result<(
         }
     }
     if store::count(tx, *workspace, address)? >= MAX_CONSUMERS {
-        let message = format!("{address} has {MAX_CONSUMERS} consumers, the maximum; reuse the names of your workers");
-        return Err(ApiError::new(ErrorCode::RateLimitExceeded, message).into());
+        return Ok(false);
     }
-    Ok(store::put(tx, consumer, at)?)
+    store::put(tx, consumer, at)?;
+    Ok(true)
 }
 
-/// Lets a consumer hold an intent that it has fetched, unless another name holds it.
+/// Lets a consumer hold an intent that it has fetched, unless another name holds it, or its agent has too many names.
 pub(crate) fn hold(tx: &mut Tx<'_>, consumer: &Consumer, intent: IntentId) -> Result<(), StoreError> {
     let now = tx.now;
-    store::put(tx, consumer, now)?;
-    store::hold(tx, consumer, intent)
+    if try_arrive(tx, consumer, now)? { store::hold(tx, consumer, intent) } else { Ok(()) }
 }

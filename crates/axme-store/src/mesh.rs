@@ -208,6 +208,7 @@ macro_rules! grown {
 
 /// Adds counters to an hour, which is numbered since 1970. Each counter is at most [`MAX_ADDED`].
 pub fn add(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, hour: i64, c: &Counts) -> Result<(), StoreError> {
+    tx.holds_shared_lock();
     tx.push(
         concat!(
             "INSERT INTO mesh_hours (workspace_id, address, hour, total, succeeded, failed, latency_micros, latencies, \

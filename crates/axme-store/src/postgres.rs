@@ -119,10 +119,11 @@ impl Postgres {
                 Err(failure) if live.forget_job() => outcomes.push(Err(failure)),
                 Err(failure) => {
                     live.roll_back();
-                    return if is_alone { Ok(vec![Err(failure)]) } else { Err(GroupFailure::Spoiled) };
+                    let before = outcomes.len();
+                    return if is_alone { Ok(vec![Err(failure)]) } else { Err(GroupFailure::Spoiled { before }) };
                 }
             }
-            if environment.clock.running() > began + GROUP_TIME {
+            if live.holds_shared_lock || environment.clock.running() > began + GROUP_TIME {
                 break;
             }
         }
@@ -133,6 +134,10 @@ impl Postgres {
         if let Err(error) = written {
             live.roll_back();
             return Err(error.into());
+        }
+        if live.is_broken {
+            live.roll_back();
+            return Err(StoreError::Fault("a job succeeded although a statement had failed".to_owned()).into());
         }
         match live.commit() {
             // No job may run again, and none knows how it ended.
@@ -194,15 +199,19 @@ impl Postgres {
         }
     }
 
-    /// Reports the outcomes of the first jobs.
-    fn finish(&mut self, jobs: &mut VecDeque<QueuedJob>, outcomes: impl IntoIterator<Item = Result<(), Failure>>) {
+    /// Reports the outcomes of the first jobs. A job that met a conflict has left no trace in its group, and runs again
+    /// after the others have their answers.
+    fn finish(&mut self, jobs: &mut VecDeque<QueuedJob>, outcomes: Vec<Result<(), Failure>>) {
+        let mut again = Vec::new();
         for outcome in outcomes {
-            let Some(mut job) = jobs.pop_front() else { return };
-            let outcome = match outcome {
-                // It left no trace in the group, so it can run again.
-                Err(Failure::Store(StoreError::Conflict(_))) => self.run_alone(&mut job),
-                outcome => outcome,
-            };
+            let Some(job) = jobs.pop_front() else { break };
+            match outcome {
+                Err(Failure::Store(StoreError::Conflict(_))) => again.push(job),
+                outcome => job.finish(outcome, &self.environment),
+            }
+        }
+        for mut job in again {
+            let outcome = self.run_alone(&mut job);
             job.finish(outcome, &self.environment);
         }
     }
@@ -210,8 +219,10 @@ impl Postgres {
 
 /// Why a transaction was not committed.
 enum GroupFailure {
-    /// A job failed after a write.
-    Spoiled,
+    /// A job failed after a write; `before` jobs had succeeded before it.
+    Spoiled {
+        before: usize,
+    },
     Store(StoreError),
 }
 
@@ -219,7 +230,7 @@ impl GroupFailure {
     fn into_error(self) -> StoreError {
         match self {
             GroupFailure::Store(error) => error,
-            GroupFailure::Spoiled => StoreError::Fault("a job alone failed its group".to_owned()),
+            GroupFailure::Spoiled { .. } => StoreError::Fault("a job alone failed its group".to_owned()),
         }
     }
 }
@@ -259,23 +270,32 @@ impl Session {
 impl Engine for Postgres {
     fn work(&mut self, jobs: Vec<QueuedJob>) {
         let mut jobs = VecDeque::from(jobs);
-        // The jobs of a group that failed.
-        let mut alone = 0_usize;
+        // The next group, and the jobs that run alone after it.
+        let (mut group, mut alone) = (jobs.len(), 0_usize);
         while !jobs.is_empty() {
-            if alone > 0 || jobs.len() == 1 {
-                let outcome = self.run_alone(&mut jobs[0]);
-                self.finish(&mut jobs, [outcome]);
-                alone = alone.saturating_sub(1);
-                continue;
-            }
             if let Err(error) = self.connect() {
                 let outcomes: Vec<_> = jobs.iter().map(|_| Err(error.clone().into())).collect();
                 self.finish(&mut jobs, outcomes);
+                return;
+            }
+            group = group.min(jobs.len());
+            if group < 2 {
+                let Some(mut job) = jobs.pop_front() else { return };
+                let outcome = self.run_alone(&mut job);
+                job.finish(outcome, &self.environment);
+                alone = (alone + group).saturating_sub(1);
+                group = if alone > 0 { 0 } else { jobs.len() };
                 continue;
             }
-            match self.attempt(jobs.make_contiguous()) {
-                Ok(outcomes) => self.finish(&mut jobs, outcomes),
-                Err(_) => alone = jobs.len(),
+            match self.attempt(&mut jobs.make_contiguous()[..group]) {
+                Ok(outcomes) => {
+                    group -= outcomes.len();
+                    self.finish(&mut jobs, outcomes);
+                    group = if group == 0 && alone == 0 { jobs.len() } else { group };
+                }
+                // The jobs before the one that failed commit together, if none of them fails as well.
+                Err(GroupFailure::Spoiled { before }) if alone == 0 => (group, alone) = (before, 1),
+                Err(_) => (group, alone) = (0, alone + group),
             }
         }
     }
@@ -294,6 +314,8 @@ struct Live<'a> {
     queued_before: usize,
     /// True once the current job has sent a write.
     has_written: bool,
+    /// True once a job has locked a row that jobs of unrelated intents lock too.
+    holds_shared_lock: bool,
     job_tallies: Vec<(Tally, i64)>,
     /// The usage of the jobs that succeeded. Counting each by itself would cost a statement per job.
     tallies: Tallies,
@@ -317,6 +339,7 @@ impl<'a> Live<'a> {
             is_broken: false,
             queued_before: 0,
             has_written: false,
+            holds_shared_lock: false,
             job_tallies: Vec::new(),
             tallies: Tallies::default(),
         }
@@ -376,6 +399,8 @@ impl<'a> Live<'a> {
         self.queued_before = 0;
         let begin = !std::mem::replace(&mut self.begun, true);
         let (client, role) = (&self.session.client, self.role);
+        // A panic would lose the queued statements.
+        let was_broken = std::mem::replace(&mut self.is_broken, true);
         let answered = self.runtime.block_on(async {
             let all = async {
                 let opening = async { if begin { client.batch_execute(role.begin()).await } else { Ok(()) } };
@@ -393,11 +418,14 @@ impl<'a> Live<'a> {
             tokio::time::timeout(ROUND_TRIP, all).await
         });
         match answered {
-            Ok(outcome) => outcome.map_err(|e| {
-                self.session.note(&e);
-                self.is_broken = true;
-                fault(e)
-            }),
+            Ok(Ok(done)) => {
+                self.is_broken = was_broken;
+                Ok(done)
+            }
+            Ok(Err(error)) => {
+                self.session.note(&error);
+                Err(fault(error))
+            }
             Err(_) => Err(self.lose()),
         }
     }
@@ -414,7 +442,9 @@ impl<'a> Live<'a> {
         let committed = self.flush(async |client: &Client| client.batch_execute("COMMIT").await);
         match committed {
             // An error answer means that nothing was committed. Without an answer, the outcome is unknown.
-            Err(StoreError::Unavailable(why)) if self.session.has_ended() => Err(StoreError::Unknown(why)),
+            Err(StoreError::Unavailable(why)) if self.session.has_ended() && self.role == Role::Writer => {
+                Err(StoreError::Unknown(why))
+            }
             other => other,
         }
     }
@@ -472,6 +502,10 @@ impl Connection for Live<'_> {
 
     fn has_snapshot(&self) -> bool {
         self.role == Role::Reader
+    }
+
+    fn holds_shared_lock(&mut self) {
+        self.holds_shared_lock = true;
     }
 
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {

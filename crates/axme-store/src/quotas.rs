@@ -57,6 +57,7 @@ pub fn find_policy(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Policy>, S
 
 /// Finds and locks the quota policy of a workspace, so that charges against it run one after another.
 pub fn lock_policy(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Policy>, StoreError> {
+    tx.holds_shared_lock();
     let row = tx.row(policies!("WHERE workspace_id = $1 FOR UPDATE"), &[workspace.into()])?;
     row.as_ref().map(policy).transpose()
 }

@@ -316,6 +316,10 @@ impl Connection for Live<'_> {
         true
     }
 
+    fn holds_shared_lock(&mut self) {
+        // There is one writer.
+    }
+
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
         self.tallies.push((tally, count));
         Ok(())

@@ -108,6 +108,8 @@ pub(crate) trait Connection {
     fn has_exact_rules(&self, owner: Uuid) -> bool;
     /// Returns true if all reads of the transaction see one snapshot.
     fn has_snapshot(&self) -> bool;
+    /// Notes that the transaction holds a lock which jobs of unrelated intents wait for.
+    fn holds_shared_lock(&mut self);
     /// Adds `count` uses in a row that no other connection writes. The engine may delay this until the commit.
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError>;
 }
@@ -130,6 +132,12 @@ impl<'a> Tx<'a> {
 
     pub fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         self.connection.rows(sql, params)
+    }
+
+    /// Says that the job locks a row which jobs of unrelated intents lock too. No further job joins its transaction, so
+    /// that two transactions never wait for each other's rows.
+    pub(crate) fn holds_shared_lock(&mut self) {
+        self.connection.holds_shared_lock();
     }
 
     /// The first row, if any.

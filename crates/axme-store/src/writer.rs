@@ -141,7 +141,10 @@ impl QueuedJob {
                 environment.wakeups.signal(signal);
             }
         } else {
-            // A commit that failed may have reached the disk.
+            // A commit that failed may have reached the disk. Waiters then look again.
+            if matches!(outcome, Err(Failure::Store(StoreError::Unknown(_)))) {
+                self.effects.0.into_iter().for_each(|signal| environment.wakeups.signal(signal));
+            }
             for owner in self.effects.1.changed() {
                 environment.rules.remove(*owner);
             }

@@ -29,6 +29,8 @@ pub fn name_of(actor: &str) -> String {
 
 /// The prefix of the owner of a trial's keys: a name of its own, not the email address.
 const TRIAL_OWNER: &str = "trial:";
+/// The beginning of the names of accounts without an email address; an id follows.
+pub const NAMELESS_OWNER: &str = "person-";
 
 /// Returns the owner of a trial's keys.
 pub fn trial_owner(trial: Uuid) -> String {
@@ -37,11 +39,13 @@ pub fn trial_owner(trial: Uuid) -> String {
 
 /// Refuses more organizations and workspaces to a trial: each would have quotas of its own.
 pub fn check_is_no_trial(caller: &Caller) -> Result<(), ApiError> {
-    if !caller.owner.starts_with(TRIAL_OWNER) {
+    let message = if caller.owner.starts_with(TRIAL_OWNER) {
+        "a trial has one organization with one workspace; verify its email address, and sign in to create more"
+    } else if caller.owner.strip_prefix(NAMELESS_OWNER).is_some_and(|rest| rest.parse::<Uuid>().is_ok()) {
+        "an account without an email address has one organization with one workspace; sign in by mail to create more"
+    } else {
         return Ok(());
-    }
-    let message =
-        "a trial has one organization with one workspace; verify its email address, and sign in to create more";
+    };
     Err(ApiError::forbidden(message))
 }
 

@@ -132,9 +132,16 @@ fn named<I: DeserializeOwned>(fields: &JsonFields, error: &serde_json::Error) ->
     ApiError::invalid(message).into()
 }
 
+/// Maximum number of fields among which a wrong one is searched for.
+const MAX_TRIED_FIELDS: usize = 64;
+
 /// Finds the wrong field: alone, it causes the same error. A field of a flattened part is not checked while others are
 /// missing. So the second try is the field without which the error changes.
 fn culprit<'a>(fields: &'a JsonFields, text: &str, read: &dyn Fn(JsonFields) -> Option<String>) -> Option<&'a String> {
+    // Each try reads all fields. No operation has so many.
+    if fields.len() > MAX_TRIED_FIELDS {
+        return None;
+    }
     let with = |is_in: &dyn Fn(&String) -> bool| {
         let some = fields.iter().filter(|(name, _)| is_in(name));
         read(some.map(|(name, value)| (name.clone(), value.clone())).collect())

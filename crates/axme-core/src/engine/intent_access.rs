@@ -47,6 +47,14 @@ fn visible_to_party(found: Option<(Uuid, Head)>, caller: &Caller, id: IntentId) 
     found.filter(sees).ok_or_else(|| ApiError::not_found(format!("intent {id}")).into())
 }
 
+/// Refuses to decide a task of another workspace: groups, roles and rules of the caller's workspace say nothing there.
+pub(crate) fn check_is_no_task_elsewhere(caller: &Caller, owner: Uuid, head: &Head) -> Result<()> {
+    if owner == caller.workspace || head.intent.open_task().is_none() {
+        return Ok(());
+    }
+    Err(ApiError::forbidden("this intent waits for a person of its sender's workspace, which decides it").into())
+}
+
 fn is_granted(head: &Head, own: &Address, action: Action) -> bool {
     head.intent.policy.grants(own.as_str(), action)
 }

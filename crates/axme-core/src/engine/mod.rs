@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
 use crate::policy::agent_limits;
+use crate::policy::places::other_workspace;
 use crate::policy::snapshot::Snapshot;
 use axme_store::Signal;
 use axme_store::intents::Head;
@@ -264,7 +265,7 @@ fn carry_out(
     for effect in effects {
         match effect {
             Effect::Deliver { to } => {
-                let of_queue = if *to == head.to { receiving::begin(tx, workspace, to, id)? } else { workspace };
+                let of_queue = if *to == head.to { receiving::begin(tx, workspace, head)? } else { workspace };
                 queue::insert(tx, of_queue, to, id.into(), now)?;
                 tx.signal(Signal::queue(of_queue, to));
             }
@@ -307,7 +308,7 @@ fn carry_out(
                 let (plan, parent) = planned.ok_or_else(|| StoreError::Fault("a step without a plan".to_owned()))?;
                 let spec = child_spec(head, plan, parent, step)?;
                 let draft = Intent::draft(*child, head.intent.root, Some(id), now);
-                let owner = receiving::other_workspace(tx, workspace, &spec.to)?.unwrap_or(workspace);
+                let owner = other_workspace(tx, workspace, &spec.to)?.unwrap_or(workspace);
                 agent_limits::count_step(tx, owner, &spec.to)?;
                 let input = decide_input(tx, &draft, GATEWAY);
                 record(tx, workspace, &plan_create(draft, spec, &input)?, more)?;

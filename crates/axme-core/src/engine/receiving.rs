@@ -5,23 +5,21 @@
 
 use axme_intent::{Address, IntentId};
 use axme_store::intents::{self, Head};
-use axme_store::{StoreError, Tx, policies, received_intents};
+use axme_store::{StoreError, Tx, received_intents};
 use uuid::Uuid;
 
+use crate::policy::outside::accepts_step;
+use crate::policy::places::other_workspace;
 use crate::policy::snapshot::Snapshot;
 
-/// Returns the workspace of an agent, if it is another one than `workspace` and exists.
-pub fn other_workspace(tx: &mut Tx<'_>, workspace: Uuid, of: &Address) -> Result<Option<Uuid>, StoreError> {
-    if !Snapshot::of(tx, workspace)?.is_elsewhere(of) {
-        return Ok(None);
-    }
-    let Some((org, slug)) = of.slugs() else { return Ok(None) };
-    Ok(policies::find_place(tx, org, slug)?.map(|(_, workspace)| workspace))
-}
-
-/// Records that an intent of `workspace` goes to `to`. Returns the workspace in whose queue it waits.
-pub(super) fn begin(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId) -> Result<Uuid, StoreError> {
+/// Records that an intent of `workspace` goes to its receiver. Returns the workspace in whose queue it waits. A step of a
+/// workflow begins long after its submission: if the receiver accepts it no more, it waits where nobody reads it.
+pub(super) fn begin(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<Uuid, StoreError> {
+    let (id, to) = (head.intent.id, &head.to);
     let Some(other) = other_workspace(tx, workspace, to)? else { return Ok(workspace) };
+    if head.intent.parent.is_some() && !accepts_step(tx, workspace, head)? {
+        return Ok(workspace);
+    }
     received_intents::insert(tx, other, to, id, workspace)?;
     Ok(other)
 }

@@ -20,7 +20,9 @@ use crate::call::{AfterCall, Binding, PrepareContext, handler};
 use crate::consumers;
 use crate::context::CallContext;
 use crate::engine::NewIntent;
-use crate::engine::intent_access::{check_granted, check_step_is_own, find_readable, lock_answerable, send_in, stale};
+use crate::engine::intent_access::{
+    check_granted, check_is_no_task_elsewhere, check_step_is_own, find_readable, lock_answerable, send_in, stale,
+};
 use crate::engine::receiving;
 use crate::error::Result;
 use crate::input::{address, check_ahead, check_chars, check_size, parse_id, read_before, read_task, receiver};
@@ -29,10 +31,11 @@ use crate::policy::asking;
 use crate::policy::guards::awaits_guarded_task;
 use crate::policy::quota;
 use crate::policy::receivers::{self, Listeners};
+use crate::policy::snapshot::Snapshot;
 use crate::{engine, views};
 use axme_store::consumers::{Consumer, ConsumerName};
 use axme_store::intents::{Filter, Head};
-use axme_store::{Shard, Tx, inbox, intents as store, received_intents, service_accounts};
+use axme_store::{Shard, Tx, inbox, intents as store, received_intents};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -191,7 +194,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateI
     let mut answer = plan.answer.clone();
     answer.warnings.extend(admission::take_in(cx, &candidate, plan.tenant)?);
     if let Some(as_task) = &plan.as_task
-        && service_accounts::find_agent(cx.tx, cx.caller.workspace, new.to())?.is_none()
+        && !Snapshot::of(cx.tx, cx.caller.workspace)?.is_registered(cx.tx, cx.caller.workspace, new.to())?
     {
         new = as_task;
         let status = new.intent().status();
@@ -439,6 +442,7 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<
     if owner != cx.caller.workspace && matches!(resolution.ending, Ending::Canceled(_)) {
         return Err(ApiError::not_found(format!("intent {}", resolution.id)).into());
     }
+    check_is_no_task_elsewhere(cx.caller, owner, &head)?;
     let spec = store::spec(cx.tx, owner, resolution.id)?;
     check_granted(cx.caller, &head, Action::Resolve)?;
     if let Some(stale) = stale(&head, resolution.expected_generation) {

@@ -119,7 +119,7 @@ async fn sign_up(context: &AsyncContext, nick: Option<String>, password: String)
     let id = context.app.system.rng.uuid_at(context.now);
     let account = Account {
         account_id: id,
-        email: format!("person-{id}"),
+        email: format!("{}{id}", membership::NAMELESS_OWNER),
         nick: Some(nick.clone()),
         display_name: None,
         company: None,

@@ -13,7 +13,7 @@ use crate::call::{AfterCall, Binding, PrepareContext, handler};
 use crate::consumers;
 use crate::context::CallContext;
 use crate::engine::intent_access::{
-    check_granted, check_step_is_own, find_readable, lock_answerable, send, send_in, stale,
+    check_granted, check_is_no_task_elsewhere, check_step_is_own, find_readable, lock_answerable, send, send_in, stale,
 };
 use crate::engine::{self, AdvanceOutcome};
 use crate::error::Result;
@@ -91,6 +91,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     if let Some(stale) = stale(&head, resumption.expected_generation) {
         return Ok(nothing(stale, &head));
     }
+    check_is_no_task_elsewhere(cx.caller, owner, &head)?;
     if head.intent.open_task().is_some() {
         check_answers(cx.caller, &head)?;
     }

@@ -8,19 +8,19 @@ use std::sync::Arc;
 use axme_api::mesh::{ActionMode, ActionRule, CostPolicy};
 use axme_api::{ApiError, ErrorCode, Json};
 use axme_intent::Address;
-use axme_store::StoreError;
 use axme_store::policies::{PolicyKind, PolicyType};
+use axme_store::{StoreError, Tx};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::agent_limits::spend;
 use super::agent_rules::AgentRules;
 use super::payload_schemas;
+use super::places::other_workspace;
 use super::quota;
 use super::snapshot::{SenderPolicy, Snapshot};
 use crate::auth::placement::workspace_of_address;
 use crate::context::CallContext;
-use crate::engine::receiving;
 use crate::error::{Error, Result};
 
 /// A root intent before admission: the fields on which the decision depends.
@@ -118,7 +118,7 @@ pub fn admit(rules: &Rules<'_>, intent: &Candidate<'_>) -> Result<Charges, Denia
     Ok(Charges { agents })
 }
 
-fn check_agent(party: &PartyRules<'_>, intent_type: &str) -> Result<(), Denial> {
+pub(super) fn check_agent(party: &PartyRules<'_>, intent_type: &str) -> Result<(), Denial> {
     let PartyRules { address, part, owner, rules } = party;
     if rules.is_killed {
         let message = format!("agent {address} is killed: it cannot send or receive new intents until it is resumed");
@@ -151,7 +151,7 @@ fn allows(rule: &ActionRule, intent_type: &str) -> bool {
 }
 
 /// Refuses an intent if its receiver does not accept the sender.
-fn check_receiver(receiver: &ReceiverRules<'_>, from: &Address) -> Result<(), ApiError> {
+pub(super) fn check_receiver(receiver: &ReceiverRules<'_>, from: &Address) -> Result<(), ApiError> {
     let to = receiver.to;
     let refuse = |code: ErrorCode, message: String| Err(ApiError::new(code, message));
     if let Some(outside) = &receiver.outside {
@@ -229,7 +229,7 @@ fn gather<'a>(cx: &mut CallContext<'_, '_>, intent: &Candidate<'a>) -> Result<Ru
     let parties = parties.into_iter().chain(intent.steps.iter().map(|to| (*to, Part::Step)));
     let mut rules = Rules::default();
     for (address, part) in parties {
-        let owner = receiving::other_workspace(cx.tx, cx.caller.workspace, address)?;
+        let owner = other_workspace(cx.tx, cx.caller.workspace, address)?;
         // An address of another workspace is a receiver only: the sender is the caller, or named by the caller.
         let owner = owner.filter(|_| part != Part::Sender).unwrap_or(cx.caller.workspace);
         if let Some(found) = Snapshot::of(cx.tx, owner)?.agent(cx.tx, owner, address)? {
@@ -253,20 +253,32 @@ fn of_receiver<'a>(
         let send = own.sender_policy(cx.tx, cx.caller.workspace, PolicyKind::Send, to.as_str())?;
         return Ok(send.map(|send| ReceiverRules { to, outside: None, send: Some(send) }));
     }
-    let Some((org, workspace)) = workspace_of_address(cx, to)? else { return Ok(None) };
-    let theirs = Snapshot::of(cx.tx, workspace)?;
-    let organization = if org == cx.caller.org {
+    let Some(place) = workspace_of_address(cx, to)? else { return Ok(None) };
+    let is_own_address = from.name_in(home).is_some() || *from == Address::of_person(&cx.caller.owner);
+    outside_rules(cx.tx, cx.caller.org, place, to, is_own_address).map(Some)
+}
+
+/// Gathers the rules of an agent in `place`, an organization and a workspace, about senders of other workspaces.
+pub(super) fn outside_rules<'a>(
+    tx: &mut Tx<'_>,
+    sender_org: Uuid,
+    place: (Uuid, Uuid),
+    to: &'a Address,
+    is_own_address: bool,
+) -> Result<ReceiverRules<'a>, StoreError> {
+    let (org, workspace) = place;
+    let theirs = Snapshot::of(tx, workspace)?;
+    let organization = if org == sender_org {
         None
     } else {
-        let of_all = Snapshot::of(cx.tx, org)?;
+        let of_all = Snapshot::of(tx, org)?;
         Some(OrganizationRules {
-            of_agent: theirs.sender_policy(cx.tx, workspace, PolicyKind::Override, to.as_str())?,
-            of_organization: of_all.sender_policy(cx.tx, org, PolicyKind::Receive, "")?,
+            of_agent: theirs.sender_policy(tx, workspace, PolicyKind::Override, to.as_str())?,
+            of_organization: of_all.sender_policy(tx, org, PolicyKind::Receive, "")?,
         })
     };
-    let send = theirs.sender_policy(cx.tx, workspace, PolicyKind::Send, to.as_str())?;
-    let is_own_address = from.name_in(home).is_some() || *from == Address::of_person(&cx.caller.owner);
-    Ok(Some(ReceiverRules { to, outside: Some(OutsideRules { is_own_address, organization }), send }))
+    let send = theirs.sender_policy(tx, workspace, PolicyKind::Send, to.as_str())?;
+    Ok(ReceiverRules { to, outside: Some(OutsideRules { is_own_address, organization }), send })
 }
 
 #[cfg(test)]

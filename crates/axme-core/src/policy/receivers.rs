@@ -77,6 +77,8 @@ impl Listeners {
             }
             let known = match self.0.get(&address) {
                 Some(known) => *known,
+                // An escalation is not delivered to another workspace, and says nothing about its agents.
+                None if address != head.to && address.is_elsewhere(cx.caller.home()) => false,
                 None => {
                     let place = workspace_of_address(cx, &address)?;
                     is_registered(cx, place, &address)?

@@ -14,6 +14,8 @@ each_engine! {
     nobody_else_of_the_receivers_workspace_sees_it,
     another_organization_opens_and_closes_itself,
     a_step_of_a_workflow_goes_to_another_workspace,
+    a_step_that_begins_after_its_receiver_closed_does_not_arrive,
+    a_task_of_the_sender_is_not_the_receivers_to_decide,
     a_polling_agent_lists_what_it_has_received,
     a_claim_of_a_reader_that_crashed_lapses,
     an_unregistered_agent_gets_it_once_it_is_registered,
@@ -262,6 +264,49 @@ async fn a_step_of_a_workflow_goes_to_another_workspace(engine: Engine) {
         server.post(&there.worker, &format!("/v1/intents/{}/resume", steps[0]), json!({ "ok": true })).await;
     }
     assert_eq!(status(&server, &root).await, "COMPLETED");
+}
+
+async fn a_step_that_begins_after_its_receiver_closed_does_not_arrive(engine: Engine) {
+    let server = Server::start(engine).await;
+    let there = Neighbor::start(&server, "partner").await;
+    let place = server.get(&there.admin, "/v1/me").await["org_id"].clone();
+    make_owner(&server, place.as_str().unwrap(), "owner@partner.other").await;
+    let path = "/v1/agents/worker/receive-override";
+    server.send(&there.admin, "PUT", path, Some(json!({ "override_type": "open" }))).await.ok();
+    let bundle = json!({
+        "scenario_id": "s.v1", "agents": [{ "role": "w", "address": "agent://partner/other/worker" }],
+        "workflow": { "steps": [{ "step_id": "one", "assigned_to": "w" }, { "step_id": "two", "assigned_to": "w" }] },
+        "intent": { "type": "intent.ask.v1", "payload": { "n": 1 } },
+    });
+    let root = id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle).await);
+    let steps = offered(&server, &there.worker).await;
+    assert_eq!(steps.len(), 1);
+    server.send(&there.admin, "PUT", path, Some(json!({ "override_type": "closed" }))).await.ok();
+    server.post(&there.worker, &format!("/v1/intents/{}/resume", steps[0]), json!({ "ok": true })).await;
+    assert!(offered(&server, &there.worker).await.is_empty());
+    assert_eq!(server.get(&there.worker, "/v1/intents?status=DELIVERED").await["intents"], json!([]));
+    assert_eq!(status(&server, &root).await, "WAITING");
+}
+
+async fn a_task_of_the_sender_is_not_the_receivers_to_decide(engine: Engine) {
+    let server = Server::start(engine).await;
+    let there = Neighbor::start(&server, "local").await;
+    let id = id_of(&create(&server, &server.admin, TO).await.ok());
+    let task = json!({ "title": "Pay?", "assignees": ["ann@example.com"] });
+    let ask = json!({ "status": "pending_human_approval", "human_task": task });
+    server.post(&server.admin, &format!("/v1/intents/{id}/resume"), ask).await;
+    assert_eq!(status(&server, &id).await, "WAITING");
+    for (call, body) in [
+        ("resume", json!({ "task_result": { "outcome": "approved" } })),
+        ("resume", json!({ "action": "complete" })),
+        ("resolve", json!({ "status": "COMPLETED", "result": 1 })),
+        ("resolve", json!({ "status": "FAILED", "reason": "no" })),
+    ] {
+        let path = format!("/v1/intents/{id}/{call}");
+        let text = server.send(&there.worker, "POST", &path, Some(body)).await.refused(403, "forbidden");
+        assert!(text.contains("its sender's workspace"), "{text}");
+    }
+    assert_eq!(status(&server, &id).await, "WAITING");
 }
 
 async fn a_polling_agent_lists_what_it_has_received(engine: Engine) {

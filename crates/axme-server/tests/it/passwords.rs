@@ -176,9 +176,11 @@ async fn a_new_nick_signs_up_where_sign_up_is_open(engine: Engine) {
     for taken in ["ann.lee", "ANN.LEE", "@ann.lee", "boss"] {
         assert_eq!(sign_up(&server, taken).await.refused(409, "nick_taken"), "nick: already taken; choose another");
     }
+    server.clock.advance(Duration::from_secs(60));
     for wrong in ["ab", "ann lee", "ann@example.com", "\u{e4}nne", "@"] {
         sign_up(&server, wrong).await.refused(422, "validation_failed");
     }
+    server.clock.advance(Duration::from_secs(60));
     for (body, code) in [
         (json!({ "password": PASSWORD }), "validation_failed"),
         (json!({ "nick": "kim", "password": "short" }), "validation_failed"),
@@ -252,4 +254,14 @@ async fn sign_up_by_a_nick_has_a_rate(engine: Engine) {
         sign_up(&server, nick).await.ok();
     }
     sign_up(&server, "kim").await.refused(429, "rate_limit_exceeded");
+    // Without a limit in the settings, a client makes five accounts in a minute, each with one organization.
+    let server = Server::start_open(engine).await;
+    for nick in ["ann", "bob", "kim", "lea", "sam"] {
+        sign_up(&server, nick).await.ok();
+    }
+    sign_up(&server, "tom").await.refused(429, "rate_limit_exceeded");
+    let ann = Person::new(&login(&server, "ann", PASSWORD).await.ok());
+    let more = Some(json!({ "name": "Another" }));
+    let text = server.as_person(&ann, "POST", "/v1/organizations", more).await.refused(403, "forbidden");
+    assert!(text.starts_with("an account without an email address has one organization"), "{text}");
 }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde_json::Value;
+
 use super::tokens::{Token, Tokens, decoded};
 
 /// The reason why a JSON text is not accepted.
@@ -17,7 +19,12 @@ pub enum Flaw {
     LoneSurrogate,
     /// An object has a key twice. The field is the path of the key.
     DuplicateKey(String),
+    /// A key is one that the JSON library gives a meaning of its own.
+    ReservedKey,
 }
+
+/// The beginning of the keys with which the JSON library marks values: it would read such an object as another value.
+const RESERVED: &str = "$serde_json::private::";
 
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,6 +32,7 @@ impl fmt::Display for Flaw {
             Flaw::TooDeep(most) => write!(f, "the body is nested more than {most} deep"),
             Flaw::NullCharacter => f.write_str("the character \\u0000 cannot be stored"),
             Flaw::LoneSurrogate => f.write_str("a \\u escape is half of a surrogate pair"),
+            Flaw::ReservedKey => write!(f, "a key begins with {RESERVED}, which is reserved"),
             Flaw::DuplicateKey(path) => write!(f, "{path}: the object has this key twice; send each key once"),
         }
     }
@@ -40,7 +48,7 @@ pub fn check(text: &str, max_levels: usize) -> Result<Cow<'_, str>, Flaw> {
     let mut compact = Compact { text, end: 0, copy: None };
     let mut tokens = Tokens::of(text);
     while let Some((start, token)) = tokens.next() {
-        compact.push(start, tokens.end());
+        compact.push(start, tokens.end(), &token);
         let is_key = matches!(levels.last(), Some(Level::Object { awaits_key: true, .. }));
         if matches!(token, Token::OpenObject | Token::OpenArray) && levels.len() >= max_levels {
             return Err(Flaw::TooDeep(max_levels));
@@ -62,6 +70,9 @@ pub fn check(text: &str, max_levels: usize) -> Result<Cow<'_, str>, Flaw> {
                 }
                 if let Some(Level::Object { keys, key, awaits_key }) = levels.last_mut().filter(|_| is_key) {
                     *awaits_key = false;
+                    if value.starts_with(RESERVED) {
+                        return Err(Flaw::ReservedKey);
+                    }
                     key.clone_from(&value);
                     if !keys.insert(value) {
                         return Err(Flaw::DuplicateKey(path(&levels)));
@@ -92,7 +103,8 @@ fn path(levels: &[Level<'_>]) -> String {
     path
 }
 
-/// A text without the gaps between its tokens. It is copied only from the first gap on.
+/// A text without the gaps between its tokens, and without escapes that its strings do not need: limits count the
+/// characters that a person wrote. It is copied only from the first change on.
 struct Compact<'a> {
     text: &'a str,
     end: usize,
@@ -100,14 +112,19 @@ struct Compact<'a> {
 }
 
 impl<'a> Compact<'a> {
-    fn push(&mut self, start: usize, end: usize) {
-        if start != self.end && self.copy.is_none() {
+    fn push(&mut self, start: usize, end: usize, token: &Token<'_>) {
+        let shorter = match token {
+            Token::Text(text) if text.contains('\\') => decoded(text).map(|value| Value::from(value).to_string()),
+            _ => None,
+        };
+        let shorter = shorter.filter(|shorter| *shorter != self.text[start..end]);
+        if (start != self.end || shorter.is_some()) && self.copy.is_none() {
             let mut copy = String::with_capacity(self.text.len());
             copy.push_str(&self.text[..self.end]);
             self.copy = Some(copy);
         }
         if let Some(copy) = &mut self.copy {
-            copy.push_str(&self.text[start..end]);
+            copy.push_str(shorter.as_deref().unwrap_or(&self.text[start..end]));
         }
         self.end = end;
     }
@@ -132,6 +149,7 @@ mod tests {
             (r#"[[{"a":"a","a":"a"}]]"#, Flaw::DuplicateKey("[0][0].a".to_owned())),
             (r#"{"a":"\u0000"}"#, Flaw::NullCharacter),
             (r#"["\ud800"]"#, Flaw::LoneSurrogate),
+            (r#"[{"\u0024serde_json::private::RawValue":"[[[["}]"#, Flaw::ReservedKey),
         ] {
             assert_eq!(check(text, 64), Err(flaw), "{text}");
         }
@@ -148,6 +166,13 @@ mod tests {
         assert!(matches!(check("[1] \n", 9), Ok(Cow::Borrowed("[1]"))));
         let spaced = "\n{ \"a b\" : [1,\r\n\"x : y,\\\" [\" , { } ] ,\t\"n\":1E400 } ";
         assert_eq!(check(spaced, 9).unwrap(), compact);
+    }
+
+    #[test]
+    fn escapes_that_a_string_does_not_need_are_removed() {
+        let escaped = r#"{"caf\u00e9":["\u0041\/b","\"\n\\"]}"#;
+        assert_eq!(check(escaped, 9).unwrap(), r#"{"café":["A/b","\"\n\\"]}"#);
+        assert!(matches!(check(r#"["\"\n\\"]"#, 9), Ok(Cow::Borrowed(_))));
     }
 
     #[test]
