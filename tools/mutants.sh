@@ -42,7 +42,7 @@ rules() {
 server() {
   local files=()
   for file in "${FILES[@]}"; do files+=(--file "$file"); done
-  "$tools/bin/cargo-mutants" mutants "${files[@]}" --test-package axme-core,axme-store,axme-server,axme-sim \
+  "$tools/bin/cargo-mutants" mutants --workspace "${files[@]}" --test-package axme-core,axme-store,axme-server,axme-sim \
     --timeout 600 --output "$tools/server" "$@" -- --skip postgres
 }
 
