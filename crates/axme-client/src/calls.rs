@@ -18,7 +18,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::call`].
+    /// The errors of [`Client::call`].
     pub async fn send_intent(&self, intent: &CreateIntent) -> Result<CreateIntentAnswer, ClientError> {
         self.call_with_key(&intents::CREATE, intent, &fresh_key()).await
     }
@@ -27,7 +27,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::call`].
+    /// The errors of [`Client::call`].
     pub async fn get_intent(&self, intent_id: &str) -> Result<IntentAnswer, ClientError> {
         self.call(&intents::GET, &GetIntent::new(intent_id)).await
     }
@@ -55,7 +55,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::call`]; status 409 if the intent has ended.
+    /// The errors of [`Client::call`]; status 409 if the intent has ended.
     pub async fn resume(&self, intent_id: &str, body: impl Into<JsonFields>) -> Result<ResumeAnswer, ClientError> {
         let input = ResumeIntent { intent_id: intent_id.into(), body: Some(body.into()), ..ResumeIntent::default() };
         self.call_with_key(&intents::RESUME, &input, &fresh_key()).await
@@ -66,7 +66,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::call`]; status 409 if the intent has ended.
+    /// The errors of [`Client::call`]; status 409 if the intent has ended.
     pub async fn resolve(&self, ending: &ResolveIntent) -> Result<ResolveAnswer, ClientError> {
         self.call_with_key(&intents::RESOLVE, ending, &fresh_key()).await
     }
@@ -77,7 +77,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::call`].
+    /// The errors of [`Client::call`].
     pub async fn apply_scenario(&self, bundle: impl Into<JsonFields>) -> Result<ApplyAnswer, ClientError> {
         let bundle = bundle.into();
         let key = bundle.string("idempotency_key").filter(|key| !key.is_empty()).unwrap_or_else(fresh_key);
@@ -89,7 +89,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::call`].
+    /// The errors of [`Client::call`].
     pub async fn validate_scenario(&self, bundle: impl Into<JsonFields>) -> Result<Validation, ClientError> {
         self.call(&scenarios::VALIDATE, &Bundle { body: bundle.into() }).await
     }
@@ -98,7 +98,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::call`].
+    /// The errors of [`Client::call`].
     pub async fn health(&self) -> Result<Health, ClientError> {
         let answer = self.get_route(health::HEALTH.path.to_owned()).await?;
         answer.read().map_err(|e| ClientError::Answer(format!("{}: {e}", health::HEALTH.path)))

@@ -38,7 +38,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::call`]; status 409 if the key was used with a different input.
+    /// The errors of [`Client::call`]; status 409 if the key was used with a different input.
     pub async fn call_with_key<I: Serialize, O: DeserializeOwned>(
         &self,
         op: &Op<I, O>,
@@ -52,7 +52,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::call_text`].
+    /// The errors of [`Client::call_text`].
     pub async fn call_json(
         &self,
         info: &OpInfo,
@@ -67,7 +67,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::call`]; [`ClientError::Answer`] if the answer is not JSON.
+    /// The errors of [`Client::call`]; [`ClientError::Answer`] if the answer is not JSON.
     pub async fn call_text(
         &self,
         info: &OpInfo,

@@ -22,11 +22,11 @@ pub const SILENCE_SECONDS: u64 = 120;
 const FORGET_SECONDS: u64 = 180;
 /// The shortest time between two writes of one name.
 const WRITE_SECONDS: u64 = 20;
-/// The most names of one agent at a time.
+/// Maximum number of names of one agent at a time.
 pub const MAX_CONSUMERS: i64 = 1_000;
-/// The most names in memory. Signs of life of further ones are all written at once.
+/// Maximum number of names in memory. Signs of life of further ones are all written at once.
 const MAX_KEPT: usize = 10_000;
-/// The most claims that one transaction releases, and the most silent names that it forgets.
+/// Maximum number of claims that one transaction releases, and of silent names that it forgets.
 const BATCH: i64 = 500;
 
 /// The header that carries the name of a consumer.

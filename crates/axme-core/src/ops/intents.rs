@@ -83,7 +83,7 @@ pub(crate) fn plan_root(context: &PrepareContext<'_>, spec: IntentSpec) -> Resul
 /// A create call, ready for its transaction.
 pub struct CreatePlan {
     new: NewIntent,
-    /// The same intent as a task for a person. It is created if nobody is registered at the receiver's address.
+    /// The intent as a task for a person, which takes its place if nobody is registered at the receiver's address.
     as_task: Option<NewIntent>,
     deadline_at: Option<Time>,
     answer: CreateIntentAnswer,

@@ -331,7 +331,7 @@ async fn another_workspace_sees_nothing_of_this_one(engine: Engine) {
         let me = server.get(&stranger, "/v1/me").await;
         assert_eq!((&me["org_slug"], &me["workspace_slug"]), (&json!(org), &json!(workspace)));
 
-        // The same short name is another agent there. Only a workspace of the same organization reaches this one's agent.
+        // There, the short name means another agent. Only a workspace of the same organization reaches the agent of this one.
         let full = format!("agent://{}", things.agent);
         for to in ["worker", full.as_str()] {
             let body = json!({ "intent_type": "x", "to_agent": to, "payload": { "from": "the stranger" } });

@@ -23,7 +23,7 @@ each_engine! {
 
 const EXACT: &str = r#"{"amount":123456789012345678901234567890.12345678901234567890,"id":18446744073709551617,"e":1E400,"list":[{"n":-0.10},1.0]}"#;
 
-/// The same with white space, which is not kept.
+/// [`EXACT`] with white space, which the server does not keep.
 const SPACED: &str = "{ \"amount\": 123456789012345678901234567890.12345678901234567890,\n \"id\" : 18446744073709551617,\t\"e\":1E400 , \"list\": [ { \"n\" : -0.10 } , 1.0 ] }";
 
 /// Sends a text and returns the text of the answer. The harness would parse both.
