@@ -2,7 +2,7 @@
 
 use axme_api::ErrorCode;
 
-use crate::{Complaints, files, pattern, root};
+use crate::{Complaints, SourceFile, files, pattern, root};
 
 /// Documents that describe the source. They name files from the root or, without `crates/` and `src/`, from a crate.
 const MAPS: [&str; 4] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "STYLE.md", "docs/walkthrough.md"];
@@ -44,4 +44,63 @@ fn documents_give_each_error_its_status() {
         }
     }
     complaints.none();
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let link = pattern(r"\]\(([^)\s#]*)(?:#([^)\s]+))?\)");
+    let documents = files(&["md"]);
+    let mut complaints = Complaints::default();
+    for file in &documents {
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for (line, text) in file.lines() {
+            for found in link.captures_iter(text) {
+                let target = &found[1];
+                if target.contains("://") || target.starts_with("mailto:") {
+                    continue;
+                }
+                let path = if target.is_empty() { file.path.clone() } else { joined(folder, target) };
+                if !root().join(&path).exists() {
+                    complaints.add(file, line, format!("there is no {path}"));
+                }
+                let (Some(anchor), Some(page)) = (found.get(2), documents.iter().find(|page| page.path == path)) else {
+                    continue;
+                };
+                if !anchors(page).iter().any(|known| known == anchor.as_str()) {
+                    complaints.add(file, line, format!("{path} has no heading #{}", anchor.as_str()));
+                }
+            }
+        }
+    }
+    complaints.none();
+}
+
+/// Joins a folder and a relative path; `..` goes up.
+fn joined(folder: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "." | "" => {}
+            ".." => {
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
+}
+
+/// Returns the anchors of the headings of a document, as code hosts make them.
+fn anchors(page: &SourceFile) -> Vec<String> {
+    let mut code = false;
+    let mut found: Vec<String> = Vec::new();
+    for (_, line) in page.lines() {
+        code ^= line.starts_with("```");
+        let Some(heading) = line.strip_prefix('#').filter(|_| !code) else { continue };
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let letters = words.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+        let anchor: String = letters.map(|letter| if letter == ' ' { '-' } else { letter }).collect();
+        found.push(anchor);
+    }
+    found
 }

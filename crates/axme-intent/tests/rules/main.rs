@@ -1,10 +1,11 @@
-//! The promises of the rules, tested in five ways:
+//! The promises of the rules, tested in six ways:
 //!
 //! - `traces`: stories, one per file in `tests/traces`, each a list of commands with their results;
 //! - `properties`: random commands on random intents, with invariants after each;
 //! - `scenarios`: bundles in `tests/scenarios`, with their errors, warnings and plans;
 //! - `macros`: workflows by name, and the steps they expand to;
-//! - `table`: every command in every situation, written to `docs/lifecycle.md`.
+//! - `table`: every command in every situation, written to `docs/lifecycle.md`;
+//! - `picture`: the same as a picture, `docs/pictures/lifecycle.svg`.
 //!
 //! `UPDATE=1 cargo test -p axme-intent` rewrites the expected files; read the difference before committing it.
 
@@ -13,6 +14,7 @@
 mod golden;
 mod history;
 mod macros;
+mod picture;
 mod properties;
 mod random;
 mod scenarios;

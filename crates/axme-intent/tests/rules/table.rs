@@ -173,35 +173,58 @@ fn table(text: &mut String, title: &str, situations: &[Situation]) {
     text.push('\n');
 }
 
-/// Returns the same as a diagram. A transition from every live status is drawn once, from the box around them.
-fn diagram() -> String {
-    let live: Vec<&Situation> = PLAIN.iter().chain(&PERSON).chain(&WORKFLOW).collect();
-    let mut everywhere: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let mut somewhere: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    for row in &ROWS {
-        let edges: Vec<(&str, &str)> = live.iter().filter_map(|situation| edge(situation, row)).collect();
-        let (_, first) = *edges.first().unwrap_or(&("", ""));
-        if edges.len() == live.len() && edges.iter().all(|(_, to)| *to == first) {
-            everywhere.entry(first).or_default().push(row.label);
-            continue;
-        }
-        for edge in edges {
-            let labels = somewhere.entry(edge).or_default();
-            if !labels.contains(&row.label) {
-                labels.push(row.label);
+/// The labels of the transitions between two statuses.
+pub type Transitions = BTreeMap<(&'static str, &'static str), Vec<&'static str>>;
+
+/// The changes of status that the tables list.
+pub struct Lifecycle {
+    /// The statuses that a new intent may have after its creation.
+    pub first: BTreeSet<&'static str>,
+    /// The transitions out of some of the live statuses.
+    pub somewhere: Transitions,
+    /// By its target, each transition that every live status has.
+    pub everywhere: BTreeMap<&'static str, Vec<&'static str>>,
+}
+
+impl Lifecycle {
+    pub fn of_the_rules() -> Lifecycle {
+        let live: Vec<&Situation> = PLAIN.iter().chain(&PERSON).chain(&WORKFLOW).collect();
+        let first = live.iter().map(|situation| first_rest(situation)).collect();
+        let mut lifecycle = Lifecycle { first, somewhere: BTreeMap::new(), everywhere: BTreeMap::new() };
+        for row in &ROWS {
+            let edges: Vec<_> = live.iter().filter_map(|situation| edge(situation, row)).collect();
+            let (_, first) = *edges.first().unwrap_or(&("", ""));
+            if edges.len() == live.len() && edges.iter().all(|(_, to)| *to == first) {
+                lifecycle.everywhere.entry(first).or_default().push(row.label);
+                continue;
+            }
+            for edge in edges {
+                let labels = lifecycle.somewhere.entry(edge).or_default();
+                if !labels.contains(&row.label) {
+                    labels.push(row.label);
+                }
             }
         }
+        lifecycle
     }
-    let is_end = |status: &str| Status::ALL.iter().any(|s| s.is_terminal() && s.as_str() == status);
+}
+
+pub fn is_terminal(status: &str) -> bool {
+    Status::ALL.iter().any(|known| known.is_terminal() && known.as_str() == status)
+}
+
+/// Returns the same as a diagram. A transition from every live status is drawn once, from the box around them.
+fn diagram() -> String {
+    let Lifecycle { first, somewhere, everywhere } = Lifecycle::of_the_rules();
     let mut text = "```mermaid\nstateDiagram-v2\n  state live {\n".to_owned();
-    for ((from, to), labels) in somewhere.iter().filter(|((_, to), _)| !is_end(to)) {
+    for ((from, to), labels) in somewhere.iter().filter(|((_, to), _)| !is_terminal(to)) {
         writeln!(text, "    {from} --> {to}: {}", labels.join(", ")).unwrap();
     }
     text.push_str("  }\n  [*] --> CREATED\n  CREATED --> SUBMITTED\n");
-    for first in live.iter().map(|situation| first_rest(situation)).collect::<BTreeSet<&str>>() {
+    for first in first {
         writeln!(text, "  SUBMITTED --> {first}").unwrap();
     }
-    for ((from, to), labels) in somewhere.iter().filter(|((_, to), _)| is_end(to)) {
+    for ((from, to), labels) in somewhere.iter().filter(|((_, to), _)| is_terminal(to)) {
         writeln!(text, "  {from} --> {to}: {}", labels.join(", ")).unwrap();
     }
     for (to, labels) in &everywhere {
