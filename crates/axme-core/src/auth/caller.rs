@@ -20,6 +20,9 @@ pub(crate) fn role_of_account(role: AccountRole) -> Option<Role> {
     }
 }
 
+/// The actor of the platform itself in events and in the audit trail.
+pub const GATEWAY: &str = "gateway";
+
 /// The person's token of a call, if any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bearer {

@@ -13,6 +13,6 @@ pub mod sign_in;
 pub mod tokens;
 
 pub(crate) use caller::role_of_account;
-pub use caller::{Bearer, Caller, Role};
+pub use caller::{Bearer, Caller, GATEWAY, Role};
 pub(crate) use keys::check_person;
 pub use keys::{FreshKey, Keys, fresh_key, hash};

@@ -9,25 +9,24 @@ pub mod intent_access;
 pub mod notices;
 pub mod receiving;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use axme_intent::lifecycle::{Command, DecideInput, Effect, Ending, Event, EventBody, Intent, IntentSpec, State};
+use axme_intent::lifecycle::{
+    Command, DecideInput, Effect, Ending, Event, EventBody, Fault, Intent, IntentSpec, State,
+};
 use axme_intent::policy::Patch;
 use axme_intent::{Address, IntentId, Json, Plan, Time, WaitingReason, apply, decide, submit, workflow};
 use uuid::Uuid;
 
+pub use crate::auth::GATEWAY;
 use crate::error::{Result, StoreError};
-use crate::policy::agent_limits;
-use crate::policy::places::other_workspace;
 use crate::policy::snapshot::Snapshot;
+use crate::policy::step_admission::admit_step;
 use axme_store::Signal;
 use axme_store::intents::Head;
 use axme_store::tasks::Asking;
 use axme_store::webhooks::Fanout;
 use axme_store::{Rng, Tx, inbox, intents, queue, tasks, timers, webhooks};
-
-/// The actor of the platform itself in events.
-pub const GATEWAY: &str = "gateway";
 
 /// Maximum number of assignees of a task who get it in their inbox.
 const MAX_INBOXES: usize = 24;
@@ -93,17 +92,54 @@ pub(crate) fn plan_root_as(
     spec: IntentSpec,
     reply_to: Option<Address>,
 ) -> Result<NewIntent, StoreError> {
-    let child = id.relative(now, rng.ordered_bytes(now));
-    let input = DecideInput { now, actor: spec.from.as_str().to_owned(), child };
+    let input = DecideInput {
+        now,
+        actor: spec.from.as_str().to_owned(),
+        child: id.relative(now, rng.ordered_bytes(now)),
+        denied_steps: BTreeMap::new(),
+    };
     let new = plan_create(Intent::draft(id, id, None, now), spec, &input)?;
     Ok(NewIntent { reply_to, ..new })
 }
 
-/// Records a root intent.
-pub fn create(tx: &mut Tx<'_>, workspace: Uuid, new: &NewIntent) -> Result<()> {
+/// Records a root intent. It is decided again if the agent of its first step does not accept the step. Then this returns
+/// the intent as it was recorded.
+pub fn create(tx: &mut Tx<'_>, workspace: Uuid, new: &NewIntent) -> Result<Option<NewIntent>> {
+    let decided_again = without_denied_steps(tx, workspace, new)?;
     let mut more = VecDeque::new();
-    record(tx, workspace, new, &mut more)?;
-    settle(tx, workspace, more)
+    record(tx, workspace, decided_again.as_ref().unwrap_or(new), &mut more)?;
+    settle(tx, workspace, more)?;
+    Ok(decided_again)
+}
+
+fn without_denied_steps(tx: &mut Tx<'_>, workspace: Uuid, new: &NewIntent) -> Result<Option<NewIntent>> {
+    let mut denied_steps = BTreeMap::new();
+    let mut again: Option<NewIntent> = None;
+    while let Some((step, fault)) = denied_step(tx, workspace, &new.spec, &again.as_ref().unwrap_or(new).effects)? {
+        denied_steps.insert(step, fault);
+        let draft = Intent::draft(new.intent().id, new.intent().root, None, new.intent().created_at);
+        let input = DecideInput { denied_steps: denied_steps.clone(), ..decide_input(tx, &draft, new.from().as_str()) };
+        let planned = plan_create(draft, new.spec.clone(), &input)?;
+        again = Some(NewIntent { reply_to: new.reply_to.clone(), ..planned });
+    }
+    Ok(again)
+}
+
+/// Admits the step that a decision starts, and counts it. Returns a step that its agent does not accept, with its fault.
+fn denied_step(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    spec: &IntentSpec,
+    effects: &[Effect],
+) -> Result<Option<(String, Fault)>, StoreError> {
+    let started = effects.iter().find_map(|effect| match effect {
+        Effect::StartChild { step, .. } => spec.plan.as_ref()?.step(step),
+        _ => None,
+    });
+    let Some(step) = started else { return Ok(None) };
+    let workflow::StepKind::Agent { to, .. } = &step.kind else { return Ok(None) };
+    let fault = admit_step(tx, workspace, spec, &step.id, to)?;
+    Ok(fault.map(|fault| (step.id.clone(), fault)))
 }
 
 impl NewIntent {
@@ -202,13 +238,22 @@ fn step(
     actor: &str,
     more: &mut FollowUps,
 ) -> Result<AdvanceOutcome> {
-    let input = decide_input(tx, &head.intent, actor);
+    let mut input = decide_input(tx, &head.intent, actor);
     let spec = match &head.intent.cursor {
         Some(_) => Some(intents::spec(tx, workspace, head.intent.id)?),
         None => None,
     };
     let plan = spec.as_ref().and_then(|spec| spec.plan.as_ref());
-    let decision = decide(&head.intent, spec.as_ref(), command, &input)?;
+    let decision = match &spec {
+        None => decide(&head.intent, None, command, &input)?,
+        Some(spec) => loop {
+            let decision = decide(&head.intent, Some(spec), command.clone(), &input)?;
+            match denied_step(tx, workspace, spec, &decision.effects)? {
+                Some((step, fault)) => input.denied_steps.insert(step, fault),
+                None => break decision,
+            };
+        },
+    };
     let asked_before = Asking::of(&head.intent);
     for event in &decision.events {
         apply(&mut head.intent, event);
@@ -249,7 +294,8 @@ fn fan_out(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreErr
 
 fn decide_input(tx: &Tx<'_>, intent: &Intent, actor: &str) -> DecideInput {
     let now = tx.now;
-    DecideInput { now, actor: actor.to_owned(), child: intent.root.relative(now, tx.rng.ordered_bytes(now)) }
+    let child = intent.root.relative(now, tx.rng.ordered_bytes(now));
+    DecideInput { now, actor: actor.to_owned(), child, denied_steps: BTreeMap::new() }
 }
 
 fn carry_out(
@@ -308,8 +354,6 @@ fn carry_out(
                 let (plan, parent) = planned.ok_or_else(|| StoreError::Fault("a step without a plan".to_owned()))?;
                 let spec = child_spec(head, plan, parent, step)?;
                 let draft = Intent::draft(*child, head.intent.root, Some(id), now);
-                let owner = other_workspace(tx, workspace, &spec.to)?.unwrap_or(workspace);
-                agent_limits::count_step(tx, owner, &spec.to)?;
                 let input = decide_input(tx, &draft, GATEWAY);
                 record(tx, workspace, &plan_create(draft, spec, &input)?, more)?;
             }

@@ -8,18 +8,13 @@ use axme_store::intents::{self, Head};
 use axme_store::{StoreError, Tx, received_intents};
 use uuid::Uuid;
 
-use crate::policy::outside::accepts_step;
 use crate::policy::places::other_workspace;
 use crate::policy::snapshot::Snapshot;
 
-/// Records that an intent of `workspace` goes to its receiver. Returns the workspace in whose queue it waits. A step of a
-/// workflow begins long after its submission: if the receiver accepts it no more, it waits where nobody reads it.
+/// Records that an intent of `workspace` goes to its receiver. Returns the workspace in whose queue it waits.
 pub(super) fn begin(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<Uuid, StoreError> {
     let (id, to) = (head.intent.id, &head.to);
     let Some(other) = other_workspace(tx, workspace, to)? else { return Ok(workspace) };
-    if head.intent.parent.is_some() && !accepts_step(tx, workspace, head)? {
-        return Ok(workspace);
-    }
     received_intents::insert(tx, other, to, id, workspace)?;
     Ok(other)
 }

@@ -26,7 +26,7 @@ use crate::engine::intent_access::{
 use crate::engine::receiving;
 use crate::error::Result;
 use crate::input::{address, check_ahead, check_chars, check_size, parse_id, read_before, read_task, receiver};
-use crate::policy::admission;
+use crate::policy::admission::{self, Part};
 use crate::policy::asking;
 use crate::policy::guards::awaits_guarded_task;
 use crate::policy::quota;
@@ -184,19 +184,24 @@ fn task_instead(spec: &IntentSpec, home: Home<'_>) -> Option<IntentSpec> {
 pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateIntentAnswer> {
     check_ahead("deadline_at", plan.deadline_at, cx.now)?;
     let mut new = &plan.new;
+    let mut answer = plan.answer.clone();
+    let is_registered = match &plan.as_task {
+        Some(_) => Snapshot::of(cx.tx, cx.caller.workspace)?.is_registered(cx.tx, cx.caller.workspace, new.to())?,
+        None => true,
+    };
+    let as_task = plan.as_task.as_ref().filter(|_| !is_registered);
+    new = as_task.unwrap_or(new);
+    let part_of_receiver = new.delivered_to().map_or(Part::Named, |_| Part::Receiver);
     let candidate = admission::Candidate {
         from: new.from(),
         to: new.to(),
         intent_type: new.intent_type(),
         payload: new.payload(),
+        part_of_receiver,
         steps: Vec::new(),
     };
-    let mut answer = plan.answer.clone();
     answer.warnings.extend(admission::take_in(cx, &candidate, plan.tenant)?);
-    if let Some(as_task) = &plan.as_task
-        && !Snapshot::of(cx.tx, cx.caller.workspace)?.is_registered(cx.tx, cx.caller.workspace, new.to())?
-    {
-        new = as_task;
+    if let Some(as_task) = as_task {
         let status = new.intent().status();
         answer.status = status;
         answer.intent.status = status;

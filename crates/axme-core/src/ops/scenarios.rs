@@ -20,7 +20,7 @@ use crate::context::CallContext;
 use crate::engine::NewIntent;
 use crate::error::Result;
 use crate::input::{check_ahead, check_size};
-use crate::policy::admission;
+use crate::policy::admission::{self, Part};
 use crate::policy::asking;
 use crate::policy::receivers;
 use crate::{engine, views};
@@ -192,6 +192,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
         to: new.to(),
         intent_type: new.intent_type(),
         payload: new.payload(),
+        part_of_receiver: new.delivered_to().map_or(Part::Named, |_| Part::Receiver),
         steps: steps.clone(),
     };
     let mut warnings = application.warnings.clone();
@@ -242,8 +243,8 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
     // The bundle may have registered them just now.
     warnings.extend(receivers::check(cx, new.delivered_to().into_iter().chain(steps))?);
     asking::check_new(cx.tx, cx.caller.workspace, new.spec())?;
-    engine::create(cx.tx, cx.caller.workspace, new)?;
-    let intent = new.intent();
+    let decided_again = engine::create(cx.tx, cx.caller.workspace, new)?;
+    let intent = decided_again.as_ref().unwrap_or(new).intent();
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());
     let pending_with =
         pending_with.or_else(|| Some(scenario.to.as_str().to_owned()).filter(|_| scenario.plan.is_none()));

@@ -29,7 +29,9 @@ pub struct Candidate<'a> {
     pub to: &'a Address,
     pub intent_type: &'a str,
     pub payload: &'a Json,
-    /// The agents of its later steps.
+    /// The part of `to`.
+    pub part_of_receiver: Part,
+    /// The agents of its steps.
     pub steps: Vec<&'a Address>,
 }
 
@@ -38,8 +40,9 @@ pub struct Candidate<'a> {
 pub enum Part {
     Sender,
     Receiver,
-    /// The agent of a later step, which is counted when the step begins.
-    Step,
+    /// An agent that this intent does not reach: it has a step, which is counted when it begins, or a person decides
+    /// instead of it.
+    Named,
 }
 
 /// The rules that apply to one intent.
@@ -110,7 +113,7 @@ pub fn admit(rules: &Rules<'_>, intent: &Candidate<'_>) -> Result<Charges, Denia
         check_agent(party, intent.intent_type)?;
     }
     rules.receivers.iter().filter(|receiver| receiver.outside.is_none()).try_for_each(check)?;
-    let counted = rules.agents.iter().filter(|party| party.part != Part::Step);
+    let counted = rules.agents.iter().filter(|party| party.part != Part::Named);
     let mut agents: Vec<(Address, Uuid, CostPolicy)> =
         counted.filter_map(|party| Some((party.address.clone(), party.owner, party.rules.cost.clone()?))).collect();
     agents.sort_by(|a, b| a.0.cmp(&b.0));
@@ -118,16 +121,22 @@ pub fn admit(rules: &Rules<'_>, intent: &Candidate<'_>) -> Result<Charges, Denia
     Ok(Charges { agents })
 }
 
-pub(super) fn check_agent(party: &PartyRules<'_>, intent_type: &str) -> Result<(), Denial> {
-    let PartyRules { address, part, owner, rules } = party;
-    if rules.is_killed {
+fn check_agent(party: &PartyRules<'_>, intent_type: &str) -> Result<(), Denial> {
+    let address = party.address;
+    if party.rules.is_killed {
         let message = format!("agent {address} is killed: it cannot send or receive new intents until it is resumed");
         let error = ApiError::new(ErrorCode::AgentKilled, message);
         return Err(Denial::Refused(Box::new(error.with("address", address.as_str()))));
     }
+    check_action(party, intent_type)
+}
+
+/// Refuses an intent if its type is not one that the agent may send or receive.
+pub(super) fn check_action(party: &PartyRules<'_>, intent_type: &str) -> Result<(), Denial> {
+    let PartyRules { address, part, owner, rules } = party;
     let (direction, rule) = match part {
         Part::Sender => ("send", &rules.action.send),
-        Part::Receiver | Part::Step => ("receive", &rules.action.receive),
+        Part::Receiver | Part::Named => ("receive", &rules.action.receive),
     };
     if rule.as_ref().is_none_or(|rule| allows(rule, intent_type)) {
         return Ok(());
@@ -216,7 +225,7 @@ pub(crate) fn take_in(
         }
     };
     for (address, owner, policy) in &charges.agents {
-        spend(cx.tx, *owner, address, policy)?;
+        spend(cx.tx, *owner, address, policy)??;
     }
     quota::charge_intent(cx, tenant)?;
     payload_schemas::check(cx, intent.intent_type, intent.to, intent.payload)
@@ -225,8 +234,8 @@ pub(crate) fn take_in(
 /// Gathers the current rules that apply to an intent of the caller's workspace.
 fn gather<'a>(cx: &mut CallContext<'_, '_>, intent: &Candidate<'a>) -> Result<Rules<'a>, Error> {
     let snapshot = Snapshot::of(cx.tx, cx.caller.workspace)?;
-    let parties = [(intent.from, Part::Sender), (intent.to, Part::Receiver)];
-    let parties = parties.into_iter().chain(intent.steps.iter().map(|to| (*to, Part::Step)));
+    let parties = [(intent.from, Part::Sender), (intent.to, intent.part_of_receiver)];
+    let parties = parties.into_iter().chain(intent.steps.iter().map(|to| (*to, Part::Named)));
     let mut rules = Rules::default();
     for (address, part) in parties {
         let owner = other_workspace(cx.tx, cx.caller.workspace, address)?;
@@ -319,8 +328,14 @@ mod tests {
         send: Option<Arc<SenderPolicy>>,
     ) -> String {
         let (from, to) = (address("agent://a/b/from"), address("agent://c/d/to"));
-        let intent =
-            Candidate { from: &from, to: &to, intent_type: "t.ask.v1", payload: &Json::default(), steps: Vec::new() };
+        let intent = Candidate {
+            from: &from,
+            to: &to,
+            intent_type: "t.ask.v1",
+            payload: &Json::default(),
+            part_of_receiver: Part::Receiver,
+            steps: Vec::new(),
+        };
         let agents = agent.into_iter().map(|(part, rules)| party(&to, part, rules)).collect();
         let rules = Rules { agents, receivers: vec![ReceiverRules { to: &to, outside, send }] };
         match admit(&rules, &intent) {
@@ -340,7 +355,7 @@ mod tests {
 
     #[test]
     fn each_rule_admits_or_refuses_by_itself() {
-        use Part::{Receiver, Sender, Step};
+        use Part::{Named, Receiver, Sender};
         use PolicyType::{Allowlist, Closed, Denylist, Open};
         let stranger = Some(OutsideRules { is_own_address: false, organization: None });
         let neighbor = Some(OutsideRules { is_own_address: true, organization: None });
@@ -348,7 +363,7 @@ mod tests {
             ("no rules", outcome(None, None, None), "admitted"),
             ("killed receiver", outcome(Some((Receiver, killed())), None, None), "agent_killed"),
             ("killed sender", outcome(Some((Sender, killed())), None, None), "agent_killed"),
-            ("killed agent of a later step", outcome(Some((Step, killed())), None, None), "agent_killed"),
+            ("killed agent of a later step", outcome(Some((Named, killed())), None, None), "agent_killed"),
             (
                 "listed type",
                 outcome(Some((Receiver, receives(rule(ActionMode::Allowlist, "t.ask.v1")))), None, None),
@@ -366,7 +381,7 @@ mod tests {
             ),
             (
                 "denied type of a later step",
-                outcome(Some((Step, receives(rule(ActionMode::Denylist, "t.ask.v1")))), None, None),
+                outcome(Some((Named, receives(rule(ActionMode::Denylist, "t.ask.v1")))), None, None),
                 "action_not_allowed (receive)",
             ),
             (
@@ -437,13 +452,14 @@ mod tests {
             to: &to,
             intent_type: "t.ask.v1",
             payload: &Json::default(),
+            part_of_receiver: Part::Receiver,
             steps: vec![&step, &to],
         };
         let agents = vec![
             party(&from, Part::Sender, limited()),
             party(&to, Part::Receiver, limited()),
-            party(&step, Part::Step, limited()),
-            party(&to, Part::Step, limited()),
+            party(&step, Part::Named, limited()),
+            party(&to, Part::Named, limited()),
         ];
         let charges = admit(&Rules { agents, receivers: Vec::new() }, &intent).expect("nothing refuses it");
         let charged: Vec<_> = charges.agents.iter().map(|(address, ..)| address.as_str()).collect();

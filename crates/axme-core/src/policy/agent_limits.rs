@@ -7,7 +7,7 @@ use axme_intent::{Address, Time};
 use uuid::Uuid;
 
 use super::snapshot::Snapshot;
-use crate::error::{Result, StoreError};
+use crate::error::StoreError;
 use axme_store::Tx;
 use axme_store::mesh::{self as store, Counts, hour_of};
 
@@ -20,10 +20,16 @@ pub(crate) fn usd(micros: i64) -> f64 {
     micros as f64 / 1_000_000.0
 }
 
-/// Counts an intent against a cost policy. Refuses an intent that exceeds a limit; the rollback undoes its count.
-pub(crate) fn spend(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, policy: &CostPolicy) -> Result<()> {
+/// Counts an intent against a cost policy. An intent that exceeds a limit is refused and not counted.
+pub(crate) fn spend(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    address: &Address,
+    policy: &CostPolicy,
+) -> Result<Result<(), ApiError>, StoreError> {
     let now = tx.now;
-    count(tx, workspace, address)?;
+    // Counting first locks the row, so that two calls cannot both take the last place.
+    count(tx, workspace, address, 1)?;
     let hour = hour_of(now);
     let this_hour = store::sum(tx, workspace, address, hour)?;
     let today = store::sum(tx, workspace, address, midnight(now))?;
@@ -36,28 +42,19 @@ pub(crate) fn spend(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, policy:
     } else if policy.max_cost_per_day_usd.is_some_and(|most| usd(today.cost_micros) >= most) {
         (ErrorCode::MaxCostPerDayExceeded, "cost per day", midnight(now) + 24)
     } else {
-        return Ok(());
+        return Ok(Ok(()));
     };
+    count(tx, workspace, address, -1)?;
     let resets_at = Time::from_micros(resets_at.saturating_mul(3_600_000_000));
     let message = format!("agent {address} has reached its limit of {text}; try again at {resets_at}");
     let error = ApiError::new(code, message);
     let error = error.with("address", address.as_str()).with("resets_at", resets_at.to_string());
-    Err(error.with("retry_after_seconds", resets_at.since(now).as_secs() + 1).into())
+    Ok(Err(error.with("retry_after_seconds", resets_at.since(now).as_secs() + 1)))
 }
 
-fn count(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<(), StoreError> {
+fn count(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, admitted: i64) -> Result<(), StoreError> {
     let now = tx.now;
-    store::add(tx, workspace, address, hour_of(now), &Counts { admitted: 1, ..Counts::default() })
-}
-
-/// Counts the child of a step for its agent. Never refuses it: the refusal would hit the caller who ended the step
-/// before.
-pub(crate) fn count_step(tx: &mut Tx<'_>, workspace: Uuid, to: &Address) -> Result<(), StoreError> {
-    let rules = Snapshot::of(tx, workspace)?.agent(tx, workspace, to)?;
-    if rules.is_some_and(|rules| rules.cost.is_some()) {
-        count(tx, workspace, to)?;
-    }
-    Ok(())
+    store::add(tx, workspace, address, hour_of(now), &Counts { admitted, ..Counts::default() })
 }
 
 /// Returns true if the agent of an address is killed, so that nothing is delivered to it.

@@ -164,8 +164,8 @@ impl DecisionBuilder<'_> {
             if passed > MAX_PASSED_STEPS {
                 return self.too_many_steps(MAX_PASSED_STEPS);
             }
-            let Some(result) = self.start_step(step) else { return self.schedule_stage(plan) };
-            next = self.finish_step(plan, &step.id, StepEnd::Success(result), JsonFields::new());
+            let Some(end) = self.start_step(step) else { return self.schedule_stage(plan) };
+            next = self.finish_step(plan, &step.id, end, JsonFields::new());
         }
     }
 
@@ -295,8 +295,11 @@ impl DecisionBuilder<'_> {
         results.and_then(|results| serde_json::to_string(results).ok()).map_or(0, |text| text.len())
     }
 
-    /// Starts a step. Returns the result of an instant one.
-    pub(super) fn start_step(&mut self, step: &Step) -> Option<Json> {
+    /// Starts a step. Returns the end of an instant one, and of one that its agent does not accept.
+    pub(super) fn start_step(&mut self, step: &Step) -> Option<StepEnd> {
+        if let Some(fault) = self.input.denied_steps.get(&step.id) {
+            return Some(StepEnd::Failure(fault.clone()));
+        }
         let seconds = match step.kind {
             StepKind::Delay { seconds } => Some(seconds),
             StepKind::Notification { .. } | StepKind::Reminder { .. } | StepKind::Pass => None,
@@ -338,14 +341,14 @@ impl DecisionBuilder<'_> {
             StepKind::Delay { .. } | StepKind::Timeout => self.wait_for_time(&step.id, due_at),
             StepKind::Notification { notice } => {
                 self.effect(Effect::Notify { step: step.id.clone() });
-                return Some(json!({ "notified": shown(&notice.targets) }).into());
+                return Some(StepEnd::Success(json!({ "notified": shown(&notice.targets) }).into()));
             }
             StepKind::Reminder { holder, notice } => {
                 self.push(EventBody::Reminder { holder: holder.clone(), count: self.intent.tally.reminded + 1 });
                 self.effect(Effect::Notify { step: step.id.clone() });
-                return Some(json!({ "reminded": shown(&notice.targets) }).into());
+                return Some(StepEnd::Success(json!({ "reminded": shown(&notice.targets) }).into()));
             }
-            StepKind::Pass => return Some(JsonFields::new().into()),
+            StepKind::Pass => return Some(StepEnd::Success(JsonFields::new().into())),
         }
         None
     }

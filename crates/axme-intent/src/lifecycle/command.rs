@@ -1,5 +1,7 @@
 //! The commands that an intent accepts, and the parts of a decision.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Fault;
@@ -65,6 +67,8 @@ pub struct DecideInput {
     pub actor: String,
     /// A fresh id of the family, used if the decision starts a child.
     pub child: IntentId,
+    /// The steps that their agents do not accept, each with the fault. Such a step fails when it starts.
+    pub denied_steps: BTreeMap<String, Fault>,
 }
 
 /// The result of a command: events to append, then effects to carry out in the same transaction.

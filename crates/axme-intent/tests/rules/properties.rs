@@ -1,6 +1,8 @@
 //! Invariants of every history: random commands on random intents. [`History`](crate::history::History) checks most of
 //! them after each command. This file has the rest, and the properties of smaller parts.
 
+use std::collections::BTreeMap;
+
 use axme_intent::lifecycle::{Command, DecideInput, Event, Intent, Tally};
 use axme_intent::policy::Policy;
 use axme_intent::resume::Resume;
@@ -86,6 +88,7 @@ proptest! {
             now: Time::from_micros(i64::from(position)),
             actor: String::new(),
             child: IntentId(Uuid::nil()),
+            denied_steps: BTreeMap::new(),
         };
         for turn in &last {
             if matches!(turn.what, random::Move::Change(_)) {
@@ -106,7 +109,12 @@ proptest! {
         ending in random::ending(),
     ) {
         let mut history = random::play(&beginning, &turns);
-        let input = DecideInput { now: random::START, actor: "admin".to_owned(), child: IntentId(Uuid::max()) };
+        let input = DecideInput {
+            now: random::START,
+            actor: "admin".to_owned(),
+            child: IntentId(Uuid::max()),
+            denied_steps: BTreeMap::new(),
+        };
         let was_over = history.intent.status().is_terminal();
         let outcome = history.send(Command::Resolve(ending), &input);
         prop_assert_eq!(outcome.is_err(), was_over);

@@ -73,7 +73,7 @@ pub fn play(beginning: &Beginning, turns: &[Turn]) -> History {
         }
         let command = turn.what.command(&history);
         // The history itself checks refusals.
-        history.send(command, &input(now, number + 1)).ok();
+        history.send(command, &input(now, number + 1, history.plan.as_ref())).ok();
     }
     history
 }
@@ -84,12 +84,17 @@ pub fn begin(beginning: &Beginning) -> History {
         true => Intent::draft(id, root, Some(root), START),
         false => Intent::draft(id, id, None, START),
     };
-    History::begin(draft, beginning.spec.clone(), &input(START.micros(), 0)).0
+    History::begin(draft, beginning.spec.clone(), &input(START.micros(), 0, None)).0
 }
 
-fn input(now: i64, number: usize) -> DecideInput {
+/// Every fourth input denies all steps of agents.
+fn input(now: i64, number: usize, plan: Option<&Plan>) -> DecideInput {
     let child = IntentId(Uuid::from_u128(100 + number as u128));
-    DecideInput { now: Time::from_micros(now), actor: format!("actor {number}"), child }
+    let is_agents = |step: &&Step| number % 4 == 3 && matches!(step.kind, StepKind::Agent { .. });
+    let fault = Fault { code: "policy_denied".to_owned(), message: "no".to_owned(), details: None, result: None };
+    let steps = plan.iter().flat_map(|plan| &plan.steps).filter(is_agents);
+    let denied_steps = steps.map(|step| (step.id.clone(), fault.clone())).collect();
+    DecideInput { now: Time::from_micros(now), actor: format!("actor {number}"), child, denied_steps }
 }
 
 impl Move {

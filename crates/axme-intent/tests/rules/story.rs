@@ -10,18 +10,20 @@
 //! step check agent checker within 60s then ask else mend
 //! step ask person ops within 1h task {"title": "Deploy?"}
 //!
+//! deny check policy_denied: the agent does not accept it
 //! create
 //! +5s worker: complete {"ready": true}
 //! 3 times +60s gateway: step_deadline ask
 //! ```
 //!
 //! `then` and `else` also take the ends of a workflow; `runs_into` is a `then` that only the order of the steps means.
-//! Steps make the intent a workflow that starts with the first one. A command line is `[+TIME] ACTOR: COMMAND`;
+//! Steps make the intent a workflow that starts with the first one. A step that is denied fails when it starts, until `admit check`. A command line is `[+TIME] ACTOR: COMMAND`;
 //! [`command`] reads the commands. Indented lines are the result of the command above. Each event shows its position,
 //! its time since the creation, the status after it and its type, then its sentence. The last one of an ended intent has its outcome (`=`).
 //! Then come the effects (`*`), or the refusal (`!`).
 //! Children are named c1, c2, … in the order of their start; `stranger` is any other intent.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use axme_intent::human::{Response, Standing};
@@ -71,6 +73,7 @@ pub struct Story {
     /// Seconds since the creation.
     now: i64,
     commands: u128,
+    denied_steps: BTreeMap<String, Fault>,
 }
 
 impl Story {
@@ -107,6 +110,13 @@ impl Story {
                 };
             }
             ("child", "") => self.is_child = true,
+            ("deny", rest) => {
+                let (step, why) = split(rest);
+                self.denied_steps.insert(step.to_owned(), fault(why));
+            }
+            ("admit", step) => {
+                self.denied_steps.remove(step);
+            }
             ("step", rest) => self.steps.push(step(rest)),
             ("create", "") => return self.create(),
             (count, rest) if rest.starts_with("times ") => {
@@ -137,6 +147,7 @@ impl Story {
             now: Time::from_micros(START.micros() + millis),
             actor: actor.to_owned(),
             child: IntentId(Uuid::from_u128(0xc0_0000 + self.commands)),
+            denied_steps: self.denied_steps.clone(),
         }
     }
 

@@ -14,7 +14,7 @@ each_engine! {
     nobody_else_of_the_receivers_workspace_sees_it,
     another_organization_opens_and_closes_itself,
     a_step_of_a_workflow_goes_to_another_workspace,
-    a_step_that_begins_after_its_receiver_closed_does_not_arrive,
+    a_step_that_begins_after_its_receiver_closed_fails_at_once,
     a_task_of_the_sender_is_not_the_receivers_to_decide,
     a_polling_agent_lists_what_it_has_received,
     a_claim_of_a_reader_that_crashed_lapses,
@@ -22,6 +22,8 @@ each_engine! {
     a_killed_or_suspended_receiver_gets_nothing,
     a_push_that_fails_for_good_is_a_dead_letter_of_the_receiver,
     the_sender_pays_and_the_receiver_limits,
+    the_receiver_limits_steps_and_is_not_charged_for_tasks,
+    a_step_for_an_agent_that_was_deleted_fails_if_receivers_must_be_known,
     an_escalation_does_not_leave_the_workspace,
 }
 
@@ -266,26 +268,22 @@ async fn a_step_of_a_workflow_goes_to_another_workspace(engine: Engine) {
     assert_eq!(status(&server, &root).await, "COMPLETED");
 }
 
-async fn a_step_that_begins_after_its_receiver_closed_does_not_arrive(engine: Engine) {
+async fn a_step_that_begins_after_its_receiver_closed_fails_at_once(engine: Engine) {
     let server = Server::start(engine).await;
     let there = Neighbor::start(&server, "partner").await;
     let place = server.get(&there.admin, "/v1/me").await["org_id"].clone();
     make_owner(&server, place.as_str().unwrap(), "owner@partner.other").await;
     let path = "/v1/agents/worker/receive-override";
     server.send(&there.admin, "PUT", path, Some(json!({ "override_type": "open" }))).await.ok();
-    let bundle = json!({
-        "scenario_id": "s.v1", "agents": [{ "role": "w", "address": "agent://partner/other/worker" }],
-        "workflow": { "steps": [{ "step_id": "one", "assigned_to": "w" }, { "step_id": "two", "assigned_to": "w" }] },
-        "intent": { "type": "intent.ask.v1", "payload": { "n": 1 } },
-    });
-    let root = id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle).await);
+    let root = apply_two_steps(&server, "agent://partner/other/worker").await;
     let steps = offered(&server, &there.worker).await;
     assert_eq!(steps.len(), 1);
     server.send(&there.admin, "PUT", path, Some(json!({ "override_type": "closed" }))).await.ok();
     server.post(&there.worker, &format!("/v1/intents/{}/resume", steps[0]), json!({ "ok": true })).await;
     assert!(offered(&server, &there.worker).await.is_empty());
     assert_eq!(server.get(&there.worker, "/v1/intents?status=DELIVERED").await["intents"], json!([]));
-    assert_eq!(status(&server, &root).await, "WAITING");
+    let ended = server.intent(&root).await;
+    assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("FAILED"), &json!("receiver_agent_closed")));
 }
 
 async fn a_task_of_the_sender_is_not_the_receivers_to_decide(engine: Engine) {
@@ -470,4 +468,48 @@ async fn an_escalation_does_not_leave_the_workspace(engine: Engine) {
     server.send(&there.worker, "GET", &format!("/v1/intents/{id}"), None).await.refused(404, "not_found");
     // Its end clears the queues of both.
     server.post(&server.admin, &format!("/v1/intents/{id}/resolve"), json!({ "status": "COMPLETED" })).await;
+}
+
+async fn the_receiver_limits_steps_and_is_not_charged_for_tasks(engine: Engine) {
+    let server = Server::start(engine).await;
+    let there = Neighbor::start(&server, "local").await;
+    let path = "/v1/mesh/agents/worker/policies/cost";
+    server.send(&there.admin, "PUT", path, Some(json!({ "max_intents_per_day": 1 }))).await.ok();
+    let task = json!({ "title": "Pay?", "assignees": ["ann@example.com"] });
+    let body = json!({ "intent_type": "intent.ask.v1", "to_agent": TO, "payload": {}, "human_task": task });
+    assert_eq!(server.post(&server.admin, "/v1/intents", body).await["status"], "WAITING");
+    let counted = async || server.get(&there.admin, path).await["usage"]["intents_today"].clone();
+    assert_eq!(counted().await, 0, "a task does not reach the agent to whose address it was sent");
+    let root = apply_two_steps(&server, TO).await;
+    let steps = offered(&server, &there.worker).await;
+    server.post(&there.worker, &format!("/v1/intents/{}/resume", steps[0]), json!({ "ok": true })).await;
+    let ended = server.intent(&root).await;
+    assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("FAILED"), &json!("max_intents_per_day_exceeded")));
+    assert_eq!(counted().await, 1);
+}
+
+async fn a_step_for_an_agent_that_was_deleted_fails_if_receivers_must_be_known(engine: Engine) {
+    let server = Server::start(engine).await;
+    let there = Neighbor::start(&server, "local").await;
+    let bootstrap = &server.bootstrap;
+    let path = format!("/v1/organizations/{}/workspaces/{}", bootstrap.org_id, bootstrap.workspace_id);
+    server.send(&server.admin, "PATCH", &path, Some(json!({ "unknown_receivers": "refuse" }))).await.ok();
+    let root = apply_two_steps(&server, TO).await;
+    let steps = offered(&server, &there.worker).await;
+    let account = server.get(&there.admin, "/v1/agents/worker").await["agent"]["service_account_id"].clone();
+    let account = format!("/v1/service-accounts/{}", account.as_str().unwrap());
+    server.send(&there.admin, "DELETE", &account, None).await.ok();
+    server.post(&server.admin, &format!("/v1/intents/{}/resume", steps[0]), json!({ "ok": true })).await;
+    let ended = server.intent(&root).await;
+    assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("FAILED"), &json!("agent_not_found")));
+}
+
+/// Applies a workflow of two steps for one agent; returns its id.
+async fn apply_two_steps(server: &Server, to: &str) -> String {
+    let bundle = json!({
+        "scenario_id": "s.v1", "agents": [{ "role": "w", "address": to }],
+        "workflow": { "steps": [{ "step_id": "one", "assigned_to": "w" }, { "step_id": "two", "assigned_to": "w" }] },
+        "intent": { "type": "intent.ask.v1", "payload": { "n": 1 } },
+    });
+    id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle).await)
 }

@@ -16,7 +16,10 @@ each_engine! {
     an_open_window_of_a_killed_agent_continues_once_it_is_resumed,
     nothing_is_pushed_to_a_killed_agent,
     limits_reset_with_the_hour_and_the_day,
-    steps_count_for_their_agents_and_are_not_refused,
+    a_step_beyond_a_limit_of_its_agent_fails_at_once_and_is_not_counted,
+    a_step_that_its_agent_no_longer_accepts_fails_at_once,
+    a_step_for_a_killed_agent_waits_until_it_is_resumed,
+    a_task_that_names_an_agent_is_not_charged_to_it,
     an_agent_sends_and_receives_what_its_policy_allows,
 }
 
@@ -277,21 +280,113 @@ async fn limits_reset_with_the_hour_and_the_day(engine: Engine) {
     server.send(&server.admin, "PUT", path, Some(body)).await.refused(422, "not_supported_yet");
 }
 
-async fn steps_count_for_their_agents_and_are_not_refused(engine: Engine) {
+/// Applies a workflow whose steps `one` and `two` are for the worker, and a failure of which goes to `mender`.
+async fn two_steps(server: &Server, links: &[&str]) -> Value {
+    let steps = ["one", "two"].map(|id| {
+        let mut step = json!({ "step_id": id, "assigned_to": "w" });
+        if links.contains(&id) {
+            step["on_failure"] = json!("mend");
+            step["on_success"] = json!(if id == "one" { "two" } else { "end.completed" });
+        }
+        step
+    });
+    let mend = json!({ "step_id": "mend", "assigned_to": "m" });
+    let steps: Vec<Value> = steps.into_iter().chain((!links.is_empty()).then_some(mend)).collect();
+    let bundle = json!({
+        "scenario_id": "s.v1", "workflow": { "steps": steps }, "intent": { "type": "x" },
+        "agents": [{ "role": "w", "address": "worker" }, { "role": "m", "address": "mender" }],
+    });
+    server.post(&server.admin, "/v1/scenarios/apply", bundle).await
+}
+
+async fn complete_step(server: &Server, key: &str, root: &str) {
+    let child = server.events(root).await.last().unwrap()["details"]["child_intent_id"].as_str().unwrap().to_owned();
+    server.post(key, &format!("/v1/intents/{child}/resume"), json!({ "a": 1 })).await;
+}
+
+async fn a_step_beyond_a_limit_of_its_agent_fails_at_once_and_is_not_counted(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (worker, mender) = (server.agent("worker").await, server.agent("mender").await);
+    policy(&server, "cost", json!({ "max_intents_per_day": 1 })).await;
+    let counted =
+        async || server.get(&worker, "/v1/mesh/agents/worker/policies/cost").await["usage"]["intents_today"].clone();
+    let id = id_of(&two_steps(&server, &[]).await);
+    assert_eq!(counted().await, 1);
+    complete_step(&server, &worker, &id).await;
+    let ended = server.intent(&id).await;
+    assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("FAILED"), &json!("max_intents_per_day_exceeded")));
+    assert_eq!(ended["error"]["details"]["step_id"], "two");
+    assert_eq!(counted().await, 1, "a refused step is not counted");
+    let queue = "/v1/agents/worker/intents/stream?since=0&wait_seconds=1";
+    assert_eq!(server.stream(&worker, queue).await.intent_ids(), Vec::<&str>::new());
+    // The first step fails in the same way, while the bundle is applied. A failure branch runs instead of it.
+    let applied = two_steps(&server, &[]).await;
+    assert_eq!(applied["status"], "FAILED");
+    assert_eq!(server.intent(&id_of(&applied)).await["error"]["code"], "max_intents_per_day_exceeded");
+    let applied = two_steps(&server, &["one", "two"]).await;
+    assert_eq!(
+        (&applied["status"], &applied["pending_with"]),
+        (&json!("WAITING"), &json!("agent://local/default/mender"))
+    );
+    complete_step(&server, &mender, &id_of(&applied)).await;
+    assert_eq!(server.intent(&id_of(&applied)).await["status"], "COMPLETED");
+    assert_eq!(counted().await, 1);
+    submit(&server, &server.admin, "worker", "x").await.refused(429, "max_intents_per_day_exceeded");
+}
+
+async fn a_step_that_its_agent_no_longer_accepts_fails_at_once(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (worker, mender) = (server.agent("worker").await, server.agent("mender").await);
+    let send_policy = "/v1/agents/worker/policy";
+    let closed = json!({ "policy_type": "allowlist" });
+    let action = json!({ "mode": "denylist", "intent_types": ["x"], "direction": "receive" });
+    let breaches = audited(&server).await;
+    for (path, rule, code) in [
+        (send_policy, closed, "policy_denied"),
+        ("/v1/mesh/agents/worker/policies/action", action, "action_not_allowed"),
+    ] {
+        let id = id_of(&two_steps(&server, &["two"]).await);
+        server.send(&server.admin, "PUT", path, Some(rule)).await.ok();
+        complete_step(&server, &worker, &id).await;
+        let events = server.events(&id).await;
+        let failed = &events[events.len() - 2];
+        assert_eq!(
+            (&failed["details"]["step_outcome"], &failed["details"]["step_id"]),
+            (&json!("failed"), &json!("two"))
+        );
+        assert_eq!(failed["details"]["step_result"]["error"]["code"], code, "{failed}");
+        complete_step(&server, &mender, &id).await;
+        assert_eq!(server.intent(&id).await["status"], "COMPLETED");
+        let open = json!({ "policy_type": "open", "mode": "open" });
+        server.send(&server.admin, "PUT", path, Some(open)).await.ok();
+    }
+    assert_eq!(audited(&server).await, breaches + 1, "the audit trail has the breach of the action policy");
+}
+
+async fn a_step_for_a_killed_agent_waits_until_it_is_resumed(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let id = id_of(&two_steps(&server, &[]).await);
+    server.send(&server.admin, "POST", "/v1/mesh/agents/worker/kill", None).await.ok();
+    complete_step(&server, &worker, &id).await;
+    assert_eq!(server.intent(&id).await["status"], "WAITING");
+    server.send(&server.admin, "POST", "/v1/mesh/agents/worker/resume", None).await.ok();
+    complete_step(&server, &worker, &id).await;
+    assert_eq!(server.intent(&id).await["status"], "COMPLETED");
+}
+
+async fn a_task_that_names_an_agent_is_not_charged_to_it(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     policy(&server, "cost", json!({ "max_intents_per_day": 1 })).await;
-    let bundle = json!({
-        "scenario_id": "s.v1", "agents": [{ "role": "w", "address": "worker" }],
-        "workflow": { "steps": [{ "step_id": "one", "assigned_to": "w" }, { "step_id": "two", "assigned_to": "w" }] },
-        "intent": { "type": "x" },
-    });
-    let id = id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle).await);
-    let child = server.events(&id).await[2]["details"]["child_intent_id"].as_str().unwrap().to_owned();
-    server.post(&worker, &format!("/v1/intents/{child}/resume"), json!({ "a": 1 })).await;
+    for _ in 0..2 {
+        let task = json!({ "title": "Pay?", "assignees": ["ann@example.com"] });
+        let body = json!({ "intent_type": "x", "to_agent": "worker", "payload": {}, "human_task": task });
+        assert_eq!(server.post(&server.admin, "/v1/intents", body).await["status"], "WAITING");
+    }
     let usage = server.get(&worker, "/v1/mesh/agents/worker/policies/cost").await;
-    assert_eq!(usage["usage"]["intents_today"], 2);
-    submit(&server, &server.admin, "worker", "x").await.refused(429, "max_intents_per_day_exceeded");
+    assert_eq!(usage["usage"]["intents_today"], 0);
+    submit(&server, &server.admin, "worker", "x").await.ok();
 }
 
 async fn an_agent_sends_and_receives_what_its_policy_allows(engine: Engine) {
