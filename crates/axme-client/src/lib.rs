@@ -44,7 +44,7 @@ pub use axme_api as api;
 pub use axme_api::{Id, Json, JsonFields, OutcomeKind, Status, Timestamp, WaitingReason};
 pub use calls::fresh_key;
 pub use error::{ClientError, Refusal};
-pub use stream::{Delivery, Feed};
+pub use stream::{Delivery, Feed, ServerState};
 pub use tokens::{TokenStore, Tokens};
 
 /// A JSON object whose keys keep their order.

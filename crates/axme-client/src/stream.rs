@@ -37,6 +37,15 @@ const OBSERVER_FAILURES: u32 = 16;
 /// The pause after an empty window. A server may end such windows at once.
 const IDLE_PAUSE: Duration = Duration::from_millis(250);
 
+/// Whether a server that was reached once can be reached now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerState {
+    /// The connection broke, and a new one failed.
+    Away,
+    /// There is a connection again.
+    Back,
+}
+
 /// A delivery of an intent to an agent (`spec/protocol.md` §11.3). Deliveries are at least once: the same intent comes
 /// again under a new `seq` until it is answered. A text that the server leaves out is empty.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -76,6 +85,25 @@ impl Client {
     /// minute. It is [`ClientError::Answer`] if a frame cannot be read.
     pub fn observe(&self, intent_id: &str, since: u64) -> Feed<EventView> {
         self.observe_with(intent_id, since, OBSERVER_FAILURES)
+    }
+
+    /// Streams the events of an intent as [`Client::observe`] does, and tells `report` when the server goes away and when
+    /// it is back. After the first connection it waits for the server without a limit.
+    ///
+    /// # Errors
+    ///
+    /// The last item is an error if the server refuses the call or cannot be reached at first. It is
+    /// [`ClientError::Answer`] if a frame cannot be read.
+    pub fn observe_and_report(
+        &self,
+        intent_id: &str,
+        since: u64,
+        report: impl Fn(ServerState) + Send + Sync + 'static,
+    ) -> Feed<EventView> {
+        let fields = Object::from_iter([("intent_id".to_owned(), Value::from(intent_id))]);
+        let reader = Reader::new(self, intents::STREAM.path, fields, since);
+        let reader = Reader { report: Some(Box::new(report)), ..reader };
+        feed(EventSource { reader, intent_id: intent_id.to_owned(), rest: VecDeque::new(), is_over: false })
     }
 
     pub(crate) fn observe_with(&self, intent_id: &str, since: u64, most_failures: u32) -> Feed<EventView> {
@@ -216,6 +244,9 @@ struct Reader {
     failures: u32,
     /// The allowed failures after the first connection.
     most_failures: u32,
+    /// Hears when the server goes away, and when it is back.
+    report: Option<Box<dyn Fn(ServerState) + Send + Sync>>,
+    is_away: bool,
 }
 
 impl Reader {
@@ -231,7 +262,18 @@ impl Reader {
             has_connected: false,
             failures: 0,
             most_failures: u32::MAX,
+            report: None,
+            is_away: false,
         }
+    }
+
+    fn set_away(&mut self, is_away: bool) {
+        if self.is_away != is_away
+            && let Some(report) = &self.report
+        {
+            report(if is_away { ServerState::Away } else { ServerState::Back });
+        }
+        self.is_away = is_away;
     }
 
     async fn step<T: Frame>(&mut self) -> Result<Step<T>, ClientError> {
@@ -274,10 +316,12 @@ impl Reader {
                 Ok(frames) => {
                     self.has_frames = false;
                     self.has_connected = true;
+                    self.set_away(false);
                     return Ok(self.frames.insert(frames));
                 }
                 Err(error) if error.is_transient() && self.failures < self.allowed_failures() => {
                     self.failures += 1;
+                    self.set_away(self.has_connected);
                     tokio::time::sleep(pause(&error, self.failures).min(MAX_PAUSE)).await;
                 }
                 Err(error) => return Err(error),
