@@ -1,5 +1,5 @@
 //! The server that a command calls, and the credentials that it sends. Each setting comes from the first source that
-//! has it: flag, context, environment, running server of the data folder, default (`spec/protocol.md` §3.2, §3.4).
+//! has it: flag, environment, context, running server of the data folder, default (`spec/protocol.md` §3.2, §3.4).
 
 mod resolver;
 
@@ -45,8 +45,8 @@ pub(crate) struct ConnectionSettings {
     pub(crate) workspace_id: Option<SettingValue>,
     pub(crate) owner_agent: Option<SettingValue>,
     pub(crate) environment: Option<SettingValue>,
-    /// The context's server, when `--base-url` names another one and the context's secrets are withheld.
-    pub(crate) own_server: Option<String>,
+    /// Why credentials are withheld: they are not for this server.
+    pub(crate) withheld: Option<String>,
     pub(crate) output: OutputFormat,
     /// The command that calls this program from another terminal with the same server.
     pub(crate) command: String,
@@ -62,7 +62,7 @@ impl ConnectionSettings {
     pub(crate) async fn find(flags: &Flags) -> Result<ConnectionSettings, Failure> {
         let resolver = Resolver::new(flags)?;
         let settings = resolver.find(flags.data.as_deref()).await?;
-        resolver.warn_about_ignored(&settings);
+        resolver.warn_about_variables(&settings);
         Ok(settings)
     }
 
@@ -71,7 +71,7 @@ impl ConnectionSettings {
         let resolver = Resolver::of(flags, &Contexts::load()?, name);
         let settings = resolver.find(flags.data.as_deref()).await?;
         // A sign-in sends no key, so an ignored key needs no warning.
-        resolver.warn_about_ignored(&settings.clone().anonymous());
+        resolver.warn_about_variables(&settings.clone().anonymous());
         Ok(settings)
     }
 
@@ -93,7 +93,7 @@ impl ConnectionSettings {
 
     /// Removes the credentials.
     pub(crate) fn anonymous(self) -> ConnectionSettings {
-        ConnectionSettings { api_key: None, actor_token: None, refresh_token: None, own_server: None, ..self }
+        ConnectionSettings { api_key: None, actor_token: None, refresh_token: None, withheld: None, ..self }
     }
 
     /// Removes the key if a person is signed in, so that a revoked key does no harm.
@@ -102,16 +102,9 @@ impl ConnectionSettings {
         ConnectionSettings { api_key, ..self }
     }
 
-    /// Fails if the context's credentials are withheld because they are for another server.
+    /// Fails if credentials are withheld because they are for another server.
     pub(crate) fn check_server(&self) -> Result<(), Failure> {
-        match &self.own_server {
-            Some(own) => Err(Failure::usage(format!(
-                "the credentials of context \"{}\" are for {own}, not for {}: pass --api-key or --actor-token, or choose \
-                 another context with --context-name",
-                self.context, self.base_url.value
-            ))),
-            None => Ok(()),
-        }
+        self.withheld.as_ref().map_or(Ok(()), |why| Err(Failure::usage(why)))
     }
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::folders;
+use crate::text_file;
 
 pub(crate) const DEFAULT: &str = "default";
 
@@ -184,6 +185,6 @@ fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Failure> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
         Err(error) => return Err(Failure::new(format!("cannot read {}: {error}", path.display()))),
     };
-    serde_json::from_slice(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes))
+    serde_json::from_str(&text_file::decode(&path.display().to_string(), bytes)?)
         .map_err(|e| Failure::new(format!("cannot parse {}; correct or delete the file: {e}", path.display())))
 }

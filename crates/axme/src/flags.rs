@@ -1,10 +1,11 @@
-//! The connection flags of every command (`spec/protocol.md` §3.2).
+//! The flags of every command: the output and the connection (`spec/protocol.md` §3.2).
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::output::OutputFormat;
+use crate::failure::Failure;
+use crate::output::{OutputFormat, check_query};
 
 /// Flags of every command.
 #[derive(Debug, Clone, Default, Args)]
@@ -12,6 +13,15 @@ pub(crate) struct Flags {
     /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Output format: table, json or yaml [default: table]
+    #[arg(long, global = true, value_name = "FORMAT", hide_short_help = true)]
+    pub(crate) output: Option<String>,
+    /// Filter the JSON output with a jq expression
+    #[arg(long, global = true, value_name = "FILTER", hide_short_help = true)]
+    pub(crate) jq: Option<String>,
+    /// Show times in UTC instead of the local time zone
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) utc: bool,
     /// Use this context instead of the active one
     #[arg(long, global = true, value_name = "NAME", help_heading = "Connection", hide_short_help = true)]
     pub(crate) context_name: Option<String>,
@@ -49,7 +59,26 @@ pub(crate) struct Flags {
 }
 
 impl Flags {
-    pub(crate) fn output(&self) -> OutputFormat {
-        if self.json { OutputFormat::Json } else { OutputFormat::Text }
+    /// Returns the output format. [`Flags::check`] has refused unknown words.
+    pub(crate) fn format(&self) -> OutputFormat {
+        match self.output.as_deref() {
+            Some("yaml") => OutputFormat::Yaml,
+            Some("json") => OutputFormat::Json,
+            _ if self.json || self.jq.is_some() => OutputFormat::Json,
+            _ => OutputFormat::Text,
+        }
+    }
+
+    /// Checks the flags of the output.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if let Some(word) = self.output.as_deref()
+            && !["table", "json", "yaml"].contains(&word)
+        {
+            return Err(Failure::usage(format!("--output: \"{word}\" is not one of table, json, yaml")));
+        }
+        if self.json && self.output.as_deref().is_some_and(|word| word != "json") {
+            return Err(Failure::usage("--json and --output contradict each other"));
+        }
+        self.jq.as_deref().map_or(Ok(()), check_query)
     }
 }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::lifecycle::event_line;
 use crate::output::tagged;
-use crate::session::Session;
-use crate::tasks;
+use crate::session::{Session, report_server};
+use crate::task_hints::hints;
 use prompt::{Prompt, Question};
 
 /// The source of the answer when the intent waits for a person.
@@ -43,7 +43,7 @@ enum AnswerOutcome {
 /// Prints the events of an intent until it ends, and returns the intent.
 pub(crate) async fn follow(session: &Session, intent_id: &str, answerer: &Answerer) -> Result<IntentView, Failure> {
     let output = session.output();
-    let mut events = session.client.observe(intent_id, 0);
+    let mut events = session.client.observe_and_report(intent_id, 0, report_server(session));
     let mut prompt = Prompt::closed();
     loop {
         tokio::select! {
@@ -64,7 +64,7 @@ pub(crate) async fn follow(session: &Session, intent_id: &str, answerer: &Answer
                         Answerer::Prompt(suggestions) => {
                             let task = event.human_task.clone().unwrap_or(Value::Null);
                             output.print("\n  Waiting for an answer. From another terminal:")?;
-                            let hints = tasks::hints(&task, &session.settings.command, intent_id);
+                            let hints = hints(&task, &session.settings.command, intent_id);
                             hints.iter().try_for_each(|hint| output.print(format!("    {hint}")))?;
                             if !output.is_json() {
                                 prompt.open(Question::read(&task, suggestions))?;

@@ -70,8 +70,7 @@ pub(crate) fn summary(intent: &IntentView) -> Vec<String> {
     }
     if !intent.result.is_null() {
         lines.push("  Result:".to_owned());
-        let pretty = intent.result.pretty();
-        lines.extend(pretty.lines().map(|line| format!("    {line}")));
+        lines.extend(crate::output::payload_fields(&intent.result, 4));
     }
     lines
 }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
 use crate::failure::Failure;
-use crate::{folders, server};
+use crate::{folders, server, text_file};
 
 /// The keys that a settings file may have.
 const KEYS: [&str; 16] = [
@@ -110,8 +110,9 @@ fn merge(
     let wrong = |e: config::ConfigError| Failure::usage(format!("settings: {e}"));
     let mut builder = Config::builder();
     if let Some(path) = file {
-        let source = File::from(path).format(FileFormat::Toml);
-        check_keys(path, &Config::builder().add_source(source.clone()).build().map_err(wrong)?)?;
+        let source = File::from_str(&text_file::read(path)?, FileFormat::Toml);
+        let read = Config::builder().add_source(source.clone()).build();
+        check_keys(path, &read.map_err(|e| Failure::usage(format!("settings: {}: {e}", path.display())))?)?;
         builder = builder.add_source(source);
     }
     builder = builder.add_source(Variables(variables));
@@ -289,7 +290,10 @@ mod tests {
         let file = folder.path().join("axme.toml");
         std::fs::write(&file, "lisen = '127.0.0.1:1'").unwrap();
         let failure = merge(&ServerFlags::default(), Some(&file), HashMap::new()).unwrap_err();
-        assert!(failure.code == 2 && failure.message.contains("unknown setting \"lisen\""), "{failure:?}");
+        assert!(
+            failure.ending == crate::exit::Ending::Usage && failure.message.contains("unknown setting \"lisen\""),
+            "{failure:?}"
+        );
         let missing = folder.path().join("missing.toml");
         assert!(merge(&ServerFlags::default(), Some(&missing), HashMap::new()).is_err());
         let config = merge(&ServerFlags::default(), None, variables(&[("AXME_LISTEN", "nowhere")])).unwrap();

@@ -246,7 +246,7 @@ fn a_form_is_filled_in() {
         let args = if wrong[0] == "--answer" { wrong.to_vec() } else { [&["--answer", "approved"], wrong].concat() };
         let ended = home.run("human/form", &args);
         assert_eq!(ended.output.status.code(), Some(1), "{wrong:?}");
-        assert!(String::from_utf8_lossy(&ended.output.stderr).contains("was rejected"), "{wrong:?}");
+        assert!(String::from_utf8_lossy(&ended.output.stdout).contains("was rejected"), "{wrong:?}");
     }
 }
 
@@ -265,15 +265,14 @@ fn an_example_changes_no_agent_that_it_did_not_register() {
     let register = |args: &[&str]| {
         let all = [&["agents", "register", "--name", "http-order-processor", "--json"], args].concat();
         let output = home.command(&all).output().unwrap();
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-        answer["body"].clone()
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
     };
     let own = register(&["--delivery-mode", "http", "--callback-url", "https://example.com/mine"]);
     assert_eq!(own["created"], true);
     let ended = home.run("delivery/http", &[]);
     assert_eq!(ended.output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&ended.output.stderr).into_owned();
-    assert!(said.contains("\"http-order-processor\" that no example registered"), "{said}");
+    let said = String::from_utf8_lossy(&ended.output.stdout).into_owned();
+    assert!(said.contains("\\\"http-order-processor\\\" that no example registered"), "{said}");
     let unchanged = register(&[]);
     assert_eq!(unchanged["changed"], serde_json::json!([]));
     assert_eq!(unchanged["service_account"], own["service_account"]);

@@ -29,12 +29,13 @@ const SOURCE: &str = "registry+https://github.com/rust-lang/";
 
 /// Crates that may have several versions in the lock file, with the reason. An entry that is no longer needed is an
 /// error.
-const DUPLICATES: [(&str, &str); 12] = [
+const DUPLICATES: [(&str, &str); 13] = [
     ("base64", "0.22 for us, tokens and PostgreSQL; 0.23 for mail, HTTP and S3"),
     ("const-oid", "0.9 for the certificates of PostgreSQL, 0.10 for hashes"),
     ("crypto-common", "0.1 comes with digest 0.10"),
     ("digest", "0.10 for the checksums of S3, 0.11 for hashes"),
     ("fallible-iterator", "0.2 for PostgreSQL, 0.3 for SQLite"),
+    ("foldhash", "0.1 for the objects of jaq, 0.2 for other hash maps"),
     ("getrandom", "0.3 for hash maps of JSON Schema, 0.4 for the rest; 0.2 is not built on Linux"),
     ("r-efi", "for UEFI only; comes with getrandom"),
     ("rand_core", "0.10; 0.6 is an option of signature and not built"),

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::{ConnectionSettings, DEFAULT_BASE_URL, SettingValue, is_same_server};
+use crate::compatibility;
 use crate::contexts::{Context, Contexts, Secrets};
 use crate::failure::Failure;
 use crate::flags::Flags;
@@ -14,6 +15,26 @@ use crate::output::OutputFormat;
 const DEFAULT_ORIGIN: &str = "the default";
 const BASE_URL_VARIABLES: [&str; 3] = ["AXME_PORTAL_BASE_URL", "AXME_GATEWAY_BASE_URL", "AXME_BASE_URL"];
 const API_KEY_VARIABLES: [&str; 2] = ["AXME_GATEWAY_API_KEY", "AXME_API_KEY"];
+const ACTOR_TOKEN_VARIABLES: [&str; 2] = ["AXME_ACTOR_TOKEN", "AXME_PORTAL_SCOPED_BEARER_TOKEN"];
+
+/// The order of the sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Precedence {
+    /// Flag, environment, context, running server.
+    Ours,
+    /// Flag, context, environment, running server.
+    Official,
+}
+
+/// Where the base URL comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UrlOrigin {
+    Flag,
+    Variable,
+    Context,
+    LocalServer,
+    Default,
+}
 
 /// The rank of the local server among the sources: first if a data folder is named, else the fallback.
 #[derive(Clone, Copy, PartialEq)]
@@ -30,6 +51,61 @@ pub(crate) struct Resolver {
     secrets: Secrets,
     output: OutputFormat,
     environment: fn(&str) -> Option<String>,
+    order: Precedence,
+}
+
+/// The sources of one resolution.
+struct Sources<'a> {
+    resolver: &'a Resolver,
+    live: Option<&'a LocalServer>,
+    priority: LocalPriority,
+}
+
+impl Sources<'_> {
+    /// Returns the base URL and its origin.
+    fn base_url(&self) -> (SettingValue, UrlOrigin) {
+        let resolver = self.resolver;
+        let live = self.live.map(|live| &live.base_url);
+        let flag = ("--base-url", &resolver.flags.base_url);
+        let context = resolver.context_url();
+        let Some(url) = self.pick(flag, live, context, &BASE_URL_VARIABLES) else {
+            let default = SettingValue { value: DEFAULT_BASE_URL.to_owned(), source: DEFAULT_ORIGIN.to_owned() };
+            return (default, UrlOrigin::Default);
+        };
+        let origin = match url.source.as_str() {
+            "--base-url" => UrlOrigin::Flag,
+            source if BASE_URL_VARIABLES.contains(&source) => UrlOrigin::Variable,
+            source if source == resolver.source_of_context() => UrlOrigin::Context,
+            _ => UrlOrigin::LocalServer,
+        };
+        (url, origin)
+    }
+
+    /// Returns the value of the first source that has one.
+    fn pick(
+        &self,
+        flag: (&str, &Option<String>),
+        live: Option<&String>,
+        context: Option<&String>,
+        variables: &[&str],
+    ) -> Option<SettingValue> {
+        let resolver = self.resolver;
+        let setting = |value: &String, source: String| SettingValue { value: value.clone(), source };
+        let folder = self.live.map(|live| live.folder.display().to_string()).unwrap_or_default();
+        let live = live.map(|value| setting(value, format!("the server of {folder}")));
+        let given = flag.1.as_ref().map(|value| setting(value, flag.0.to_owned()));
+        // A named data folder overrides the context.
+        let of_context = context.filter(|_| self.priority == LocalPriority::Fallback);
+        let of_context = of_context.map(|value| setting(value, resolver.source_of_context()));
+        let variable = |name: &&str| Some(setting(&(resolver.environment)(name)?, (*name).to_owned()));
+        let variable = variables.iter().find_map(variable);
+        let (first, last) = if self.priority == LocalPriority::First { (live, None) } else { (None, live) };
+        let between = match resolver.order {
+            Precedence::Ours => variable.or(of_context),
+            Precedence::Official => of_context.or(variable),
+        };
+        given.or(first).or(between).or(last)
+    }
 }
 
 impl Resolver {
@@ -51,8 +127,9 @@ impl Resolver {
             name: name.to_owned(),
             context,
             secrets,
-            output: flags.output(),
+            output: flags.format(),
             environment: folders::environment,
+            order: if compatibility::is_official() { Precedence::Official } else { Precedence::Ours },
         }
     }
 
@@ -73,7 +150,7 @@ impl Resolver {
         if is_anonymous || settings.base_url.source == DEFAULT_ORIGIN {
             return Ok(self.resolve(local::find(&folder).await, LocalPriority::Fallback));
         }
-        if self.flags.base_url.is_none()
+        if settings.base_url.source == self.source_of_context()
             && settings.has_admin_key_of(&folder)
             && let Some(live) = local::find(&folder).await
         {
@@ -85,84 +162,78 @@ impl Resolver {
     }
 
     pub(crate) fn resolve(&self, live: Option<LocalServer>, priority: LocalPriority) -> ConnectionSettings {
-        let bootstrap = live.as_ref().and_then(|live| live.bootstrap.as_ref());
-        let from = live.as_ref().map(|live| format!("the server of {}", live.folder.display())).unwrap_or_default();
-        let from_live = |value: Option<&String>| Some(SettingValue { value: value?.clone(), source: from.clone() });
-        let live_url = from_live(live.as_ref().map(|live| &live.base_url));
-        // A named data folder overrides the context.
-        let of_context = |value: Option<&String>| match priority {
-            LocalPriority::First => None,
-            LocalPriority::Fallback => {
-                Some(SettingValue { value: value?.clone(), source: format!("context \"{}\"", self.name) })
-            }
-        };
-        let pick = |flag: (&str, &Option<String>),
-                    live: Option<SettingValue>,
-                    context: Option<&String>,
-                    variables: &[&str]| {
-            let (first, last) = if priority == LocalPriority::First { (live, None) } else { (None, live) };
-            let given = flag.1.as_ref().map(|value| SettingValue { value: value.clone(), source: flag.0.to_owned() });
-            let variable =
-                |name: &&str| Some(SettingValue { value: (self.environment)(name)?, source: (*name).to_owned() });
-            given.or(first).or(of_context(context)).or_else(|| variables.iter().find_map(variable)).or(last)
-        };
-
+        let sources = Sources { resolver: self, live: live.as_ref(), priority };
+        let (base_url, origin) = sources.base_url();
         let (flags, context) = (&self.flags, &self.context);
-        let base_url = pick(("--base-url", &flags.base_url), live_url.clone(), self.context_url(), &BASE_URL_VARIABLES)
-            .unwrap_or(SettingValue { value: DEFAULT_BASE_URL.to_owned(), source: DEFAULT_ORIGIN.to_owned() });
         // The ids of one server are not valid on another.
-        let is_other_server = self.flags.base_url.as_ref().is_some_and(|url| !is_same_server(url, &context.base_url));
-        let is_other_server = is_other_server && !context.base_url.is_empty();
-        let withholds_secrets = priority == LocalPriority::Fallback && is_other_server && self.guards_secrets();
-        let nothing = Secrets::default();
-        let secrets = if withholds_secrets { &nothing } else { &self.secrets };
-        let names_credentials = flags.api_key.is_some() || flags.actor_token.is_some();
+        let is_own_server = context.base_url.is_empty() || is_same_server(&base_url.value, &context.base_url);
+        let keeps_ids = is_own_server || (self.order == Precedence::Official && flags.base_url.is_none());
+        let id = |value: &Option<String>| value.clone().filter(|_| keeps_ids);
+        let keeps_secrets = priority == LocalPriority::First || self.may_send_secrets(&base_url.value);
+        let secrets = if keeps_secrets { self.secrets.clone() } else { Secrets::default() };
+        // A variable says for which server it is, or it goes to the server of the context.
+        let may_send_variables = self.order == Precedence::Official
+            || matches!(origin, UrlOrigin::Flag | UrlOrigin::Variable | UrlOrigin::Context);
+        let secret_variables = |names: &'static [&'static str]| if may_send_variables { names } else { &[] };
         // The key of the local server is sent to that server only.
-        let is_local = live_url.is_some_and(|url| is_same_server(&url.value, &base_url.value));
-        let own = |value: Option<&String>| if is_local { from_live(value) } else { None };
-        let actor_token = pick(
+        let bootstrap = live.as_ref().filter(|live| is_same_server(&live.base_url, &base_url.value));
+        let bootstrap = bootstrap.and_then(|live| live.bootstrap.as_ref());
+        let api_key = sources.pick(
+            ("--api-key", &flags.api_key),
+            bootstrap.map(|b| &b.api_key),
+            secrets.api_key.as_ref(),
+            secret_variables(&API_KEY_VARIABLES),
+        );
+        let actor_token = sources.pick(
             ("--actor-token", &flags.actor_token),
             None,
             secrets.actor_token.as_ref(),
-            &["AXME_ACTOR_TOKEN", "AXME_PORTAL_SCOPED_BEARER_TOKEN"],
+            secret_variables(&ACTOR_TOKEN_VARIABLES),
         );
         // A refresh token is sent only to the server that issued it.
-        let is_own = actor_token.as_ref().map(|token| &token.value) == secrets.actor_token.as_ref()
+        let is_own_token = actor_token.as_ref().map(|token| &token.value) == secrets.actor_token.as_ref()
             && is_same_server(&base_url.value, &context.base_url);
+        let has_credential = api_key.is_some() || actor_token.is_some();
+        let withheld_variable = (!may_send_variables && flags.api_key.is_none() && flags.actor_token.is_none())
+            .then(|| self.withheld_variable(api_key.as_ref(), &base_url, priority))
+            .flatten();
+        let withheld_context = (!keeps_secrets && !has_credential).then(|| {
+            let own = if context.base_url.is_empty() { DEFAULT_BASE_URL } else { &context.base_url };
+            format!(
+                "the credentials of context \"{}\" are for {own}, not for {}: pass --api-key or --actor-token, set \
+                 AXME_API_KEY, or choose another context with --context-name",
+                self.name, base_url.value
+            )
+        });
         ConnectionSettings {
-            refresh_token: secrets.refresh_token.clone().filter(|_| is_own),
+            refresh_token: secrets.refresh_token.clone().filter(|_| is_own_token),
             actor_token,
-            api_key: pick(
-                ("--api-key", &flags.api_key),
-                own(bootstrap.map(|b| &b.api_key)),
-                secrets.api_key.as_ref(),
-                &API_KEY_VARIABLES,
-            ),
-            org_id: pick(
+            api_key,
+            org_id: sources.pick(
                 ("--org-id", &flags.org_id),
-                own(bootstrap.map(|b| &b.org_id)),
-                context.org_id.as_ref().filter(|_| !is_other_server),
+                bootstrap.map(|b| &b.org_id),
+                id(&context.org_id).as_ref(),
                 &["AXME_ORG_ID"],
             ),
-            workspace_id: pick(
+            workspace_id: sources.pick(
                 ("--workspace-id", &flags.workspace_id),
-                own(bootstrap.map(|b| &b.workspace_id)),
-                context.workspace_id.as_ref().filter(|_| !is_other_server),
+                bootstrap.map(|b| &b.workspace_id),
+                id(&context.workspace_id).as_ref(),
                 &["AXME_WORKSPACE_ID"],
             ),
-            owner_agent: pick(
+            owner_agent: sources.pick(
                 ("--owner-agent", &flags.owner_agent),
                 None,
                 context.owner_agent.as_ref(),
                 &["AXME_OWNER_AGENT"],
             ),
-            environment: pick(
+            environment: sources.pick(
                 ("--environment", &flags.environment),
                 None,
                 context.environment.as_ref(),
                 &["AXME_ENVIRONMENT"],
             ),
-            own_server: Some(context.base_url.clone()).filter(|_| withholds_secrets && !names_credentials),
+            withheld: withheld_variable.or(withheld_context),
             context: self.name.clone(),
             base_url,
             output: self.output,
@@ -170,19 +241,62 @@ impl Resolver {
         }
     }
 
-    /// Whether the context has secrets for a server of its own.
-    fn guards_secrets(&self) -> bool {
-        let has_secrets = self.secrets.api_key.is_some() || self.secrets.actor_token.is_some();
-        has_secrets && !is_same_server(&self.context.base_url, DEFAULT_BASE_URL)
+    /// Whether the secrets of the context are for this server.
+    fn may_send_secrets(&self, base_url: &str) -> bool {
+        if self.secrets.api_key.is_none() && self.secrets.actor_token.is_none() {
+            return true;
+        }
+        let own = if self.context.base_url.is_empty() { DEFAULT_BASE_URL } else { &self.context.base_url };
+        // The official command line may have made the context with the default address, whatever the server is.
+        let is_unchosen = self.order == Precedence::Official && is_same_server(own, DEFAULT_BASE_URL);
+        is_unchosen || is_same_server(own, base_url)
     }
 
-    pub(crate) fn warn_about_ignored(&self, settings: &ConnectionSettings) {
+    /// Says that a key in the environment is not sent, because nothing says for which server it is.
+    fn withheld_variable(
+        &self,
+        chosen: Option<&SettingValue>,
+        base_url: &SettingValue,
+        priority: LocalPriority,
+    ) -> Option<String> {
+        let find = |name: &&'static str| Some((*name, (self.environment)(name)?));
+        let (name, value) = API_KEY_VARIABLES.iter().chain(&ACTOR_TOKEN_VARIABLES).find_map(find)?;
+        // A named data folder is an explicit choice, and the same key needs no choice.
+        if priority == LocalPriority::First || chosen.is_some_and(|key| key.value == value) {
+            return None;
+        }
+        Some(format!(
+            "{name} is set, but nothing says for which server it is: set AXME_BASE_URL={}, or unset {name}",
+            base_url.value
+        ))
+    }
+
+    /// Says on stderr which variables have a surprising effect.
+    pub(crate) fn warn_about_variables(&self, settings: &ConnectionSettings) {
         // A named data folder is an explicit choice.
-        if self.flags.data.is_none()
-            && let Some(note) = self.ignored_variables(settings)
-        {
+        if self.flags.data.is_some() {
+            return;
+        }
+        let note = match self.order {
+            Precedence::Official => self.ignored_variables(settings),
+            Precedence::Ours => self.redirected_key(settings),
+        };
+        if let Some(note) = note {
             eprintln!("axme: {note}");
         }
+    }
+
+    /// Returns a note about a key of the environment that goes to the server of the context.
+    fn redirected_key(&self, settings: &ConnectionSettings) -> Option<String> {
+        let key = settings.api_key.as_ref().filter(|key| API_KEY_VARIABLES.contains(&key.source.as_str()))?;
+        let is_of_context = settings.base_url.source == self.source_of_context();
+        let is_another = self.secrets.api_key.as_ref() != Some(&key.value);
+        (is_of_context && is_another).then(|| {
+            format!(
+                "{} goes to {}, the server of context \"{}\"; set AXME_BASE_URL if it is for another one",
+                key.source, settings.base_url.value, self.name
+            )
+        })
     }
 
     /// Returns a note about variables that are set but overridden by another source.
@@ -208,6 +322,10 @@ impl Resolver {
         ))
     }
 
+    fn source_of_context(&self) -> String {
+        format!("context \"{}\"", self.name)
+    }
+
     /// The context's base URL. The default one without credentials is skipped, because it is not a choice.
     fn context_url(&self) -> Option<&String> {
         let url = &self.context.base_url;
@@ -229,6 +347,7 @@ mod tests {
             secrets: Secrets { api_key: key.map(str::to_owned), ..Secrets::default() },
             output: OutputFormat::Text,
             environment,
+            order: Precedence::Ours,
         }
     }
 
@@ -267,6 +386,8 @@ mod tests {
     #[test]
     fn the_first_place_that_has_a_value_gives_it() {
         let mut resolver = resolver("http://context", Some("context-key"), variables);
+        assert_eq!(url_and_key(&resolver.resolve(live(), LocalPriority::Fallback)), ("http://env", Some("env-key")));
+        resolver.order = Precedence::Official;
         assert_eq!(
             url_and_key(&resolver.resolve(live(), LocalPriority::Fallback)),
             ("http://context", Some("context-key"))
@@ -285,7 +406,7 @@ mod tests {
         );
         let untouched = resolver(DEFAULT_BASE_URL, None, variables);
         assert_eq!(url_and_key(&untouched.resolve(None, LocalPriority::Fallback)), ("http://env", Some("env-key")));
-        let made_by_dev = resolver(DEFAULT_BASE_URL, Some("dev-key"), variables);
+        let made_by_dev = resolver(DEFAULT_BASE_URL, Some("dev-key"), nothing);
         assert_eq!(
             url_and_key(&made_by_dev.resolve(None, LocalPriority::Fallback)),
             (DEFAULT_BASE_URL, Some("dev-key"))
@@ -323,13 +444,16 @@ mod tests {
         };
         let refused = abroad("http://context", Flags::default());
         assert_eq!((refused.api_key.as_ref(), refused.org_id.as_ref()), (None, None));
-        assert_eq!(refused.connect().err().map(|failure| failure.code), Some(2));
+        assert_eq!(refused.connect().err().map(|failure| failure.ending), Some(crate::exit::Ending::Usage));
         let own = abroad("http://context", Flags { api_key: Some("mine".to_owned()), ..Flags::default() });
         assert_eq!(url_and_key(&own), ("http://other:8100", Some("mine")));
         assert!(own.connect().is_ok());
-        // The same server with a path, and contexts without a chosen server.
-        for url in ["http://other:8100/path", "", DEFAULT_BASE_URL] {
-            assert_eq!(url_and_key(&abroad(url, Flags::default())), ("http://other:8100", Some("key")), "{url}");
+        assert_eq!(
+            url_and_key(&abroad("http://other:8100/path", Flags::default())),
+            ("http://other:8100", Some("key"))
+        );
+        for url in ["", DEFAULT_BASE_URL] {
+            assert_eq!(url_and_key(&abroad(url, Flags::default())), ("http://other:8100", None), "{url}");
         }
         assert!(!is_same_server("http://a", "https://a") && is_same_server("http://a/", "http://a:80"));
     }
@@ -343,5 +467,39 @@ mod tests {
         let settings =
             resolver("http://context", Some("context-key"), nothing).resolve(unreadable, LocalPriority::First);
         assert_eq!(url_and_key(&settings), ("http://127.0.0.1:7", None));
+    }
+
+    fn only_key(name: &str) -> Option<String> {
+        (name == "AXME_API_KEY").then(|| "env-key".to_owned())
+    }
+
+    fn only_url(name: &str) -> Option<String> {
+        (name == "AXME_BASE_URL").then(|| "http://env".to_owned())
+    }
+
+    #[test]
+    fn a_key_goes_to_its_own_server_only() {
+        // A key of the environment alone goes to the server of the context, and that is said.
+        let redirected = resolver("http://context", Some("context-key"), only_key);
+        let settings = redirected.resolve(None, LocalPriority::Fallback);
+        assert_eq!(url_and_key(&settings), ("http://context", Some("env-key")));
+        assert!(redirected.redirected_key(&settings).unwrap().contains("AXME_API_KEY goes to http://context"));
+        // It goes neither to a server that happens to run, nor to the default address.
+        for live in [live(), None] {
+            let settings = resolver("", None, only_key).resolve(live, LocalPriority::Fallback);
+            assert_ne!(settings.api_key.as_ref().map(|key| key.value.as_str()), Some("env-key"));
+            assert!(settings.check_server().unwrap_err().message.contains("set AXME_BASE_URL="), "{settings:?}");
+        }
+        // The key of a context does not go to the server of the environment.
+        let settings =
+            resolver("http://context", Some("context-key"), only_url).resolve(live(), LocalPriority::Fallback);
+        assert_eq!(url_and_key(&settings), ("http://env", None));
+        assert!(settings.check_server().unwrap_err().message.contains("are for http://context, not for http://env"));
+        // A key of the environment goes to the server of a flag.
+        let mut flagged = resolver("http://context", Some("context-key"), only_key);
+        flagged.flags.base_url = Some("http://flag".to_owned());
+        let settings = flagged.resolve(live(), LocalPriority::Fallback);
+        assert_eq!(url_and_key(&settings), ("http://flag", Some("env-key")));
+        assert!(settings.check_server().is_ok() && flagged.redirected_key(&settings).is_none());
     }
 }

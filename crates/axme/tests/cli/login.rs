@@ -189,7 +189,7 @@ fn tokens_are_refreshed_in_time_and_when_they_are_refused() {
     home.ok(&["session", "revoke", "--current"]);
     is_over(&home, "kim");
     assert!(home.ok(&["whoami"]).contains("Session:        ended"));
-    assert!(home.fails(&["login"], 1).contains("no terminal to prompt at"));
+    assert!(home.fails(&["login"], 2).contains("no terminal to prompt at"));
     let gone = home.ok_json(&["logout", "--all-sessions", "--json"]);
     assert_eq!((&gone["ok"], &gone["account_session_cleared"]), (&json!(true), &json!(true)));
 }
@@ -197,8 +197,8 @@ fn tokens_are_refreshed_in_time_and_when_they_are_refused() {
 #[test]
 fn what_does_not_sign_in_says_why() {
     let (home, _server) = with_server();
-    assert!(home.fails(&["login"], 1).contains("pass --email"));
-    assert_eq!(home.ok_json(&["login", "--json"])["error"], "no_credentials");
+    assert!(home.fails(&["login"], 2).contains("pass --email"));
+    assert_eq!(home.fails_json(&["login", "--json"], 2)["error"], "no_credentials");
     assert!(home.fails(&["login", "--email", "nobody"], 1).contains("must be an email address"));
     home.fails(&["login", "--email", "kim@example.com", "--browser"], 2);
     assert!(home.fails(&["session", "list"], 2).contains("not signed in: run `axme login`"));
@@ -210,9 +210,27 @@ fn what_does_not_sign_in_says_why() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("4 tries are left"), "{}", stderr(&output));
     assert!(secrets(&home)["kim"].is_null());
+}
 
-    let kept = home.ok_json(&["login", "--context", "given", "--api-key", "secret", "--json"]);
-    assert_eq!((&kept["method"], &secrets(&home)["given"]["api_key"]), (&json!("manual"), &json!("secret")));
+#[test]
+fn a_given_key_is_kept_once_the_server_accepts_it() {
+    let (home, _server) = with_server();
+    let refused = home.fails(&["login", "--context", "given", "--api-key", "secret"], 2);
+    assert!(refused.contains("rejects the key from --api-key"), "{refused}");
+    assert!(secrets(&home)["given"].is_null());
+    home.ok(&["agents", "register", "--name", "worker"]);
+    let create = ["agents", "keys", "create", "--agent-id", "worker", "--json"];
+    let keys = [home.ok_json(&create), home.ok_json(&create)].map(|made| made["body"]["api_key"].clone());
+    let [first, second] = keys.each_ref().map(|key| key.as_str().unwrap());
+    let kept = home.ok_json(&["login", "--context", "given", "--api-key", first, "--json"]);
+    assert_eq!((&kept["method"], &secrets(&home)["given"]["api_key"]), (&json!("manual"), &json!(first)));
+    let replace = ["login", "--context", "given", "--api-key", second];
+    let refused = home.fails(&replace, 2);
+    assert!(refused.contains("replace the key of context \"given\"") && refused.contains("--force"), "{refused}");
+    assert_eq!(secrets(&home)["given"]["api_key"], *first);
+    home.ok(&[&replace[..], &["--force"]].concat());
+    assert_eq!(secrets(&home)["given"]["api_key"], *second);
+    assert!(home.ok_json(&["context", "show", "--context-name", "given", "--json"])["org_id"].is_string());
 }
 
 #[test]
@@ -234,7 +252,7 @@ fn whose_key_has_ended_is_still_a_person() {
     }
 
     admin("organizations.members.remove", &json!({ "org_id": org_id, "member_id": member }));
-    until("the key has ended", || home.run(&["intents", "list"]).status.code() == Some(1));
+    until("the key has ended", || !home.run(&["intents", "list"]).status.success());
     let said = home.ok(&["whoami"]);
     assert!(said.contains("rejected: ") && said.contains("Session:        until"), "{said}");
     assert_eq!(home.ok(&["session", "list"]).lines().count(), 2);
