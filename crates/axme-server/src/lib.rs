@@ -117,6 +117,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     ];
     if let Some(url) = &config.database_url {
         workers.push(spawn("pg_wakeups", workers::pg_wakeups::run(app.clone(), url.clone())));
+        workers.push(spawn("statistics", workers::statistics::run(app.clone(), url.clone())));
     }
     let router = http::router(Gateway { app: app.clone(), files });
     let server = tokio::spawn(http::connections::serve(listener, router, app.clone()));

@@ -74,7 +74,7 @@ pub use clock::Clock;
 pub use error::{JobError, StoreError};
 pub use identity::FileIdentity;
 pub use limits::{Limits, Tier};
-pub use postgres::ListenConnection;
+pub use postgres::{ListenConnection, statistics};
 pub use rng::{Rng, hex};
 pub use shard::Shard;
 pub(crate) use tx::Environment;

@@ -11,6 +11,7 @@ pub(crate) mod startup;
 mod target;
 mod values;
 
+pub mod statistics;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;

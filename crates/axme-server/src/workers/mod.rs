@@ -11,6 +11,7 @@ pub mod notices;
 pub mod pg_wakeups;
 pub mod push;
 pub mod push_dispatcher;
+pub mod statistics;
 pub mod sweep;
 pub mod timers;
 pub mod webhooks;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_postgres::Client;
 
-use super::{Target, fault};
+use super::{Target, fault, statistics};
 use crate::error::StoreError;
 use crate::migrations;
 
@@ -34,8 +34,12 @@ pub(crate) async fn migrate(target: &Target, patience: Duration) -> Result<(), S
         let applied = runner.get_applied_migrations_async(&mut client).await.map_err(migrations::fault)?;
         migrations::check_history(&runner, &applied)?;
     }
+    let report = runner.run_async(&mut client).await.map_err(migrations::fault)?;
+    if !report.applied_migrations().is_empty() {
+        statistics::analyze(&client).await?;
+    }
     // The lock ends with the connection.
-    runner.run_async(&mut client).await.map(|_| ()).map_err(migrations::fault)
+    Ok(())
 }
 
 /// Connects and takes the lock. Retries until the caller gives up; `reason` says what it waits for.
