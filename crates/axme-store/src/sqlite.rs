@@ -5,6 +5,8 @@
 //! own writes. Some failures (a full disk) end the whole transaction; its jobs also run again once, and no caller gets
 //! an answer before that. No caller gets a success either if the database file was deleted in the meantime.
 
+mod checkpoints;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +24,13 @@ use crate::tx::{Connection, Environment, Tally, Tx};
 use crate::value::{Row, Value};
 use crate::writer::{Engine, Failure, QueuedJob};
 
+use checkpoints::Checkpoints;
 /// SQLite releases before this one can corrupt a WAL database when a checkpoint meets a reset.
 const OLDEST_SAFE: i32 = 3_051_003;
 const CACHED_STATEMENTS: usize = 256;
-/// Pages of the log (of 4 KiB) after which a checkpoint copies them into the database. Fewer checkpoints copy hot pages
-/// fewer times; a start after a crash reads about this many pages again.
-const CHECKPOINT_PAGES: u32 = 8_000;
+/// Pages of the log (of 4 KiB) after which a commit copies them into the database, if the thread beside the writer has not
+/// done so. A start after a crash reads about this many pages again.
+const CHECKPOINT_PAGES: u32 = 2_000;
 
 pub(crate) struct Sqlite {
     connection: rusqlite::Connection,
@@ -35,6 +38,8 @@ pub(crate) struct Sqlite {
     /// The database and its log, as a sole writer has opened them.
     files: Vec<FileIdentity>,
     environment: Arc<Environment>,
+    /// Set for a sole writer.
+    checkpoints: Option<Checkpoints>,
     /// The number of next commits that fail as on a full disk.
     #[cfg(feature = "simulation")]
     pub(crate) failing_commits: u32,
@@ -75,6 +80,7 @@ impl Sqlite {
         if role == Role::SoleWriter {
             writer.files = writer.open_files();
         }
+            writer.checkpoints = Some(Checkpoints::start(file, synchronous));
         Ok(writer)
     }
 
@@ -98,6 +104,7 @@ impl Sqlite {
             role,
             files: Vec::new(),
             environment,
+            checkpoints: None,
             #[cfg(feature = "simulation")]
             failing_commits: 0,
         })
@@ -210,6 +217,9 @@ impl Engine for Sqlite {
     fn work(&mut self, mut jobs: Vec<QueuedJob>) {
         let settled = self.settle(&mut jobs).and_then(|outcomes| self.check_files().map(|()| outcomes));
         answer(jobs, settled, &self.environment);
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.note();
+        }
     }
 }
 
