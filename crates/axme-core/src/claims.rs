@@ -1,8 +1,9 @@
 //! Reading the queue of an address: offers its due deliveries to a reader, which claims them.
 //!
-//! Candidates are read without a lock. The claim is a short write that gives each a number and the time at which the
-//! claim expires. A delivery that changed in between is skipped. The claim of a consumer does not expire: it ends when its
-//! name has been silent for too long, which the next reader notices.
+//! A claim is one transaction: it locks the due deliveries, and gives each a number and the time at which the claim
+//! expires. A reader that was woken by a delivery claims at once. Otherwise it first looks whether anything is due, so
+//! that idle readers write nothing. The claim of a consumer does not expire: it ends when its name has been silent for too
+//! long, which the next reader notices.
 
 use std::sync::Arc;
 
@@ -10,12 +11,12 @@ use axme_intent::{Address, IntentId, Status, Time};
 use uuid::Uuid;
 
 use crate::engine::receiving;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::policy::agent_limits;
 use crate::state::AppState;
 use crate::views;
 use axme_store::consumers::{self, Consumer, ConsumerName};
-use axme_store::queue::{self, Candidate, Claim, Position};
+use axme_store::queue::{self, Candidate, Claim, DeliveredIntent, DueDelivery, Position};
 use axme_store::{Shard, Signal, Tx, intents, service_accounts};
 
 /// The pages that a reader with a filter scans at a time.
@@ -33,6 +34,8 @@ pub struct Reading {
     pub status: Option<Vec<Status>>,
     /// Only deliveries due at this time: the backlog, without deliveries that become due while it is read.
     pub due_by: Option<Time>,
+    /// True if a signal has announced a delivery: the reader then claims without a look.
+    pub is_announced: bool,
 }
 
 /// A delivery offered to a reader.
@@ -60,15 +63,30 @@ pub struct OfferedIntent {
 }
 
 impl Reading {
+    fn reader(&self) -> queue::Reader<'_> {
+        (self.workspace, &self.address, self.consumer.as_ref())
+    }
+
+    fn wants(&self, status: Status) -> bool {
+        self.status.as_ref().is_none_or(|wanted| wanted.contains(&status))
+    }
+
     fn consumer(&self) -> Option<Consumer> {
         let name = self.consumer.clone()?;
         Some(Consumer { workspace: self.workspace, address: self.address.clone(), name })
     }
 }
 
-/// Claims due deliveries and returns them in the order of their numbers, with the time at which the next one becomes
-/// due. The claims are durable. Returns nothing while the agent is killed; its resume sends a signal.
+/// Claims due deliveries and returns them in the order of their numbers. If there are none, returns when the next one
+/// becomes due. The claims are durable. Returns nothing while the agent is killed; its resume sends a signal.
 pub async fn offer(app: &Arc<AppState>, reading: Reading) -> Result<(Vec<Offer>, Option<Time>)> {
+    // A reader with a filter looks first: it may have to pass many deliveries that it does not want.
+    if reading.is_announced && reading.status.is_none() {
+        let offers = claim(app, &reading, None).await?;
+        if !offers.is_empty() {
+            return Ok((offers, None));
+        }
+    }
     let now = app.system.clock.now();
     let reader = reading.address.as_str().to_owned();
     let see = async || {
@@ -82,52 +100,100 @@ pub async fn offer(app: &Arc<AppState>, reading: Reading) -> Result<(Vec<Offer>,
     if released > 0 {
         view = see().await?;
     }
-    let next_due = [view.next_due, next_lapse].into_iter().flatten().min();
-    let mut offers: Vec<Offer> = Vec::with_capacity(view.due.len());
-    if !view.due.is_empty() {
-        let candidates = view.due.iter().map(|(candidate, _)| candidate.clone()).collect();
-        let claimed = claim(app, &reading, candidates, view.acknowledged_seconds, now).await?;
-        for ((candidate, intent), number) in view.due.into_iter().zip(claimed) {
-            if let Some(number) = number {
-                offers.push(numbered(number, &candidate, intent, true));
-            }
-        }
-    }
-    offers.sort_by_key(|offer| offer.number);
-    Ok((offers, next_due))
+    let offers = match view.due {
+        Some(after) => claim(app, &reading, after).await?,
+        None => Vec::new(),
+    };
+    Ok((offers, [view.next_due, next_lapse].into_iter().flatten().min()))
 }
 
-/// Claims deliveries. Returns the number of each; `None` for one that has changed since it was read.
-async fn claim(
-    app: &Arc<AppState>,
-    reading: &Reading,
-    candidates: Vec<Candidate>,
-    acknowledged_seconds: u64,
-    now: Time,
-) -> Result<Vec<Option<i64>>> {
-    let limits = app.limits.clone();
-    let (workspace, address, consumer) = (reading.workspace, reading.address.clone(), reading.consumer());
-    let shard = Shard::of_address(&address);
-    let job = move |tx: &mut Tx<'_>| -> Result<_> {
-        let count = i64::try_from(candidates.len()).unwrap_or(i64::MAX);
-        let last = queue::take_numbers(tx, workspace, &address, count)?;
-        if let Some(consumer) = &consumer {
-            consumers::put(tx, consumer, now)?;
-        }
-        let mut claimed = Vec::with_capacity(candidates.len());
-        for (number, candidate) in (last - count + 1..).zip(&candidates) {
-            let patience = &limits.offer_seconds;
-            let nth = (candidate.offers as usize).min(patience.len() - 1);
-            let seconds = if candidate.acknowledged { acknowledged_seconds } else { patience[nth] };
-            let kind = match &consumer {
-                Some(consumer) => Claim::By(&consumer.name),
-                None => Claim::Until(now.plus_seconds(seconds)),
-            };
-            claimed.push(queue::claim(tx, workspace, &address, candidate, (number, kind))?.then_some(number));
-        }
-        Ok(claimed)
+/// Claims due deliveries after a position that the reader wants.
+async fn claim(app: &Arc<AppState>, reading: &Reading, after: Option<Position>) -> Result<Vec<Offer>> {
+    let shard = Shard::of_address(&reading.address);
+    let for_job = reading.clone();
+    let job = move |tx: &mut Tx<'_>| -> Result<_> { claim_due(tx, &for_job, after) };
+    let claimed = app.store.write(shard, job).await?;
+    claimed.into_iter().map(Claimed::offer).collect()
+}
+
+/// A delivery with its new number. Its payload is still in the JSON of the first decision, which need not be read in the
+/// transaction.
+struct Claimed {
+    number: i64,
+    candidate: Candidate,
+    intent: DeliveredIntent,
+}
+
+impl Claimed {
+    fn offer(self) -> Result<Offer> {
+        let DeliveredIntent { id, intent_type, from, to, created_at, first_decision, .. } = self.intent;
+        let payload = intents::spec_of(id, &first_decision)?.payload.text().to_owned();
+        let intent = OfferedIntent { id, intent_type, from, to, created_at, payload };
+        Ok(numbered(self.number, &self.candidate, intent, true))
+    }
+}
+
+fn claim_due(tx: &mut Tx<'_>, reading: &Reading, after: Option<Position>) -> Result<Vec<Claimed>> {
+    let now = tx.now;
+    let (workspace, address) = (reading.workspace, &reading.address);
+    if agent_limits::is_stopped(tx, workspace, address)? {
+        return Ok(Vec::new());
+    }
+    let bounds = (reading.most, tx.limits.window_bytes);
+    let mut due = Vec::new();
+    for DueDelivery { candidate, intent } in
+        queue::lock_due(tx, reading.reader(), reading.due_by.unwrap_or(now), after, bounds)?
+    {
+        let intent = match intent {
+            Some(own) => Some(own),
+            None => find_elsewhere(tx, reading, &candidate)?,
+        };
+        due.extend(intent.filter(|intent| reading.wants(intent.status)).map(|intent| (candidate, intent)));
+    }
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    let acknowledged_seconds = match due.iter().any(|(candidate, _)| candidate.acknowledged) {
+        true => acknowledged_seconds(tx, reading)?,
+        false => tx.limits.acknowledged_seconds,
     };
-    app.store.write(shard, job).await
+    let count = i64::try_from(due.len()).unwrap_or(i64::MAX);
+    let last = queue::take_numbers(tx, workspace, address, count)?;
+    let consumer = reading.consumer();
+    if let Some(consumer) = &consumer {
+        consumers::put(tx, consumer, now)?;
+    }
+    let mut claimed = Vec::with_capacity(due.len());
+    for (number, (candidate, intent)) in (last - count + 1..).zip(due) {
+        let patience = &tx.limits.offer_seconds;
+        let nth = (candidate.offers as usize).min(patience.len() - 1);
+        let seconds = if candidate.acknowledged { acknowledged_seconds } else { patience[nth] };
+        let kind = match &consumer {
+            Some(consumer) => Claim::By(&consumer.name),
+            None => Claim::Until(now.plus_seconds(seconds)),
+        };
+        queue::claim_locked(tx, workspace, address, &candidate, (number, kind))?;
+        claimed.push(Claimed { number, candidate, intent });
+    }
+    Ok(claimed)
+}
+
+/// Returns how long an acknowledged delivery stays with a nameless reader.
+fn acknowledged_seconds(tx: &mut Tx<'_>, reading: &Reading) -> Result<u64, StoreError> {
+    let account = service_accounts::find_agent(tx, reading.workspace, &reading.address)?;
+    let seconds = account.and_then(|account| account.acknowledged_seconds).map(u64::from);
+    Ok(seconds.unwrap_or(tx.limits.acknowledged_seconds))
+}
+
+/// Finds an intent that the reader has received from another workspace.
+fn find_elsewhere(tx: &mut Tx<'_>, reading: &Reading, candidate: &Candidate) -> Result<Option<DeliveredIntent>> {
+    let Some(id) = candidate.item.intent() else { return Ok(None) };
+    let found = receiving::find(tx, reading.workspace, Some(&reading.address), id)?;
+    let Some((owner, head)) = found else { return Ok(None) };
+    let (status, created_at) = (head.intent.status(), head.intent.created_at);
+    let first_decision = intents::first_decision(tx, owner, id)?;
+    let intent_type = head.intent_type;
+    Ok(Some(DeliveredIntent { id, intent_type, from: head.from, to: head.to, status, created_at, first_decision }))
 }
 
 /// Returns a page of deliveries that nameless readers have claimed, under their current numbers. `None` if there are no
@@ -215,53 +281,60 @@ pub async fn release(app: &Arc<AppState>, workspace: Uuid, address: &Address, of
 
 /// The queue of an address as a reader sees it.
 struct QueueView {
-    /// The due deliveries with their descriptions.
-    due: Vec<(Candidate, OfferedIntent)>,
+    /// Set if deliveries that the reader wants are due: the position after which they begin.
+    due: Option<Option<Position>>,
     /// When the next one becomes due.
     next_due: Option<Time>,
     /// The consumers that hold deliveries, with their last signs of life on record.
     holders: Vec<(ConsumerName, Time)>,
-    /// How long an acknowledged delivery stays with a nameless reader.
-    acknowledged_seconds: u64,
 }
 
 fn look(tx: &mut Tx<'_>, reading: &Reading) -> Result<QueueView> {
     let now = tx.now;
     let (workspace, to) = (reading.workspace, &reading.address);
-    let mut view = QueueView {
-        due: Vec::new(),
-        next_due: None,
-        holders: Vec::new(),
-        acknowledged_seconds: tx.limits.acknowledged_seconds,
-    };
+    let mut view = QueueView { due: None, next_due: None, holders: Vec::new() };
     if agent_limits::is_stopped(tx, workspace, to)? {
         return Ok(view);
     }
     let due_by = reading.due_by.unwrap_or(now);
-    let found = &mut view.due;
-    let (mut after, mut room) = (None, tx.limits.window_bytes);
-    // Deliveries that the filter excludes stay in the queue. The scan skips a bounded number of them.
+    let first = queue::first_due(tx, reading.reader())?;
+    // An item that was never offered is due although its time lies ahead, after the clock was set back.
+    if first.is_some_and(|first| first <= due_by.max(tx.latest)) {
+        view.due = first_wanted(tx, reading, due_by)?;
+        // Only later times: due deliveries that the filter excludes must not wake this reader again and again.
+        view.next_due = queue::next_due(tx, workspace, to, now)?;
+    } else {
+        view.next_due = first;
+    }
+    view.holders = consumers::list_holders(tx, workspace, to)?;
+    Ok(view)
+}
+
+/// Finds the position after which the deliveries begin that the reader wants. Deliveries that the filter excludes stay in
+/// the queue. The scan skips a bounded number of them.
+fn first_wanted(tx: &mut Tx<'_>, reading: &Reading, due_by: Time) -> Result<Option<Option<Position>>> {
+    if reading.status.is_none() {
+        return Ok(Some(None));
+    }
+    let (workspace, to) = (reading.workspace, &reading.address);
+    let mut after = None;
     for _ in 0..MAX_PAGES {
-        let rest = reading.most - found.len();
-        let reader = (workspace, to, reading.consumer.as_ref());
-        let page = queue::list_due_to(tx, reader, due_by, after, rest as i64)?;
-        let is_last = page.len() < rest;
-        let (described, last) = describe(tx, reading, page, &mut room)?;
-        after = last;
-        found.extend(described);
-        if is_last || room == 0 || found.len() == reading.most {
+        let page = queue::list_due_to(tx, reading.reader(), due_by, after, reading.most as i64)?;
+        let is_last = page.len() < reading.most;
+        for candidate in page {
+            if let Some(id) = candidate.item.intent()
+                && let Some((_, head)) = receiving::find(tx, workspace, Some(to), id)?
+                && reading.wants(head.intent.status())
+            {
+                return Ok(Some(after));
+            }
+            after = Some(candidate.position());
+        }
+        if is_last {
             break;
         }
     }
-    // Only later times: due deliveries that the filter excludes must not wake this reader again and again.
-    view.next_due = queue::next_due(tx, workspace, to, now)?;
-    view.holders = consumers::list_holders(tx, workspace, to)?;
-    if view.due.iter().any(|(candidate, _)| candidate.acknowledged) {
-        let account = service_accounts::find_agent(tx, workspace, to)?;
-        let seconds = account.and_then(|account| account.acknowledged_seconds).map(u64::from);
-        view.acknowledged_seconds = seconds.unwrap_or(view.acknowledged_seconds);
-    }
-    Ok(view)
+    Ok(None)
 }
 
 /// Deliveries with their descriptions, and the position of the last delivery that was looked at.
@@ -279,8 +352,7 @@ fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>, room
         last = Some(candidate.position());
         let Some(intent_id) = candidate.item.intent() else { continue };
         let Some((owner, head)) = receiving::find(tx, workspace, Some(&reading.address), intent_id)? else { continue };
-        let status = head.intent.status();
-        if reading.status.as_ref().is_some_and(|wanted| !wanted.contains(&status)) {
+        if !reading.wants(head.intent.status()) {
             continue;
         }
         let spec = intents::spec(tx, owner, intent_id)?;

@@ -221,10 +221,30 @@ pub fn decision(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, position: i64) -
 
 /// Reads the specification of an intent from its first event.
 pub fn spec(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<IntentSpec, StoreError> {
-    match list_events(tx, workspace, id, 0, 1)?.into_iter().next().map(|event| event.body) {
+    spec_of(id, &first_decision(tx, workspace, id)?)
+}
+
+/// Finds the events of the first decision, as JSON.
+pub fn first_decision(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<String, StoreError> {
+    let row = tx.row(
+        "SELECT events FROM events WHERE workspace_id = $1 AND intent_id = $2 ORDER BY position LIMIT 1",
+        &[workspace.into(), id.into()],
+    )?;
+    row.map_or_else(|| Err(no_first_event(id)), |row| row.string(0))
+}
+
+/// Reads the specification of an intent from the events of its first decision.
+pub fn spec_of(id: IntentId, first_decision: &str) -> Result<IntentSpec, StoreError> {
+    let events: Vec<Event> = serde_json::from_str(first_decision)
+        .map_err(|e| StoreError::Fault(format!("intent {id}: {:?}", e.classify())))?;
+    match events.into_iter().next().map(|event| event.body) {
         Some(EventBody::Created(spec)) => Ok(*spec),
-        _ => Err(StoreError::Fault(format!("intent {id} has no first event"))),
+        _ => Err(no_first_event(id)),
     }
+}
+
+fn no_first_event(id: IntentId) -> StoreError {
+    StoreError::Fault(format!("intent {id} has no first event"))
 }
 
 /// Lists a page of intents, newest first, and the id at which the next page continues, if there may be one. With a

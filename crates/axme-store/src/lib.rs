@@ -80,7 +80,7 @@ pub use shard::Shard;
 pub(crate) use tx::Environment;
 pub use tx::{Tally, Tx};
 pub use value::{Row, Value};
-pub use wakeups::{Signal, Subscription, Wakeups};
+pub use wakeups::{Signal, Subscription, Wakes, Wakeup, Wakeups};
 use writer::{ErasedJob, Failure, Queue, QueuedJob, TypedJob};
 
 /// Waiting jobs per queue. When a queue is full, callers wait for a place.

@@ -11,6 +11,10 @@ use uuid::Uuid;
 use super::{Row, Tx, Value};
 use crate::error::StoreError;
 
+mod claims;
+
+pub use claims::{DeliveredIntent, DueDelivery, Reader, claim_locked, first_due, lock_due, next_due, take_numbers};
+
 /// The kind of a queue item. Notices and routed deliveries share a queue: that of the host they are posted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ItemKind {
@@ -436,28 +440,6 @@ fn candidate(row: &Row) -> Result<Candidate, StoreError> {
         number: row.opt_int(4)?,
         acknowledged: row.int(5)? != 0,
     })
-}
-
-/// Finds the earliest due time after `now`. Leaves out items that consumers hold.
-pub fn next_due(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time) -> Result<Option<Time>, StoreError> {
-    let row = tx.row(
-        "SELECT due_at FROM queue_items WHERE workspace_id = $1 AND address = $2 AND due_at > $3 AND due_at < $4 \
-         AND dead_at IS NULL ORDER BY due_at LIMIT 1",
-        &[workspace.into(), to.into(), now.into(), HELD.into()],
-    )?;
-    row.map(|row| row.time(0)).transpose()
-}
-
-/// Takes `count` numbers and returns the last of them. From here to its commit, a claim excludes other claims of the
-/// address.
-pub fn take_numbers(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, count: i64) -> Result<i64, StoreError> {
-    let row = tx.row(
-        "INSERT INTO queue_counters (workspace_id, address, last_number) VALUES ($1, $2, $3) \
-         ON CONFLICT (workspace_id, address) DO UPDATE SET last_number = queue_counters.last_number + excluded.last_number \
-         RETURNING last_number",
-        &[workspace.into(), to.into(), count.into()],
-    )?;
-    row.map_or_else(|| Err(StoreError::Fault("a counter returned nothing".to_owned())), |row| row.int(0))
 }
 
 /// Offers an item under a number. Returns false if the item has changed since it was read. A consumer must be on record

@@ -343,7 +343,9 @@ fn without_locks(sql: &'static str) -> Result<&'static str, StoreError> {
     let is_word = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     match lock {
         "" | " SKIP LOCKED" => Ok(text),
-        _ if lock.strip_prefix(" OF ").is_some_and(is_word) => Ok(text),
+        _ if lock.strip_prefix(" OF ").map(|of| of.strip_suffix(" SKIP LOCKED").unwrap_or(of)).is_some_and(is_word) => {
+            Ok(text)
+        }
         _ => Err(StoreError::Fault(format!("FOR UPDATE is not at the end of: {sql}"))),
     }
 }
@@ -444,7 +446,13 @@ mod tests {
 
     #[test]
     fn a_row_lock_is_dropped_from_the_end_and_refused_elsewhere() {
-        for sql in ["SELECT 1", "SELECT 1 FOR UPDATE", "SELECT 1 FOR UPDATE SKIP LOCKED", "SELECT 1 FOR UPDATE OF s"] {
+        for sql in [
+            "SELECT 1",
+            "SELECT 1 FOR UPDATE",
+            "SELECT 1 FOR UPDATE SKIP LOCKED",
+            "SELECT 1 FOR UPDATE OF s",
+            "SELECT 1 FOR UPDATE OF s SKIP LOCKED",
+        ] {
             assert_eq!(without_locks(sql).expect(sql), "SELECT 1");
         }
         for sql in [

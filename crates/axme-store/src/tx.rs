@@ -15,13 +15,13 @@ use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::rules_cache::{CachedRules, Entry, RulesCache};
 use crate::value::{Row, Value};
-use crate::wakeups::{Signal, Wakeups};
+use crate::wakeups::{Signal, Wakes, Wakeups};
 
 /// An open transaction, with everything that a job may depend on besides its input: time, randomness and the server's
 /// limits. A job that runs twice sees the same time.
 pub struct Tx<'a> {
     connection: &'a mut dyn Connection,
-    signals: Vec<Signal>,
+    signals: Vec<(Signal, Wakes)>,
     /// When the call or the worker's tick asked for the transaction.
     pub now: Time,
     /// The latest time of any transaction of this process: later than `now` after the clock was set back.
@@ -231,7 +231,13 @@ impl<'a> Tx<'a> {
 
     /// Sends a signal after the commit, and only then.
     pub fn signal(&mut self, signal: Signal) {
-        self.signals.push(signal);
+        self.signals.push((signal, Wakes::All));
+    }
+
+    /// Sends a signal about one piece of work, after the commit and only then. It wakes one of the waiters that share
+    /// the work.
+    pub fn signal_one(&mut self, signal: Signal) {
+        self.signals.push((signal, Wakes::One));
     }
 
     pub(crate) fn repeat(&mut self) {
@@ -249,7 +255,7 @@ impl<'a> Tx<'a> {
     }
 
     /// Takes what takes effect with the commit: signals, and updates of the cache of rules.
-    pub(crate) fn take_effects(&mut self) -> (Vec<Signal>, RulesInUse) {
+    pub(crate) fn take_effects(&mut self) -> (Vec<(Signal, Wakes)>, RulesInUse) {
         (std::mem::take(&mut self.signals), std::mem::take(&mut self.rules))
     }
 }

@@ -3,6 +3,8 @@
 //! A waiter subscribes to a signal *before* it looks, so that a signal between looking and waiting is not missed.
 //! Signals between nodes can be lost. Every waiter therefore also looks again after a while (the sweep): a lost signal
 //! delays work but never loses it.
+//!
+//! Waiters that share work may wait in turn: a signal about one piece of work then wakes one of them, not all.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -85,6 +87,14 @@ impl Signal {
     }
 }
 
+/// Which of the waiters that share work a signal wakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wakes {
+    All,
+    /// The next one in turn: there is one piece of work, which any of them can do.
+    One,
+}
+
 /// All waiters of this node.
 pub struct Wakeups {
     sweep: Duration,
@@ -93,9 +103,26 @@ pub struct Wakeups {
     other_nodes: Mutex<Option<mpsc::UnboundedSender<Signal>>>,
 }
 
+#[derive(Default)]
 struct Topic {
-    notify: Arc<Notify>,
+    /// Wakes the waiters that look at every signal.
+    every: Arc<Notify>,
+    /// Wakes the waiters that share work.
+    shared: Arc<Notify>,
     waiters: usize,
+    sharing: usize,
+}
+
+impl Topic {
+    fn wake(&self, wakes: Wakes) {
+        self.every.notify_waiters();
+        match wakes {
+            Wakes::All => self.shared.notify_waiters(),
+            // Without this check, a signal to nobody would be kept for the next waiter.
+            Wakes::One if self.sharing > 0 => self.shared.notify_one(),
+            Wakes::One => {}
+        }
+    }
 }
 
 /// A waiter's subscription to a signal. It ends when it is dropped.
@@ -103,6 +130,7 @@ pub struct Subscription {
     wakeups: Arc<Wakeups>,
     signal: Signal,
     notify: Arc<Notify>,
+    is_sharing: bool,
 }
 
 impl Wakeups {
@@ -110,25 +138,25 @@ impl Wakeups {
         Arc::new(Wakeups { sweep, topics: Mutex::default(), other_nodes: Mutex::default() })
     }
 
-    /// Wakes the waiters of a signal on this node and, if there are other nodes, on those too.
-    pub fn signal(&self, signal: Signal) {
-        self.signal_here(signal);
+    /// Wakes waiters of a signal on this node and, if there are other nodes, on those too.
+    pub fn signal(&self, signal: Signal, wakes: Wakes) {
+        self.signal_here(signal, wakes);
         if let Some(other_nodes) = self.other_nodes.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             let _ = other_nodes.send(signal);
         }
     }
 
-    /// Wakes the waiters of a signal on this node only.
-    pub fn signal_here(&self, signal: Signal) {
+    /// Wakes waiters of a signal on this node only.
+    pub fn signal_here(&self, signal: Signal, wakes: Wakes) {
         if let Some(topic) = self.topics.lock().unwrap_or_else(PoisonError::into_inner).get(&signal) {
-            topic.notify.notify_waiters();
+            topic.wake(wakes);
         }
     }
 
     /// Wakes all waiters on this node, because signals of other nodes were lost while the connection was down.
     pub fn signal_all_here(&self) {
         for topic in self.topics.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            topic.notify.notify_waiters();
+            topic.wake(Wakes::All);
         }
     }
 
@@ -137,11 +165,24 @@ impl Wakeups {
         *self.other_nodes.lock().unwrap_or_else(PoisonError::into_inner) = Some(other_nodes);
     }
 
+    /// Subscribes a waiter that looks at every signal.
     pub fn subscribe(self: &Arc<Wakeups>, signal: Signal) -> Subscription {
+        self.add(signal, false)
+    }
+
+    /// Subscribes a waiter that shares the work of a signal with others: [`Wakes::One`] wakes one of them. A waiter that
+    /// was woken and cannot work must wake another one, with [`Wakeups::signal_here`].
+    pub fn subscribe_in_turn(self: &Arc<Wakeups>, signal: Signal) -> Subscription {
+        self.add(signal, true)
+    }
+
+    fn add(self: &Arc<Wakeups>, signal: Signal, is_sharing: bool) -> Subscription {
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        let topic = topics.entry(signal).or_insert_with(|| Topic { notify: Arc::new(Notify::new()), waiters: 0 });
+        let topic = topics.entry(signal).or_default();
         topic.waiters += 1;
-        Subscription { wakeups: self.clone(), signal, notify: topic.notify.clone() }
+        topic.sharing += usize::from(is_sharing);
+        let notify = if is_sharing { topic.shared.clone() } else { topic.every.clone() };
+        Subscription { wakeups: self.clone(), signal, notify, is_sharing }
     }
 
     /// Counts the subscriptions to a signal on this node.
@@ -163,6 +204,14 @@ impl Subscription {
     }
 }
 
+/// What ended a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wakeup {
+    Signal,
+    Sweep,
+    Until,
+}
+
 /// A listener for one signal. It notices signals sent after its creation.
 pub struct Listener {
     notified: Pin<Box<OwnedNotified>>,
@@ -173,11 +222,16 @@ impl Listener {
     /// Waits for the signal, the sweep or `until`. Returns true when it is time to look again, false when `until` came
     /// first.
     pub async fn or(self, until: impl Future<Output = ()>) -> bool {
+        self.first(until).await != Wakeup::Until
+    }
+
+    /// Waits for the signal, the sweep or `until`. Returns which came first.
+    pub async fn first(self, until: impl Future<Output = ()>) -> Wakeup {
         tokio::select! {
             biased;
-            () = self.notified => true,
-            () = until => false,
-            () = tokio::time::sleep(self.sweep) => true,
+            () = self.notified => Wakeup::Signal,
+            () = until => Wakeup::Until,
+            () = tokio::time::sleep(self.sweep) => Wakeup::Sweep,
         }
     }
 }
@@ -187,6 +241,7 @@ impl Drop for Subscription {
         let mut topics = self.wakeups.topics.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(topic) = topics.get_mut(&self.signal) {
             topic.waiters -= 1;
+            topic.sharing -= usize::from(self.is_sharing);
             if topic.waiters == 0 {
                 topics.remove(&self.signal);
             }
@@ -203,11 +258,56 @@ mod tests {
         let wakeups = Wakeups::new(SWEEP_IN_PROCESS);
         let subscription = wakeups.subscribe(Signal::timers());
         let listener = subscription.listen();
-        wakeups.signal(Signal::timers());
+        wakeups.signal(Signal::timers(), Wakes::All);
         assert!(listener.or(std::future::pending()).await);
         assert!(!subscription.listen().or(std::future::ready(())).await);
         drop(subscription);
         assert_eq!(wakeups.subscriptions(Signal::timers()), 0);
+    }
+
+    /// Returns how many listeners were woken.
+    async fn woken(listeners: Vec<Listener>) -> usize {
+        let mut count = 0;
+        for listener in listeners {
+            count += usize::from(listener.or(std::future::ready(())).await);
+        }
+        count
+    }
+
+    #[tokio::test]
+    async fn one_piece_of_work_wakes_one_of_those_that_share_it() {
+        let wakeups = Wakeups::new(SWEEP_IN_PROCESS);
+        let signal = Signal::timers();
+        let sharing: Vec<_> = (0..3).map(|_| wakeups.subscribe_in_turn(signal)).collect();
+        let every: Vec<_> = (0..2).map(|_| wakeups.subscribe(signal)).collect();
+        let listen = |waiters: &[Subscription]| waiters.iter().map(Subscription::listen).collect::<Vec<_>>();
+        for (wakes, most) in [(Wakes::One, 1), (Wakes::All, 3)] {
+            let (shared, others) = (listen(&sharing), listen(&every));
+            wakeups.signal(signal, wakes);
+            assert_eq!((woken(shared).await, woken(others).await), (most, 2), "{wakes:?}");
+        }
+        let shared = listen(&sharing);
+        (0..2).for_each(|_| wakeups.signal(signal, Wakes::One));
+        assert_eq!(woken(shared).await, 2, "two pieces of work need two waiters");
+    }
+
+    #[tokio::test]
+    async fn a_waiter_that_leaves_passes_its_signal_on() {
+        let wakeups = Wakeups::new(SWEEP_IN_PROCESS);
+        let (first, second) =
+            (wakeups.subscribe_in_turn(Signal::timers()), wakeups.subscribe_in_turn(Signal::timers()));
+        let (leaves, stays) = (first.listen(), second.listen());
+        wakeups.signal(Signal::timers(), Wakes::One);
+        drop(leaves);
+        assert!(stays.or(std::future::ready(())).await);
+    }
+
+    #[tokio::test]
+    async fn a_signal_without_a_waiter_is_not_kept() {
+        let wakeups = Wakeups::new(SWEEP_IN_PROCESS);
+        let _other = wakeups.subscribe(Signal::timers());
+        wakeups.signal(Signal::timers(), Wakes::One);
+        assert!(!wakeups.subscribe_in_turn(Signal::timers()).listen().or(std::future::ready(())).await);
     }
 
     #[test]

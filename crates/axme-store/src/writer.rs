@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::error::{JobError, StoreError};
 use crate::shard::Shard;
 use crate::tx::{Environment, RulesInUse, Tx};
-use crate::wakeups::Signal;
+use crate::wakeups::{Signal, Wakes};
 
 /// Why a job's transaction was not committed.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub(crate) struct QueuedJob {
     /// The span of the caller, so that log lines of the job carry the ids of its call.
     span: Span,
     /// Signals and cache updates to apply after the commit. After a refusal, only the loaded rules.
-    effects: (Vec<Signal>, RulesInUse),
+    effects: (Vec<(Signal, Wakes)>, RulesInUse),
     runs: u32,
     done: oneshot::Sender<Completion>,
 }
@@ -137,13 +137,13 @@ impl QueuedJob {
         if matches!(outcome, Ok(()) | Err(Failure::Refused)) {
             let (signals, rules) = self.effects;
             rules.settle(&environment.rules);
-            for signal in signals {
-                environment.wakeups.signal(signal);
+            for (signal, wakes) in signals {
+                environment.wakeups.signal(signal, wakes);
             }
         } else {
             // A commit that failed may have reached the disk. Waiters then look again.
             if matches!(outcome, Err(Failure::Store(StoreError::Unknown(_)))) {
-                self.effects.0.into_iter().for_each(|signal| environment.wakeups.signal(signal));
+                self.effects.0.into_iter().for_each(|(signal, wakes)| environment.wakeups.signal(signal, wakes));
             }
             for owner in self.effects.1.changed() {
                 environment.rules.remove(*owner);

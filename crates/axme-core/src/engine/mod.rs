@@ -313,7 +313,7 @@ fn carry_out(
             Effect::Deliver { to } => {
                 let of_queue = if *to == head.to { receiving::begin(tx, workspace, head)? } else { workspace };
                 queue::insert(tx, of_queue, to, id.into(), now)?;
-                tx.signal(Signal::queue(of_queue, to));
+                tx.signal_one(Signal::queue(of_queue, to));
             }
             Effect::MarkAcknowledged => {
                 let seconds = tx.limits.acknowledged_seconds;

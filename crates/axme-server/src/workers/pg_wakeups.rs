@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use axme_core::error::StoreError;
 use axme_core::state::AppState;
-use axme_store::{ListenConnection, Signal};
+use axme_store::{ListenConnection, Signal, Wakes};
 
 const CHANNEL: &str = "axme_wake";
 /// How long signals are collected before they are sent.
@@ -76,6 +76,7 @@ fn receive(app: &AppState, node: &str, payload: &str) {
         return;
     }
     for number in words.filter_map(|word| u64::from_str_radix(word, 16).ok()) {
-        app.wakeups.signal_here(Signal::from_number(number));
+        // One message may stand for many commits.
+        app.wakeups.signal_here(Signal::from_number(number), Wakes::All);
     }
 }

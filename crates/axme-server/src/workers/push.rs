@@ -34,7 +34,8 @@ pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result
             return Ok(None);
         };
         let Some(address) = account.address.clone() else { return Ok(None) };
-        let reading = Reading { workspace, address, consumer: None, most: AT_ONCE, status: None, due_by: None };
+        let (consumer, status, due_by) = Default::default();
+        let reading = Reading { workspace, address, consumer, most: AT_ONCE, status, due_by, is_announced: false };
         let (offers, next_due) = claims::offer(app, reading).await?;
         if offers.is_empty() {
             return Ok(next_due);

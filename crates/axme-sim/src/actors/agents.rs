@@ -36,7 +36,8 @@ pub(crate) fn claim(sim: &mut Simulation, agent: usize, most: usize) -> Result<V
     let Some(workspace) = sim.checker.workspace else { return Ok(Vec::new()) };
     let app: Arc<_> = sim.cluster.app();
     let to = Address::from_canonical(address.clone());
-    let reading = Reading { workspace, address: to, consumer: None, most, status: None, due_by: None };
+    let (consumer, status, due_by, is_announced) = (None, None, None, sim.cluster.chance(50));
+    let reading = Reading { workspace, address: to, consumer, most, status, due_by, is_announced };
     let Ok((offers, _)) = sim.cluster.drive(async move { offer(&app, reading).await }) else {
         sim.note(&format!("{address} cannot read its queue"));
         return Ok(Vec::new());

@@ -9,7 +9,7 @@ use axme_core::error::Result;
 use axme_core::state::AppState;
 use axme_intent::{Address, Time};
 use axme_store::consumers::Consumer;
-use axme_store::{Signal, Subscription};
+use axme_store::{Signal, Subscription, Wakes, Wakeup};
 
 use super::{ClientGone, FrameSender, Hold, Window, fail, recheck};
 use crate::http::frames;
@@ -35,10 +35,19 @@ impl AgentStream {
     /// Runs to the end of the window.
     pub(super) async fn run(self) {
         let mut cursor = self.window.since;
-        let subscription = self.app.wakeups.subscribe(Signal::queue(self.caller.workspace, &self.address));
+        let signal = Signal::queue(self.caller.workspace, &self.address);
+        let subscription = match self.can_take_any() {
+            true => self.app.wakeups.subscribe_in_turn(signal),
+            false => self.app.wakeups.subscribe(signal),
+        };
         let _ = self.windows(&subscription, &mut cursor).await;
         self.sign_of_life().await;
         let _ = self.out.send(frames::timeout(cursor)).await;
+    }
+
+    /// Returns true if this window can do the work of a signal that wakes only one of several windows.
+    fn can_take_any(&self) -> bool {
+        self.window.status.is_none() && self.backlog_of.is_none()
     }
 
     /// Records that the named reader is still there.
@@ -60,14 +69,19 @@ impl AgentStream {
                 until = until.min(self.app.system.clock.now().plus_millis(limits.linger_millis));
             }
         }
+        // After each batch the window looks at the whole queue, also at what silent consumers hold.
+        let mut is_announced = false;
         loop {
             let stop = self.next_stop(until);
             let found = loop {
                 let listener = subscription.listen();
                 self.sign_of_life().await;
-                let (offers, next_due) = match self.look(subscription, left).await {
+                let (offers, next_due) = match self.look(subscription, left, std::mem::take(&mut is_announced)).await {
                     Ok(looked) => looked,
-                    Err(error) => return fail(error),
+                    Err(error) => {
+                        self.app.wakeups.signal_here(subscription.signal(), Wakes::One);
+                        return fail(error);
+                    }
                 };
                 if !offers.is_empty() {
                     break Some(offers);
@@ -75,8 +89,10 @@ impl AgentStream {
                 // A delivery that comes due again ends the wait, but not the window.
                 let hold = Hold { app: &self.app, until: next_due.map_or(stop, |due| due.min(stop)) };
                 let is_last = next_due.is_none_or(|due| due >= stop);
-                let looks_again = listener.or(hold.over(&self.out)).await;
-                if !looks_again && (is_last || *self.app.stopping.borrow() || self.out.sender.is_closed()) {
+                let woken_by = listener.first(hold.over(&self.out)).await;
+                is_announced = woken_by == Wakeup::Signal;
+                if woken_by == Wakeup::Until && (is_last || *self.app.stopping.borrow() || self.out.sender.is_closed())
+                {
                     break None;
                 }
             };
@@ -114,11 +130,16 @@ impl AgentStream {
         }
     }
 
-    async fn look(&self, subscription: &Subscription, left: usize) -> Result<(Vec<Offer>, Option<Time>)> {
+    async fn look(
+        &self,
+        subscription: &Subscription,
+        left: usize,
+        is_announced: bool,
+    ) -> Result<(Vec<Offer>, Option<Time>)> {
         recheck(&self.app, &self.window, &self.caller).await?;
         // Several windows on one address share its deliveries.
         let most = left.div_ceil(self.app.wakeups.subscriptions(subscription.signal()).max(1));
-        claims::offer(&self.app, self.reading(most)).await
+        claims::offer(&self.app, Reading { is_announced, ..self.reading(most) }).await
     }
 
     /// Sends the deliveries that are already claimed, page by page, so that an agent that starts anew misses none. A named
@@ -153,7 +174,7 @@ impl AgentStream {
     fn reading(&self, most: usize) -> Reading {
         let (workspace, address) = (self.caller.workspace, self.address.clone());
         let (status, consumer) = (self.window.status.clone(), self.window.consumer.clone());
-        Reading { workspace, address, consumer, most, status, due_by: self.backlog_of }
+        Reading { workspace, address, consumer, most, status, due_by: self.backlog_of, is_announced: false }
     }
 
     /// Sends a batch. Deliveries that cannot be sent are released at once, so that another reader gets them.
