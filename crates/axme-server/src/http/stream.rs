@@ -28,6 +28,8 @@ use axme_core::request::Credentials;
 use axme_core::state::{AppState, StreamPermit};
 use axme_core::{ops, views};
 use axme_store::consumers::{Consumer, ConsumerName};
+use axme_store::intents::Head;
+use axme_store::wakeups::Listener;
 use axme_store::{Signal, Subscription, intents as intent_rows, sessions as session_rows};
 
 use deliveries::AgentStream;
@@ -104,14 +106,24 @@ impl FrameSender {
 pub async fn intent(app: Arc<AppState>, id: String, request: Parts) -> Result<Response<Body>> {
     let (caller, window) = open(&app, &request).await?;
     let id = parse_id(&id)?;
+    let subscription = app.wakeups.subscribe(Signal::intent(id));
+    let listener = subscription.listen();
     let for_read = caller.clone();
-    let (owner, _) = app.store.read(move |tx| intent_access::find_readable(tx, &for_read, id)).await?;
+    // The check of the caller's rights and the first look are one read.
+    let (since, most, frame_bytes) = (window.since, app.limits.window_events, app.limits.frame_bytes);
+    let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
+        let (owner, head) = intent_access::find_readable(tx, &for_read, id)?;
+        let page = read_events(tx, (owner, id), Some(&head), since, (most, frame_bytes))?;
+        Ok((owner, page))
+    };
+    let (owner, page) = app.read_for(&caller.service_account_id, job).await?;
     let (out, response) = answer(&app, &caller).await?;
     let subject = Subject::Intent { id, owner };
     if window.only_headers {
         return Ok(response);
     }
-    tokio::spawn(async move { EventStream { app, caller, subject, window, out }.run().await });
+    let first = Some((listener, page));
+    tokio::spawn(async move { EventStream { app, caller, subject, window, out }.run(subscription, first).await });
     Ok(response)
 }
 
@@ -129,7 +141,8 @@ pub async fn session(app: Arc<AppState>, id: String, request: Parts) -> Result<R
     if window.only_headers {
         return Ok(response);
     }
-    tokio::spawn(async move { EventStream { app, caller, subject, window, out }.run().await });
+    let subscription = app.wakeups.subscribe(Signal::session(id));
+    tokio::spawn(async move { EventStream { app, caller, subject, window, out }.run(subscription, None).await });
     Ok(response)
 }
 
@@ -308,18 +321,20 @@ impl FramePage {
 }
 
 impl EventStream {
-    async fn run(self) {
+    /// Runs to the end of the window. `first` is a look that was taken already, with the listener from before it.
+    async fn run(self, subscription: Subscription, first: Option<(Listener, EventPage)>) {
         let mut cursor = self.window.since;
-        let subscription = self.app.wakeups.subscribe(match self.subject {
-            Subject::Intent { id, .. } => Signal::intent(id),
-            Subject::Session(id) => Signal::session(id),
-        });
         // The only error is a client that has gone; it needs no answer.
-        let _ = self.windows(&subscription, &mut cursor).await;
+        let _ = self.windows(&subscription, first, &mut cursor).await;
         let _ = self.out.send(frames::timeout(cursor)).await;
     }
 
-    async fn windows(&self, subscription: &Subscription, cursor: &mut u64) -> Result<(), ClientGone> {
+    async fn windows(
+        &self,
+        subscription: &Subscription,
+        mut first: Option<(Listener, EventPage)>,
+        cursor: &mut u64,
+    ) -> Result<(), ClientGone> {
         let limits = &self.app.limits;
         let mut left = limits.window_events;
         let mut until = self.app.system.clock.now().plus_seconds(self.window.wait_seconds);
@@ -327,8 +342,11 @@ impl EventStream {
         loop {
             let hold = Hold { app: &self.app, until: self.window.next_stop(&self.app, until) };
             let found = loop {
-                let listener = subscription.listen();
-                match self.look(*cursor, left).await {
+                let (listener, looked) = match first.take() {
+                    Some((listener, page)) => (listener, Ok(page)),
+                    None => (subscription.listen(), self.look(*cursor, left).await),
+                };
+                match looked {
                     Ok(seen) if !seen.frames.is_empty() || (is_first_look && seen.is_over) => break Some(seen),
                     Ok(_) => {}
                     Err(error) => return fail(error),
@@ -404,32 +422,45 @@ impl EventStream {
         self.app.read_for(&self.caller.service_account_id, job).await
     }
 
-    async fn look_at_intent(&self, (workspace, id): (Uuid, IntentId), since: u64, most: usize) -> Result<EventPage> {
+    async fn look_at_intent(&self, place: (Uuid, IntentId), since: u64, most: usize) -> Result<EventPage> {
         let frame_bytes = self.app.limits.frame_bytes;
-        let after = views::position_seen(since);
-        let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
-            let (mut page, mut last, mut after) = (FramePage::new(most, tx.limits.window_bytes), None, after);
-            while page.has_room() {
-                let events = intent_rows::list_events(tx, workspace, id, after, page.rows())?;
-                let Some(end) = events.last() else { break };
-                after = i64::from(end.position);
-                for event in &events {
-                    if !page.has_room() {
-                        break;
-                    }
-                    let view = views::event(id, event);
-                    page.add(view.seq, frames::event(&view, frame_bytes));
-                    last = Some(event.status.is_terminal());
-                }
-            }
-            let is_over = match last {
-                Some(is_terminal) => is_terminal,
-                None => intent_rows::find(tx, workspace, id)?.is_none_or(|head| head.intent.status().is_terminal()),
-            };
-            Ok(EventPage { frames: page.frames, is_over })
-        };
+        let job = move |tx: &mut axme_store::Tx<'_>| read_events(tx, place, None, since, (most, frame_bytes));
         self.app.read_for(&self.caller.service_account_id, job).await
     }
+}
+
+/// Reads a page of the events of an intent, whose head may be known already.
+fn read_events(
+    tx: &mut axme_store::Tx<'_>,
+    (workspace, id): (Uuid, IntentId),
+    head: Option<&Head>,
+    since: u64,
+    (most, frame_bytes): (usize, usize),
+) -> Result<EventPage> {
+    let mut after = views::position_seen(since);
+    let (mut page, mut last) = (FramePage::new(most, tx.limits.window_bytes), None);
+    // An intent without newer events is not read a second time.
+    let mut has_more = head.is_none_or(|head| i64::from(head.intent.position) > after);
+    while has_more && page.has_room() {
+        let events = intent_rows::list_events(tx, workspace, id, after, page.rows())?;
+        let Some(end) = events.last() else { break };
+        after = i64::from(end.position);
+        has_more = head.is_none_or(|head| i64::from(head.intent.position) > after);
+        for event in &events {
+            if !page.has_room() {
+                break;
+            }
+            let view = views::event(id, event);
+            page.add(view.seq, frames::event(&view, frame_bytes));
+            last = Some(event.status.is_terminal());
+        }
+    }
+    let is_over = match (last, head) {
+        (Some(is_terminal), _) => is_terminal,
+        (None, Some(head)) => head.intent.status().is_terminal(),
+        (None, None) => intent_rows::find(tx, workspace, id)?.is_none_or(|head| head.intent.status().is_terminal()),
+    };
+    Ok(EventPage { frames: page.frames, is_over })
 }
 
 fn fail(error: axme_core::error::Error) -> Result<(), ClientGone> {
