@@ -19,6 +19,7 @@ use std::sync::Arc;
 use axme_api::{Access, ApiError, ErrorCode, OpInfo};
 use axme_intent::Address;
 use axme_intent::human::Via;
+use axme_store::Announcement;
 use axme_store::replies;
 
 pub use decode::{checked_body, decode_fields};
@@ -227,7 +228,9 @@ async fn transact(
     };
     let outcome = match info.effect {
         axme_api::Effect::Read => app.read_for(&caller.service_account_id, job).await,
-        axme_api::Effect::Write => app.store.write(shard, job).await,
+        axme_api::Effect::Write => {
+            app.store.write_announced(Announcement { shard, workspace: caller.workspace }, job).await
+        }
     };
     let reply = match outcome? {
         Outcome::Stored(reply) => reply,

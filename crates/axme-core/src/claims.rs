@@ -17,7 +17,7 @@ use crate::state::AppState;
 use crate::views;
 use axme_store::consumers::{self, Consumer, ConsumerName};
 use axme_store::queue::{self, Candidate, Claim, DeliveredIntent, DueDelivery, Position};
-use axme_store::{Shard, Signal, Tx, intents, service_accounts};
+use axme_store::{Announcement, Shard, Signal, Tx, intents, service_accounts};
 
 /// The pages that a reader with a filter scans at a time.
 const MAX_PAGES: usize = 20;
@@ -112,7 +112,8 @@ async fn claim(app: &Arc<AppState>, reading: &Reading, after: Option<Position>) 
     let shard = Shard::of_address(&reading.address);
     let for_job = reading.clone();
     let job = move |tx: &mut Tx<'_>| -> Result<_> { claim_due(tx, &for_job, after) };
-    let claimed = app.store.write(shard, job).await?;
+    let announcement = Announcement { workspace: reading.workspace, ..shard.into() };
+    let claimed = app.store.write_announced(announcement, job).await?;
     claimed.into_iter().map(Claimed::offer).collect()
 }
 

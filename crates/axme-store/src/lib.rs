@@ -81,9 +81,10 @@ pub(crate) use tx::Environment;
 pub use tx::{Tally, Tx};
 pub use value::{Row, Value};
 pub use wakeups::{Signal, Subscription, Wakes, Wakeup, Wakeups};
+pub use writer::Announcement;
 use writer::{ErasedJob, Failure, Queue, QueuedJob, TypedJob};
 
-/// Waiting jobs per queue. When a queue is full, callers wait for a place.
+/// Waiting jobs of a workspace per queue. When its places are taken, its callers wait.
 const QUEUE_JOBS: usize = 4_096;
 
 /// An open store. Its threads end when it is dropped.
@@ -158,8 +159,18 @@ impl Store {
         self.write_as_of(self.clock.now(), shard, job).await
     }
 
+    /// Runs a job like [`Store::write`], with what it says about itself.
+    pub async fn write_announced<T, E, F>(&self, announcement: Announcement, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: JobError,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.write_as_of(self.clock.now(), announcement, job).await
+    }
+
     /// Runs a job like [`Store::write`], at an earlier time: for example that of the call that caused it.
-    pub async fn write_as_of<T, E, F>(&self, now: Time, shard: Shard, job: F) -> Result<T, E>
+    pub async fn write_as_of<T, E, F>(&self, now: Time, announcement: impl Into<Announcement>, job: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: JobError,
@@ -168,8 +179,9 @@ impl Store {
         if let Some(why) = self.closed() {
             return Err(StoreError::Unavailable(why.to_owned()).into());
         }
-        let queue = &self.writers[shard.writer(self.writers.len())];
-        answer::<T, E, F>(self.submit(queue, now, Some(shard), Box::new(TypedJob { job, answer: None })).await)
+        let announcement = announcement.into();
+        let queue = &self.writers[announcement.shard.writer(self.writers.len())];
+        answer::<T, E, F>(self.submit(queue, now, announcement, Box::new(TypedJob { job, answer: None })).await)
     }
 
     /// Runs a job against a consistent snapshot. It must not write.
@@ -180,7 +192,13 @@ impl Store {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         answer::<T, E, F>(
-            self.submit(&self.readers, self.clock.now(), None, Box::new(TypedJob { job, answer: None })).await,
+            self.submit(
+                &self.readers,
+                self.clock.now(),
+                Shard::CONTROL.into(),
+                Box::new(TypedJob { job, answer: None }),
+            )
+            .await,
         )
     }
 
@@ -211,10 +229,10 @@ impl Store {
         &self,
         queue: &Queue,
         now: Time,
-        shard: Option<Shard>,
+        announcement: Announcement,
         work: Box<dyn ErasedJob>,
     ) -> Result<Box<dyn ErasedJob>, StoreError> {
-        let (job, completion) = QueuedJob::new(work, now, shard);
+        let (job, completion) = QueuedJob::new(work, now, announcement);
         queue.send(job).await?;
         let stopped = |_| StoreError::Unavailable("the store has stopped".to_owned());
         match completion.await.map_err(stopped)? {

@@ -1,12 +1,14 @@
-//! Queues of jobs and the threads that run them. Jobs are type-erased here. A queue holds a bounded number of jobs, and
-//! a panic never ends its thread.
+//! Queues of jobs and the threads that run them. Jobs are type-erased here. In a queue, workspaces take turns. A panic
+//! never ends its thread.
+
+mod lanes;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axme_intent::Time;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tracing::Span;
 use uuid::Uuid;
 
@@ -14,6 +16,7 @@ use crate::error::{JobError, StoreError};
 use crate::shard::Shard;
 use crate::tx::{Environment, RulesInUse, Tx};
 use crate::wakeups::{Signal, Wakes};
+use lanes::Lanes;
 
 /// Why a job's transaction was not committed.
 #[derive(Debug)]
@@ -67,10 +70,26 @@ where
 /// How a job ended, together with the job itself. The caller drops the job, so that the writer's thread need not.
 pub(crate) type Completion = (Result<(), Failure>, Box<dyn ErasedJob>);
 
+/// What a job says about itself before it runs.
+#[derive(Debug, Clone)]
+pub struct Announcement {
+    /// The shard of the family that the job writes.
+    pub shard: Shard,
+    /// The workspace whose turn the job takes; nil for the server's own work.
+    pub workspace: Uuid,
+}
+
+impl From<Shard> for Announcement {
+    fn from(shard: Shard) -> Announcement {
+        Announcement { shard, workspace: Uuid::nil() }
+    }
+}
+
 /// A job in a queue.
 pub(crate) struct QueuedJob {
     work: Box<dyn ErasedJob>,
     now: Time,
+    announcement: Announcement,
     /// The span of the caller, so that log lines of the job carry the ids of its call.
     span: Span,
     /// Signals and cache updates to apply after the commit. After a refusal, only the loaded rules.
@@ -83,15 +102,12 @@ impl QueuedJob {
     pub fn new(
         work: Box<dyn ErasedJob>,
         now: Time,
-        shard: Option<Shard>,
+        announcement: Announcement,
     ) -> (QueuedJob, oneshot::Receiver<Completion>) {
         let (done, completion) = oneshot::channel();
-        let span = match shard {
-            Some(shard) => tracing::debug_span!("job", shard = shard.number()),
-            None => tracing::debug_span!("job"),
-        };
+        let span = tracing::debug_span!("job", shard = announcement.shard.number());
         let span = if span.is_disabled() { Span::current() } else { span };
-        (QueuedJob { work, now, span, effects: Default::default(), runs: 0, done }, completion)
+        (QueuedJob { work, now, announcement, span, effects: Default::default(), runs: 0, done }, completion)
     }
 
     /// When the caller asked for the transaction.
@@ -159,23 +175,32 @@ pub(crate) trait Engine: Send {
     fn work(&mut self, jobs: Vec<QueuedJob>);
 }
 
+impl Drop for Queue {
+    fn drop(&mut self) {
+        match self {
+            Queue::Threads(lanes) => lanes.close(),
+            #[cfg(feature = "simulation")]
+            Queue::Simulated(_) => {}
+        }
+    }
+}
+
 pub(crate) enum Queue {
-    Threads(mpsc::Sender<QueuedJob>),
+    Threads(Arc<Lanes>),
     /// Takes jobs for the simulation: writes wait for its decision, reads run at once.
     #[cfg(feature = "simulation")]
     Simulated(Box<dyn Fn(QueuedJob) -> Result<(), StoreError> + Send + Sync>),
 }
 
 impl Queue {
-    /// Starts one thread per engine on one queue of `most` jobs. Each thread takes up to `group` waiting jobs at a
-    /// time.
-    pub fn spawn(name: &str, engines: Vec<Box<dyn Engine>>, group: usize, most: usize) -> Queue {
-        let (sender, receiver) = mpsc::channel(most);
-        let receiver = Arc::new(Mutex::new(receiver));
+    /// Starts one thread per engine on one queue, with `places` waiting jobs for each workspace. Each thread takes up to
+    /// `group` waiting jobs at a time.
+    pub fn spawn(name: &str, engines: Vec<Box<dyn Engine>>, group: usize, places: usize) -> Queue {
+        let lanes = Arc::new(Lanes::new(places));
         for mut engine in engines {
-            let receiver = receiver.clone();
+            let lanes = lanes.clone();
             let worker = move || {
-                while let Some(jobs) = take(&receiver, group) {
+                while let Some(jobs) = lanes.take(group) {
                     // Panics inside a job are caught there. A panic outside fails the group, not the thread.
                     if catch_unwind(AssertUnwindSafe(|| engine.work(jobs))).is_err() {
                         tracing::error!("a writer panicked: its current jobs failed, and the writer continues");
@@ -185,29 +210,17 @@ impl Queue {
             let spawned = std::thread::Builder::new().name(format!("axme-{name}")).spawn(worker);
             spawned.expect("the system can start a thread");
         }
-        Queue::Threads(sender)
+        Queue::Threads(lanes)
     }
 
     pub async fn send(&self, job: QueuedJob) -> Result<(), StoreError> {
         match self {
-            Queue::Threads(queue) => {
-                queue.send(job).await.map_err(|_| StoreError::Unavailable("the store has stopped".to_owned()))
+            Queue::Threads(lanes) => {
+                let workspace = job.announcement.workspace;
+                lanes.add(workspace, job).await.map_err(|_| StoreError::Unavailable("the store has stopped".to_owned()))
             }
             #[cfg(feature = "simulation")]
             Queue::Simulated(take) => take(job),
         }
     }
-}
-
-/// Waits for a job, then takes the other waiting jobs, up to `group` in all. `None` when the store is closed.
-fn take(receiver: &Mutex<mpsc::Receiver<QueuedJob>>, group: usize) -> Option<Vec<QueuedJob>> {
-    let mut receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut jobs = vec![receiver.blocking_recv()?];
-    while jobs.len() < group {
-        match receiver.try_recv() {
-            Ok(job) => jobs.push(job),
-            Err(_) => break,
-        }
-    }
-    Some(jobs)
 }

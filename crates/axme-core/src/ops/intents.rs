@@ -35,7 +35,7 @@ use crate::policy::snapshot::Snapshot;
 use crate::{engine, views};
 use axme_store::consumers::{Consumer, ConsumerName};
 use axme_store::intents::{Filter, Head};
-use axme_store::{Shard, Tx, inbox, intents as store, received_intents};
+use axme_store::{Announcement, Shard, Tx, inbox, intents as store, received_intents};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -363,7 +363,8 @@ fn acknowledge(Fetch { id, consumer }: Fetch) -> AfterCall {
         };
         tokio::spawn(async move {
             let seen = consumers::see(&app.consumers, &app.store, alive.as_ref(), now).await;
-            let done = app.store.write_as_of(now, Shard::of_intent(id), job).await;
+            let announcement = Announcement { workspace, ..Shard::of_intent(id).into() };
+            let done = app.store.write_as_of(now, announcement, job).await;
             if let Err(error) = seen.and(done) {
                 tracing::debug!(%id, %error, "an acknowledgement was not recorded");
             }

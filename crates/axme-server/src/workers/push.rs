@@ -19,7 +19,7 @@ use axme_core::error::Result;
 use axme_core::state::AppState;
 use axme_core::system::PostError;
 use axme_store::service_accounts::{AccountStatus, ServiceAccount};
-use axme_store::{Shard, Tx, intents, queue, service_accounts};
+use axme_store::{Announcement, Shard, Tx, intents, queue, service_accounts};
 
 /// Concurrent pushes to one account.
 const AT_ONCE: usize = 8;
@@ -135,5 +135,5 @@ async fn record(
         }
         Ok(())
     };
-    app.store.write(Shard::of_intent(id), job).await
+    app.store.write_announced(Announcement { workspace, ..Shard::of_intent(id).into() }, job).await
 }

@@ -16,12 +16,11 @@ use axme_core::engine::GATEWAY;
 use axme_core::error::{Error, Result, StoreError};
 use axme_core::state::AppState;
 use axme_store::timers::Timer;
-use axme_store::{Shard, Signal, timers as rows};
+use axme_store::{Announcement, Shard, Signal, timers as rows};
 
-/// Timers fired in one round.
-const ROUND: usize = 128;
-/// Timers that fire at a time. Calls of users get their turn in between.
-const AT_ONCE: usize = 32;
+/// Timers fired in one round, all at a time: as many as one commit takes. In the queue of the writer workspaces take turns,
+/// so calls of another workspace wait for one timer at most.
+const ROUND: usize = 256;
 /// Due timers read in one query.
 const PAGE: i64 = 1_000;
 /// Maximum number of due timers in memory. Workspaces whose timers are all later get no turn before some of these have fired.
@@ -146,7 +145,7 @@ pub async fn fire_all(app: &Arc<AppState>, due: Vec<Timer>) -> Result<usize> {
         let app = app.clone();
         async move { fire_or_postpone(&app, timer).await }
     });
-    let mut outcomes = futures_util::stream::iter(firing).buffer_unordered(AT_ONCE);
+    let mut outcomes = futures_util::stream::iter(firing).buffer_unordered(ROUND);
     let mut failures = 0;
     while let Some(has_fired) = outcomes.next().await {
         failures += usize::from(!has_fired?);
@@ -168,7 +167,7 @@ async fn fire_or_postpone(app: &Arc<AppState>, timer: Timer) -> Result<bool> {
 }
 
 async fn fire(app: &Arc<AppState>, timer: Timer) -> Result<()> {
-    let shard = Shard::of_intent(timer.intent_id);
+    let announcement = Announcement { workspace: timer.workspace, ..Shard::of_intent(timer.intent_id).into() };
     let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
         let head = engine::lock(tx, timer.workspace, timer.intent_id)?;
         // Check under the lock: another node may have fired it, or an answer may have cleared it.
@@ -187,7 +186,7 @@ async fn fire(app: &Arc<AppState>, timer: Timer) -> Result<()> {
             None => Ok(()),
         }
     };
-    app.store.write(shard, job).await
+    app.store.write_announced(announcement, job).await
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The store itself: jobs that share a transaction, on both engines.
 
+use std::sync::{Arc, Mutex};
+
 use axme_core::error::{Error, Result};
 use axme_intent::Time;
 use axme_store::organizations::{self, Organization};
-use axme_store::{Shard, Store, StoreError, Tx, person_accounts, policy_versions};
+use axme_store::{Announcement, Shard, Store, StoreError, Tx, person_accounts, policy_versions};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
@@ -20,6 +22,7 @@ each_engine! {
     a_read_job_sees_one_snapshot,
     rules_that_change_while_they_are_loaded_are_loaded_again,
     a_database_from_before_the_first_release_is_refused_with_what_to_do,
+    a_flood_of_one_workspace_delays_another_by_one_job,
 }
 
 const NOW: Time = Time::from_micros(0);
@@ -316,4 +319,55 @@ async fn rules_that_change_while_they_are_loaded_are_loaded_again(engine: Engine
         (loaded.unwrap(), changed)
     };
     assert_eq!(first, second, "not half of a change");
+}
+
+/// A job that reports when it runs.
+fn reporting(name: &'static str, order: &Order) -> impl FnMut(&mut Tx<'_>) -> Result<()> + Send + 'static {
+    let order = order.clone();
+    move |_| {
+        order.lock().unwrap().push(name);
+        Ok(())
+    }
+}
+
+type Order = Arc<Mutex<Vec<&'static str>>>;
+
+/// Keeps the writer of [`Shard::CONTROL`] busy until the sender is used.
+async fn hold(store: &Store) -> (std::sync::mpsc::Sender<()>, impl Future<Output = Result<()>>) {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (begins, mut began) = tokio::sync::mpsc::unbounded_channel();
+    let mut work = Box::pin(store.write(Shard::CONTROL, move |_: &mut Tx<'_>| -> Result<()> {
+        let _ = begins.send(());
+        let _ = held.recv();
+        Ok(())
+    }));
+    // The job is submitted when it is polled for the first time.
+    tokio::select! {
+        _ = began.recv() => {}
+        _ = &mut work => panic!("the job ended early"),
+    }
+    (release, work)
+}
+
+async fn a_flood_of_one_workspace_delays_another_by_one_job(engine: Engine) {
+    let server = Server::start(engine).await;
+    let store = &server.app.store;
+    let order = Order::default();
+    let of = |workspace| Announcement { workspace: Uuid::from_u128(workspace), ..Shard::CONTROL.into() };
+    let (release, held) = hold(store).await;
+    let flood = (0..10_000).map(|_| store.write_announced(of(1), reporting("flood", &order)));
+    let modest = async {
+        // Behind the whole flood.
+        tokio::task::yield_now().await;
+        let modest = store.write_announced(of(2), reporting("modest", &order));
+        let release = async move {
+            tokio::task::yield_now().await;
+            release.send(()).map_err(|_| "the writer has ended")
+        };
+        futures_util::future::join(modest, release).await
+    };
+    let (flood, (modest, released), held) = futures_util::future::join3(join_all(flood), modest, held).await;
+    assert!(flood.iter().all(Result::is_ok) && modest.is_ok() && held.is_ok() && released.is_ok());
+    let ahead = order.lock().unwrap().iter().take_while(|name| **name == "flood").count();
+    assert!(ahead <= 1, "{ahead} jobs of the flood ran first");
 }
