@@ -20,7 +20,7 @@ use axme_api::{Access, ApiError, ErrorCode, OpInfo};
 use axme_intent::Address;
 use axme_intent::human::Via;
 use axme_store::Announcement;
-use axme_store::replies;
+use axme_store::replies::{self, KeyState};
 
 pub use decode::{checked_body, decode_fields};
 pub(crate) use handler::async_handler;
@@ -205,22 +205,22 @@ async fn transact(
     let via = via(info, &request.meta.client);
     let mark = handler.key_field().map(|key| key.mark);
     let (for_job, only_headers) = (caller.clone(), request.meta.only_headers);
+    let key = repeat.as_ref().map(|repeat| repeat.key.clone());
     let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
-        if let Some(repeat) = &repeat
-            && !replies::take_key(tx, &repeat.key, &repeat.fingerprint, tx.now)?
-        {
-            let reply = replies::find(tx, &repeat.key)?;
-            let reply = reply.ok_or_else(|| StoreError::Conflict("the reply of a taken key is gone".to_owned()))?;
-            return repeat.replay(reply, mark).map(Outcome::Stored);
-        }
+        let Some(repeat) = &repeat else {
+            return run(&mut CallContext::new(tx, &for_job, via)).map(Outcome::Fresh);
+        };
+        let key = match replies::take_key(tx, &repeat.key, &repeat.fingerprint)? {
+            KeyState::Replied(reply) => return repeat.replay(reply, mark).map(Outcome::Stored),
+            taken => taken,
+        };
         let outcome = run(&mut CallContext::new(tx, &for_job, via));
-        let Some(repeat) = &repeat else { return outcome.map(Outcome::Fresh) };
         let (status, body, kept) = match outcome {
             Ok(encode) => (200, encode()?, None),
             Err(Error::Kept(error)) => (error.kind().http_status(), encode(&error.body())?, Some(error)),
             Err(error) => return Err(error),
         };
-        replies::put(tx, &repeat.key, &repeat.reply(tx.rng, status, &body, secret)?)?;
+        replies::put(tx, &repeat.key, &key, &repeat.reply(tx.rng, status, &body, secret)?)?;
         match kept {
             Some(error) => Err(Error::Kept(error)),
             None => Ok(Outcome::Stored(EncodedReply { status, body })),
@@ -229,7 +229,7 @@ async fn transact(
     let outcome = match info.effect {
         axme_api::Effect::Read => app.read_for(&caller.service_account_id, job).await,
         axme_api::Effect::Write => {
-            app.store.write_announced(Announcement { shard, workspace: caller.workspace }, job).await
+            app.store.write_announced(Announcement { shard, workspace: caller.workspace, key }, job).await
         }
     };
     let reply = match outcome? {

@@ -1,34 +1,33 @@
 //! PostgreSQL: each writer is a thread with its own connection and its own runtime.
 //!
 //! Waiting jobs share a transaction, so that they share its commit. Statements without a result are queued and sent
-//! together with the next read or the commit, so that a group costs few round trips. A job that fails before its first
+//! together with the next read or the commit, so that a group costs few round trips. Inserts of one kind become one
+//! statement. A job that fails before its first
 //! write does not disturb the others. After any other failure the group is rolled back, and each job runs alone. A job
 //! alone runs again if it loses a deadlock or a race, or if its connection ends before the commit is sent. Readers see
 //! one snapshot.
 
+mod batch;
 mod errors;
+mod live;
 pub(crate) mod startup;
+pub mod statistics;
 mod target;
 mod values;
 
-pub mod statistics;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use tokio::runtime::Runtime;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
-use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::tallies::Tallies;
-use crate::tx::{Connection, Environment, Tally, Tx};
-use crate::value::{Row, Value};
+use crate::tx::{Environment, Tx};
 use crate::writer::{Engine, Failure, QueuedJob};
-use errors::{explain, fault, in_statement};
+use errors::fault;
+use live::Live;
 pub use target::ListenConnection;
 pub(crate) use target::Target;
 use target::within;
@@ -81,6 +80,8 @@ pub(crate) struct Postgres {
 struct Session {
     client: Client,
     statements: HashMap<&'static str, Statement>,
+    /// The inserts of many rows that stand for inserts of one; `None` for statements that are no plain inserts.
+    inserts: HashMap<&'static str, Option<Statement>>,
     state: SessionState,
 }
 
@@ -109,6 +110,10 @@ impl Postgres {
         let mut live = Live::new(runtime, session, self.role);
         let mut outcomes = Vec::with_capacity(jobs.len());
         let (began, is_alone) = (environment.clock.running(), jobs.len() == 1);
+        if let Err(error) = live.find_free_keys(jobs.iter().filter_map(|job| job.key().cloned()).collect()) {
+            live.roll_back();
+            return Err(error.into());
+        }
         for job in jobs.iter_mut() {
             live.begin_job();
             let now = job.now();
@@ -173,7 +178,12 @@ impl Postgres {
                 Ok::<_, StoreError>(client)
             });
             let client = connected.inspect_err(|_| self.session = None)?;
-            self.session = Some(Session { client, statements: HashMap::new(), state: SessionState::Usable });
+            self.session = Some(Session {
+                client,
+                statements: HashMap::new(),
+                inserts: HashMap::new(),
+                state: SessionState::Usable,
+            });
         }
         Ok(())
     }
@@ -299,218 +309,5 @@ impl Engine for Postgres {
                 Err(_) => (group, alone) = (0, alone + group),
             }
         }
-    }
-}
-
-/// The session while a transaction is open. `BEGIN` is sent with the first statement.
-struct Live<'a> {
-    runtime: &'a Runtime,
-    session: &'a mut Session,
-    role: Role,
-    begun: bool,
-    queued: Vec<QueuedStatement>,
-    /// True once a statement has failed: the database then accepts nothing but a rollback.
-    is_broken: bool,
-    /// The statements that earlier jobs have queued.
-    queued_before: usize,
-    /// True once the current job has sent a write.
-    has_written: bool,
-    /// True once a job has locked a row that jobs of unrelated intents lock too.
-    holds_shared_lock: bool,
-    job_tallies: Vec<(Tally, i64)>,
-    /// The usage of the jobs that succeeded. Counting each by itself would cost a statement per job.
-    tallies: Tallies,
-}
-
-/// A statement that is sent with the next read or the commit.
-struct QueuedStatement {
-    statement: Statement,
-    params: Vec<Value<'static>>,
-    is_write: bool,
-}
-
-impl<'a> Live<'a> {
-    fn new(runtime: &'a Runtime, session: &'a mut Session, role: Role) -> Live<'a> {
-        Live {
-            runtime,
-            session,
-            role,
-            begun: false,
-            queued: Vec::new(),
-            is_broken: false,
-            queued_before: 0,
-            has_written: false,
-            holds_shared_lock: false,
-            job_tallies: Vec::new(),
-            tallies: Tallies::default(),
-        }
-    }
-
-    fn begin_job(&mut self) {
-        self.queued_before = self.queued.len();
-        self.has_written = false;
-    }
-
-    fn end_job(&mut self) {
-        self.tallies.add(std::mem::take(&mut self.job_tallies));
-    }
-
-    /// Takes back what a failed job has queued. Returns false if it cannot be undone without a rollback.
-    fn forget_job(&mut self) -> bool {
-        if self.has_written || self.is_broken || self.session.has_ended() {
-            return false;
-        }
-        self.queued.truncate(self.queued_before);
-        self.job_tallies.clear();
-        true
-    }
-
-    fn statement(&mut self, sql: &'static str) -> Result<Statement, StoreError> {
-        if let Some(statement) = self.session.statements.get(sql) {
-            return Ok(statement.clone());
-        }
-        let prepared =
-            self.runtime.block_on(async { tokio::time::timeout(ROUND_TRIP, self.session.client.prepare(sql)).await });
-        let statement = match prepared {
-            Ok(prepared) => prepared.map_err(|e| {
-                self.session.note(&e);
-                self.is_broken = true;
-                explain(&e, sql)
-            })?,
-            Err(_) => return Err(self.lose()),
-        };
-        self.session.statements.insert(sql, statement.clone());
-        Ok(statement)
-    }
-
-    fn queue(&mut self, sql: &'static str, params: &[Value<'_>], is_write: bool) -> Result<(), StoreError> {
-        let statement = self.statement(sql)?;
-        let params = params.iter().cloned().map(Value::into_owned).collect();
-        self.queued.push(QueuedStatement { statement, params, is_write });
-        Ok(())
-    }
-
-    /// Sends the queued statements and `last` in one batch, and waits for all answers.
-    fn flush<T>(
-        &mut self,
-        last: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
-    ) -> Result<T, StoreError> {
-        let queued = std::mem::take(&mut self.queued);
-        self.has_written |= queued.iter().skip(self.queued_before).any(|one| one.is_write);
-        self.queued_before = 0;
-        let begin = !std::mem::replace(&mut self.begun, true);
-        let (client, role) = (&self.session.client, self.role);
-        // A panic would lose the queued statements.
-        let was_broken = std::mem::replace(&mut self.is_broken, true);
-        let answered = self.runtime.block_on(async {
-            let all = async {
-                let opening = async { if begin { client.batch_execute(role.begin()).await } else { Ok(()) } };
-                let writes = join_all(queued.iter().map(|QueuedStatement { statement, params, .. }| async move {
-                    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
-                    client.execute(statement, &params).await
-                }));
-                let (opened, writes, last) = tokio::join!(biased; opening, writes, last(client));
-                opened?;
-                for write in writes {
-                    write?;
-                }
-                last
-            };
-            tokio::time::timeout(ROUND_TRIP, all).await
-        });
-        match answered {
-            Ok(Ok(done)) => {
-                self.is_broken = was_broken;
-                Ok(done)
-            }
-            Ok(Err(error)) => {
-                self.session.note(&error);
-                Err(fault(error))
-            }
-            Err(_) => Err(self.lose()),
-        }
-    }
-
-    fn lose(&mut self) -> StoreError {
-        (self.session.state, self.is_broken) = (SessionState::Silent, true);
-        StoreError::Unavailable("the database did not answer in time".to_owned())
-    }
-
-    fn commit(mut self) -> Result<(), StoreError> {
-        if !self.begun && self.queued.is_empty() {
-            return Ok(());
-        }
-        let committed = self.flush(async |client: &Client| client.batch_execute("COMMIT").await);
-        match committed {
-            // An error answer means that nothing was committed. Without an answer, the outcome is unknown.
-            Err(StoreError::Unavailable(why)) if self.session.has_ended() && self.role == Role::Writer => {
-                Err(StoreError::Unknown(why))
-            }
-            other => other,
-        }
-    }
-
-    fn roll_back(mut self) {
-        self.queued.clear();
-        if self.begun && !self.session.has_ended() {
-            let client = &self.session.client;
-            let rolled_back =
-                self.runtime.block_on(async { tokio::time::timeout(SILENCE, client.batch_execute("ROLLBACK")).await });
-            // If the rollback failed, the next job opens another connection.
-            if !matches!(rolled_back, Ok(Ok(()))) {
-                self.session.state = SessionState::Silent;
-            }
-        }
-    }
-}
-
-impl Connection for Live<'_> {
-    fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
-        let statement = self.statement(sql)?;
-        self.has_written = true;
-        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
-        self.flush(async |client: &Client| client.execute(&statement, &params).await).map_err(|e| in_statement(e, sql))
-    }
-
-    fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError> {
-        self.queue(sql, params, true)
-    }
-
-    fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        let statement = self.statement(sql)?;
-        self.has_written |= !sql.starts_with("SELECT");
-        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
-        let rows = self
-            .flush(async |client: &Client| client.query(&statement, &params).await)
-            .map_err(|e| in_statement(e, sql))?;
-        rows.iter()
-            .map(|row| {
-                let values: std::result::Result<Vec<_>, _> =
-                    (0..row.len()).map(|n| row.try_get::<_, Value<'static>>(n)).collect();
-                values.map(Row).map_err(|e| explain(&e, sql))
-            })
-            .collect()
-    }
-
-    fn guard(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<bool, StoreError> {
-        self.queue(sql, params, false).map(|()| true)
-    }
-
-    fn has_exact_rules(&self, _: Uuid) -> bool {
-        // Other nodes write too.
-        false
-    }
-
-    fn has_snapshot(&self) -> bool {
-        self.role == Role::Reader
-    }
-
-    fn holds_shared_lock(&mut self) {
-        self.holds_shared_lock = true;
-    }
-
-    fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
-        self.job_tallies.push((tally, count));
-        Ok(())
     }
 }

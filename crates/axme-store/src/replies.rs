@@ -8,7 +8,7 @@ use super::Tx;
 use crate::error::StoreError;
 
 /// The key of a stored reply: the caller, the endpoint and the idempotency key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReplyKey {
     pub workspace: Uuid,
     pub caller: String,
@@ -27,9 +27,25 @@ pub struct Reply {
     pub sealed: Option<Vec<u8>>,
 }
 
-/// Takes the key for this call, and waits for a running call that has it. Returns false if another call has taken the
-/// key.
-pub fn take_key(tx: &mut Tx<'_>, key: &ReplyKey, fingerprint: &[u8], now: Time) -> Result<bool, StoreError> {
+/// What a call finds under its key.
+pub enum KeyState {
+    /// An earlier call has taken the key. This is its reply.
+    Replied(Reply),
+    /// The key is this call's, and nothing is stored under it yet.
+    Free,
+    /// The key is this call's, and a row without a reply holds it.
+    Held,
+}
+
+/// Takes a key for a call, unless another call has it. Waits for a call of another connection that is still running.
+pub fn take_key(tx: &mut Tx<'_>, key: &ReplyKey, fingerprint: &[u8]) -> Result<KeyState, StoreError> {
+    if tx.take_free_key(key) {
+        return Ok(KeyState::Free);
+    }
+    if tx.has_snapshot() {
+        return Ok(find(tx, key)?.map_or(KeyState::Free, KeyState::Replied));
+    }
+    let now = tx.now;
     let taken = tx.run(
         "INSERT INTO replies (workspace_id, caller, endpoint, idempotency_key, fingerprint, status, created_at) \
          VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT (workspace_id, caller, endpoint, idempotency_key) DO NOTHING",
@@ -42,7 +58,11 @@ pub fn take_key(tx: &mut Tx<'_>, key: &ReplyKey, fingerprint: &[u8], now: Time) 
             now.into(),
         ],
     )?;
-    Ok(taken > 0)
+    if taken > 0 {
+        return Ok(KeyState::Held);
+    }
+    let reply = find(tx, key)?;
+    reply.map(KeyState::Replied).ok_or_else(|| StoreError::Conflict("the reply of a taken key is gone".to_owned()))
 }
 
 pub fn find(tx: &mut Tx<'_>, key: &ReplyKey) -> Result<Option<Reply>, StoreError> {
@@ -62,7 +82,27 @@ pub fn find(tx: &mut Tx<'_>, key: &ReplyKey) -> Result<Option<Reply>, StoreError
     .transpose()
 }
 
-pub fn put(tx: &mut Tx<'_>, key: &ReplyKey, reply: &Reply) -> Result<(), StoreError> {
+/// Stores the reply under a key that the call has taken in this transaction.
+pub fn put(tx: &mut Tx<'_>, key: &ReplyKey, state: &KeyState, reply: &Reply) -> Result<(), StoreError> {
+    let ReplyKey { workspace, caller, endpoint, key } = key;
+    let now = tx.now;
+    if let KeyState::Free = state {
+        return tx.push(
+            "INSERT INTO replies (workspace_id, caller, endpoint, idempotency_key, fingerprint, status, answer, sealed, \
+             created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            &[
+                (*workspace).into(),
+                caller.into(),
+                endpoint.into(),
+                key.into(),
+                reply.fingerprint.as_slice().into(),
+                i64::from(reply.status).into(),
+                reply.answer.as_ref().into(),
+                reply.sealed.as_deref().into(),
+                now.into(),
+            ],
+        );
+    }
     tx.push(
         "UPDATE replies SET status = $1, answer = $2, sealed = $3 \
          WHERE workspace_id = $4 AND caller = $5 AND endpoint = $6 AND idempotency_key = $7",
@@ -70,10 +110,10 @@ pub fn put(tx: &mut Tx<'_>, key: &ReplyKey, reply: &Reply) -> Result<(), StoreEr
             i64::from(reply.status).into(),
             reply.answer.as_ref().into(),
             reply.sealed.as_deref().into(),
-            key.workspace.into(),
-            (&key.caller).into(),
-            (&key.endpoint).into(),
-            (&key.key).into(),
+            (*workspace).into(),
+            caller.into(),
+            endpoint.into(),
+            key.into(),
         ],
     )
 }

@@ -19,12 +19,13 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::identity::FileIdentity;
 use crate::migrations;
+use crate::replies::ReplyKey;
 use crate::tallies::Tallies;
 use crate::tx::{Connection, Environment, Tally, Tx};
 use crate::value::{Row, Value};
 use crate::writer::{Engine, Failure, QueuedJob};
-
 use checkpoints::Checkpoints;
+
 /// SQLite releases before this one can corrupt a WAL database when a checkpoint meets a reset.
 const OLDEST_SAFE: i32 = 3_051_003;
 const CACHED_STATEMENTS: usize = 256;
@@ -37,9 +38,9 @@ pub(crate) struct Sqlite {
     role: Role,
     /// The database and its log, as a sole writer has opened them.
     files: Vec<FileIdentity>,
-    environment: Arc<Environment>,
     /// Set for a sole writer.
     checkpoints: Option<Checkpoints>,
+    environment: Arc<Environment>,
     /// The number of next commits that fail as on a full disk.
     #[cfg(feature = "simulation")]
     pub(crate) failing_commits: u32,
@@ -79,8 +80,8 @@ impl Sqlite {
         let mut writer = Sqlite::tuned(connection, role, environment)?;
         if role == Role::SoleWriter {
             writer.files = writer.open_files();
-        }
             writer.checkpoints = Some(Checkpoints::start(file, synchronous));
+        }
         Ok(writer)
     }
 
@@ -103,8 +104,8 @@ impl Sqlite {
             connection,
             role,
             files: Vec::new(),
-            environment,
             checkpoints: None,
+            environment,
             #[cfg(feature = "simulation")]
             failing_commits: 0,
         })
@@ -216,10 +217,10 @@ impl From<StoreError> for GroupFailure {
 impl Engine for Sqlite {
     fn work(&mut self, mut jobs: Vec<QueuedJob>) {
         let settled = self.settle(&mut jobs).and_then(|outcomes| self.check_files().map(|()| outcomes));
-        answer(jobs, settled, &self.environment);
         if let Some(checkpoints) = &self.checkpoints {
             checkpoints.note();
         }
+        answer(jobs, settled, &self.environment);
     }
 }
 
@@ -324,6 +325,11 @@ impl Connection for Live<'_> {
 
     fn has_snapshot(&self) -> bool {
         true
+    }
+
+    fn take_free_key(&mut self, _: &ReplyKey) -> bool {
+        // A read costs no round trip here.
+        false
     }
 
     fn holds_shared_lock(&mut self) {

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::limits::Limits;
+use crate::replies::ReplyKey;
 use crate::rng::Rng;
 use crate::rules_cache::{CachedRules, Entry, RulesCache};
 use crate::value::{Row, Value};
@@ -108,6 +109,9 @@ pub(crate) trait Connection {
     fn has_exact_rules(&self, owner: Uuid) -> bool;
     /// Returns true if all reads of the transaction see one snapshot.
     fn has_snapshot(&self) -> bool;
+    /// Returns true if no stored reply had the key when the group began, and no job of the group has taken it since. Takes
+    /// the key. If another connection takes it too, the commit fails with a conflict.
+    fn take_free_key(&mut self, key: &ReplyKey) -> bool;
     /// Notes that the transaction holds a lock which jobs of unrelated intents wait for.
     fn holds_shared_lock(&mut self);
     /// Adds `count` uses in a row that no other connection writes. The engine may delay this until the commit.
@@ -132,6 +136,16 @@ impl<'a> Tx<'a> {
 
     pub fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         self.connection.rows(sql, params)
+    }
+
+    /// Takes an idempotency key that is known to be free.
+    pub(crate) fn take_free_key(&mut self, key: &ReplyKey) -> bool {
+        self.connection.take_free_key(key)
+    }
+
+    /// Returns true if nothing else writes the database while this transaction is open, or it reads a snapshot.
+    pub(crate) fn has_snapshot(&self) -> bool {
+        self.connection.has_snapshot()
     }
 
     /// Says that the job locks a row which jobs of unrelated intents lock too. No further job joins its transaction, so

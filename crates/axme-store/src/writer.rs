@@ -13,6 +13,7 @@ use tracing::Span;
 use uuid::Uuid;
 
 use crate::error::{JobError, StoreError};
+use crate::replies::ReplyKey;
 use crate::shard::Shard;
 use crate::tx::{Environment, RulesInUse, Tx};
 use crate::wakeups::{Signal, Wakes};
@@ -77,11 +78,13 @@ pub struct Announcement {
     pub shard: Shard,
     /// The workspace whose turn the job takes; nil for the server's own work.
     pub workspace: Uuid,
+    /// The idempotency key of the call. On PostgreSQL, the keys of a group are looked up together.
+    pub key: Option<ReplyKey>,
 }
 
 impl From<Shard> for Announcement {
     fn from(shard: Shard) -> Announcement {
-        Announcement { shard, workspace: Uuid::nil() }
+        Announcement { shard, workspace: Uuid::nil(), key: None }
     }
 }
 
@@ -108,6 +111,10 @@ impl QueuedJob {
         let span = tracing::debug_span!("job", shard = announcement.shard.number());
         let span = if span.is_disabled() { Span::current() } else { span };
         (QueuedJob { work, now, announcement, span, effects: Default::default(), runs: 0, done }, completion)
+    }
+
+    pub fn key(&self) -> Option<&ReplyKey> {
+        self.announcement.key.as_ref()
     }
 
     /// When the caller asked for the transaction.

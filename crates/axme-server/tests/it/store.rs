@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use axme_core::error::{Error, Result};
-use axme_intent::Time;
+use axme_intent::{Address, Time};
 use axme_store::organizations::{self, Organization};
+use axme_store::queue::{self, QueueItem};
 use axme_store::{Announcement, Shard, Store, StoreError, Tx, person_accounts, policy_versions};
 use futures_util::future::join_all;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::harness::{Engine, Server, each_engine, fresh_schema, migration};
@@ -23,6 +25,8 @@ each_engine! {
     rules_that_change_while_they_are_loaded_are_loaded_again,
     a_database_from_before_the_first_release_is_refused_with_what_to_do,
     a_flood_of_one_workspace_delays_another_by_one_job,
+    jobs_of_one_group_keep_their_writes_in_order,
+    calls_of_one_group_with_one_key_get_one_reply,
 }
 
 const NOW: Time = Time::from_micros(0);
@@ -370,4 +374,66 @@ async fn a_flood_of_one_workspace_delays_another_by_one_job(engine: Engine) {
     assert!(flood.iter().all(Result::is_ok) && modest.is_ok() && held.is_ok() && released.is_ok());
     let ahead = order.lock().unwrap().iter().take_while(|name| **name == "flood").count();
     assert!(ahead <= 1, "{ahead} jobs of the flood ran first");
+}
+
+/// Inserts of one kind are united on PostgreSQL; a row must not overtake what changes it.
+async fn jobs_of_one_group_keep_their_writes_in_order(engine: Engine) {
+    let server = Server::start(engine).await;
+    let store = &server.app.store;
+    let workspace = Uuid::from_u128(7);
+    let to = Address::from_canonical("agent://a/b/c".to_owned());
+    let (release, held) = hold(store).await;
+    let jobs = (0..60u128).map(|n| {
+        let to = to.clone();
+        store.write(Shard::CONTROL, move |tx: &mut Tx<'_>| -> Result<()> {
+            let item = QueueItem::notice(Uuid::from_u128(n / 3));
+            match n % 3 {
+                0 => queue::insert(tx, workspace, &to, item, NOW)?,
+                1 => queue::delete(tx, workspace, &to, item)?,
+                // Every other item comes back.
+                _ if n % 2 == 0 => queue::insert(tx, workspace, &to, item, NOW)?,
+                _ => {}
+            }
+            Ok(())
+        })
+    });
+    let release = async move {
+        tokio::task::yield_now().await;
+        release.send(()).map_err(|_| "the writer has ended")
+    };
+    let (jobs, released, held) = futures_util::future::join3(join_all(jobs), release, held).await;
+    assert!(jobs.iter().all(Result::is_ok) && held.is_ok() && released.is_ok(), "{jobs:?}");
+    let due = store.read(move |tx| queue::list_due(tx, workspace, &to, Time::from_micros(1), None, 100)).await.unwrap();
+    let mut found: Vec<u128> = due.iter().map(|candidate| candidate.item.id.as_u128()).collect();
+    found.sort_unstable();
+    assert_eq!(found, (0..20).filter(|n| n % 2 == 0).collect::<Vec<u128>>());
+}
+
+async fn calls_of_one_group_with_one_key_get_one_reply(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let (release, held) = hold(&server.app.store).await;
+    let body = json!({ "intent_type": "intent.t.v1", "to_agent": "agent://worker", "payload": { "n": 1 } });
+    let other = json!({ "intent_type": "intent.t.v1", "to_agent": "agent://worker", "payload": { "n": 2 } });
+    let calls = (0..30).map(|n| {
+        // Each key has four equal calls and one that differs.
+        let body = if n % 5 == 4 { &other } else { &body };
+        let key = format!("key-{}", n / 5);
+        let (server, worker, body) = (&server, &worker, body.clone());
+        async move { server.send_with(worker, "POST", "/v1/intents", Some(body), &[("idempotency-key", &key)]).await }
+    });
+    let release = async move {
+        tokio::task::yield_now().await;
+        release.send(()).map_err(|_| "the writer has ended")
+    };
+    let (answers, released, held) = futures_util::future::join3(join_all(calls), release, held).await;
+    assert!(held.is_ok() && released.is_ok());
+    for (n, same) in answers.chunks(5).enumerate() {
+        let ids: Vec<&str> = same.iter().filter_map(|answer| answer.body["intent_id"].as_str()).collect();
+        let distinct: std::collections::HashSet<_> = ids.iter().collect();
+        assert_eq!(distinct.len(), 1, "key {n} made {} intents", distinct.len());
+        let refused = same.iter().filter(|answer| answer.status == 409).count();
+        assert_eq!(ids.len() + refused, 5, "key {n}: every call is answered");
+        assert!(refused == 1 || refused == 4, "key {n}: {refused} calls were refused");
+    }
 }
