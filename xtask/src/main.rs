@@ -1,8 +1,9 @@
 //! Tasks of the repository: `cargo xtask openapi`, `cargo xtask schemas`, `cargo xtask covered`, `cargo xtask bench`,
-//! `cargo xtask sim`.
+//! `cargo xtask count`, `cargo xtask sim`.
 //! Nothing here is shipped.
 
 mod bench;
+mod count;
 mod coverage;
 mod openapi;
 mod schemas;
@@ -32,6 +33,8 @@ enum Chore {
     Coverage,
     /// Measure the server next to a floor, in the same run (bench/README.md says how to read the table).
     Bench(bench::Options),
+    /// Count the instructions of the steps of a lifecycle, and compare them with the numbers in the repository.
+    Count(count::Options),
     /// Simulate the server under faults, one history per seed (docs/decisions/0008-simulation.md).
     Sim(sim::Options),
     /// The load generator, which the bench starts.
@@ -51,6 +54,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Schemas(options) => schemas::write(options),
         Chore::Coverage => coverage::check(),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Count(options) => count::run(&options),
         Chore::Sim(options) => sim::run(&options),
         Chore::BenchLoad => bench::load::serve(),
         Chore::BenchIdle { data } => bench::idle::serve(data),
