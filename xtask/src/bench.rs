@@ -50,6 +50,9 @@ pub(crate) struct Options {
     /// Measure on this PostgreSQL, in a schema that is dropped at the end. Default: SQLite
     #[arg(long)]
     database_url: Option<String>,
+    /// Write connections to PostgreSQL. Default: the server's own
+    #[arg(long)]
+    writers: Option<usize>,
     /// Instead, compare a server with this many waiting intents with an empty one
     #[arg(long, value_name = "N")]
     waiting: Option<usize>,
@@ -93,8 +96,20 @@ pub(crate) struct Round {
     pub(crate) report: Report,
     /// The share of the cores that other processes used. Not measured on PostgreSQL, whose server is another process.
     pub(crate) others: Option<f64>,
+    /// What one operation cost the server, warm-up included.
+    pub(crate) cost: Option<Cost>,
 }
 
+/// What one operation cost the server's process.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Cost {
+    pub(crate) cpu_micros: f64,
+    /// Bytes written to the disk: the log and the database on SQLite, nothing on PostgreSQL.
+    pub(crate) disk_bytes: f64,
+}
+
+/// The clients that fill a new PostgreSQL before its statistics are taken.
+const WARM_UP_CLIENTS: usize = 16;
 /// A measure is repeated if other processes used more than this share of the cores.
 const MAX_FOREIGN_LOAD: f64 = 0.1;
 /// Before each try the CPU usage is sampled, until the machine is quiet or up to this many times.
@@ -139,7 +154,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str>) -> anyhow::Result<Results> {
     let idle = if url.is_none() && options.only.is_empty() { Some(idle::measure(folder)?) } else { None };
-    let config = settings(folder.join("data"), url);
+    let mut config = settings(folder.join("data"), url);
+    config.limits.postgres_writers = options.writers.unwrap_or(config.limits.postgres_writers);
     let writers = config.limits.postgres_writers;
     let server = runtime.block_on(axme_server::start(config))?;
     let wanted = |measure: &Measure| options.only.is_empty() || options.only.contains(measure);
@@ -159,6 +175,11 @@ fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str
         },
     };
     let mut generator = LoadGenerator::start()?;
+    if let Some(url) = url {
+        // In its first minute a database has no statistics, and plans differ from run to run.
+        generator.run_phase(&targets.phase(Measure::Create, WARM_UP_CLIENTS, 0, 1))?;
+        runtime.block_on(batch(url, "ANALYZE"))?;
+    }
     let mut series = Vec::new();
     for &clients in &options.clients {
         let mut here: Vec<Series> =
@@ -324,12 +345,14 @@ impl LoadGenerator {
                     break;
                 }
             }
-            let before = ticks();
+            let (before, usage) = (ticks(), cpu_usage::Usage::now());
             let report = self.run_phase(phase)?;
-            let others = share(before);
+            let (others, used) = (share(before), cpu_usage::Usage::now());
+            let operations = report.per_second * (phase.warm_up + phase.measured).as_secs_f64();
+            let cost = used.zip(usage).map(|(used, before)| used.since(&before, operations));
             tries += 1;
             if tries >= patience || !is_busy(others) {
-                return Ok(Round { report, others });
+                return Ok(Round { report, others, cost });
             }
         }
     }

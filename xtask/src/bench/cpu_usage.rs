@@ -1,6 +1,8 @@
 //! The share of the cores that other processes used during a measure, from `/proc` (Linux only). A measure next to a
 //! compiler says little.
 
+use super::Cost;
+
 /// CPU time since the system started, in ticks.
 pub(crate) struct CpuTicks {
     /// All cores, idle or not.
@@ -31,6 +33,32 @@ impl CpuTicks {
         let busy = self.busy.saturating_sub(earlier.busy);
         let ours = self.ours.saturating_sub(earlier.ours);
         busy.saturating_sub(ours) as f64 / self.all.saturating_sub(earlier.all).max(1) as f64
+    }
+}
+
+/// What this process, the server, has used so far.
+pub(crate) struct Usage {
+    cpu_ticks: u64,
+    disk_bytes: u64,
+}
+
+/// Ticks are hundredths of a second on Linux.
+const MICROS_PER_TICK: f64 = 10_000.0;
+
+impl Usage {
+    pub(crate) fn now() -> Option<Usage> {
+        let io = std::fs::read_to_string("/proc/self/io").ok()?;
+        let written = io.lines().find_map(|line| line.strip_prefix("write_bytes: "))?;
+        Some(Usage { cpu_ticks: of_process(std::process::id())?, disk_bytes: written.trim().parse().ok()? })
+    }
+
+    /// Returns the cost of each of the operations since `earlier`.
+    pub(crate) fn since(&self, earlier: &Usage, operations: f64) -> Cost {
+        let each = |now: u64, before: u64| now.saturating_sub(before) as f64 / operations.max(1.0);
+        Cost {
+            cpu_micros: each(self.cpu_ticks, earlier.cpu_ticks) * MICROS_PER_TICK,
+            disk_bytes: each(self.disk_bytes, earlier.disk_bytes),
+        }
     }
 }
 

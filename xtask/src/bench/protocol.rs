@@ -64,6 +64,7 @@ pub(crate) struct Report {
 pub(crate) struct Percentiles {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
+    pub(crate) p999: f64,
 }
 
 impl Percentiles {
@@ -72,6 +73,6 @@ impl Percentiles {
         times.sort_unstable();
         let last = times.len().checked_sub(1)?;
         let at = |part: f64| times[(last as f64 * part).round() as usize].as_secs_f64() * 1_000.0;
-        Some(Percentiles { p50: at(0.5), p99: at(0.99) })
+        Some(Percentiles { p50: at(0.5), p99: at(0.99), p999: at(0.999) })
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::protocol::{Percentiles, Report};
-use super::{Measure, Results, Series, median};
+use super::{Cost, Measure, Results, Series, median};
 
 pub(crate) fn render(results: &Results) -> String {
     let mut text = String::new();
@@ -34,16 +34,25 @@ fn write(out: &mut String, results: &Results) -> std::fmt::Result {
             idle.first_start_ms, idle.start_ms, idle.rss_mib
         )?;
     }
-    writeln!(out, "| clients | measure | per second | of the floor | p50 ms | p99 ms |\n|--:|---|--:|--:|--:|--:|")?;
+    writeln!(
+        out,
+        "| clients | measure | per second | of the floor | p50 ms | p99 ms | p99.9 ms | CPU µs | disk KiB |\n|--:|---|--:|--:|--:|--:|--:|--:|--:|"
+    )?;
     for series in &results.series {
         let floor = results.series.iter().find(|s| s.clients == series.clients && s.measure == Measure::Row);
         let of_floor = floor.map_or(String::new(), |floor| format!("{:.2}", ratio(series, floor)));
         let rate = median_of(series, |report| Some(report.per_second));
         let whole = percentiles(series, |report| Some(report.whole));
-        writeln!(out, "| {} | {} | {rate:.0} | {of_floor} | {whole} |", series.clients, name(series.measure))?;
+        writeln!(
+            out,
+            "| {} | {} | {rate:.0} | {of_floor} | {whole} | {} |",
+            series.clients,
+            name(series.measure),
+            cost(series)
+        )?;
         if series.measure == Measure::Lifecycle {
             let to_agent = percentiles(series, |report| report.to_agent);
-            writeln!(out, "| {} | – submit to the agent's hands | | | {to_agent} |", series.clients)?;
+            writeln!(out, "| {} | – submit to the agent's hands | | | {to_agent} | | |", series.clients)?;
         }
     }
     Ok(())
@@ -67,7 +76,15 @@ fn median_of(series: &Series, pick: impl Fn(&Report) -> Option<f64>) -> f64 {
 fn percentiles(series: &Series, pick: impl Fn(&Report) -> Option<Percentiles>) -> String {
     let p50 = median_of(series, |report| pick(report).map(|s| s.p50));
     let p99 = median_of(series, |report| pick(report).map(|s| s.p99));
-    format!("{p50:.2} | {p99:.2}")
+    let p999 = median_of(series, |report| pick(report).map(|s| s.p999));
+    format!("{p50:.2} | {p99:.2} | {p999:.2}")
+}
+
+fn cost(series: &Series) -> String {
+    let of = |pick: fn(&Cost) -> f64| {
+        median(&mut series.rounds.iter().filter_map(|round| round.cost.as_ref().map(pick)).collect::<Vec<_>>())
+    };
+    format!("{:.0} | {:.1}", of(|cost| cost.cpu_micros), of(|cost| cost.disk_bytes / 1_024.0))
 }
 
 fn ratio(series: &Series, floor: &Series) -> f64 {
