@@ -96,11 +96,11 @@ pub(crate) struct Round {
     pub(crate) report: Report,
     /// The share of the cores that other processes used. Not measured on PostgreSQL, whose server is another process.
     pub(crate) others: Option<f64>,
-    /// What one operation cost the server, warm-up included.
+    /// The cost of one operation, warm-up included.
     pub(crate) cost: Option<Cost>,
 }
 
-/// What one operation cost the server's process.
+/// The resources that one operation took from the server's process.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Cost {
     pub(crate) cpu_micros: f64,

@@ -275,7 +275,7 @@ pub async fn release(app: &Arc<AppState>, workspace: Uuid, address: &Address, of
         tx.signal(Signal::queue(workspace, &address));
         Ok(())
     };
-    if let Err(error) = app.store.write(shard, job).await {
+    if let Err(error) = app.store.write_announced(Announcement { workspace, ..shard.into() }, job).await {
         tracing::warn!(%error, "could not release unsent deliveries; they are offered again when their claims expire");
     }
 }

@@ -40,6 +40,7 @@ pub mod queue;
 pub mod quotas;
 pub mod received_intents;
 pub mod replies;
+mod reply_key;
 pub mod rng;
 pub mod routed_deliveries;
 pub mod routing;

@@ -80,7 +80,7 @@ pub(crate) struct Postgres {
 struct Session {
     client: Client,
     statements: HashMap<&'static str, Statement>,
-    /// The inserts of many rows that stand for inserts of one; `None` for statements that are no plain inserts.
+    /// For each plain insert of one row, the insert of many rows; `None` for other statements.
     inserts: HashMap<&'static str, Option<Statement>>,
     state: SessionState,
 }

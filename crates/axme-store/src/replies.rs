@@ -5,17 +5,8 @@ use axme_intent::Time;
 use uuid::Uuid;
 
 use super::Tx;
+pub use super::reply_key::ReplyKey;
 use crate::error::StoreError;
-
-/// The key of a stored reply: the caller, the endpoint and the idempotency key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ReplyKey {
-    pub workspace: Uuid,
-    pub caller: String,
-    /// Method and path.
-    pub endpoint: String,
-    pub key: String,
-}
 
 /// A stored reply.
 #[derive(Debug, Clone)]
@@ -27,7 +18,7 @@ pub struct Reply {
     pub sealed: Option<Vec<u8>>,
 }
 
-/// What a call finds under its key.
+/// The state of a key when a call begins.
 pub enum KeyState {
     /// An earlier call has taken the key. This is its reply.
     Replied(Reply),

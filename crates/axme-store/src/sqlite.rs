@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::identity::FileIdentity;
 use crate::migrations;
-use crate::replies::ReplyKey;
+use crate::reply_key::ReplyKey;
 use crate::tallies::Tallies;
 use crate::tx::{Connection, Environment, Tally, Tx};
 use crate::value::{Row, Value};
@@ -29,8 +29,8 @@ use checkpoints::Checkpoints;
 /// SQLite releases before this one can corrupt a WAL database when a checkpoint meets a reset.
 const OLDEST_SAFE: i32 = 3_051_003;
 const CACHED_STATEMENTS: usize = 256;
-/// Pages of the log (of 4 KiB) after which a commit copies them into the database, if the thread beside the writer has not
-/// done so. A start after a crash reads about this many pages again.
+/// Pages of the log (of 4 KiB) after which a commit copies them into the database. Usually the thread beside the writer has
+/// done so before. A start after a crash reads about this many pages again.
 const CHECKPOINT_PAGES: u32 = 2_000;
 
 pub(crate) struct Sqlite {

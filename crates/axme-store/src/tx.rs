@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::limits::Limits;
-use crate::replies::ReplyKey;
+use crate::reply_key::ReplyKey;
 use crate::rng::Rng;
 use crate::rules_cache::{CachedRules, Entry, RulesCache};
 use crate::value::{Row, Value};

@@ -204,7 +204,7 @@ impl Subscription {
     }
 }
 
-/// What ended a wait.
+/// The end of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wakeup {
     Signal,

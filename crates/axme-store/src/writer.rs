@@ -13,7 +13,7 @@ use tracing::Span;
 use uuid::Uuid;
 
 use crate::error::{JobError, StoreError};
-use crate::replies::ReplyKey;
+use crate::reply_key::ReplyKey;
 use crate::shard::Shard;
 use crate::tx::{Environment, RulesInUse, Tx};
 use crate::wakeups::{Signal, Wakes};
@@ -71,7 +71,7 @@ where
 /// How a job ended, together with the job itself. The caller drops the job, so that the writer's thread need not.
 pub(crate) type Completion = (Result<(), Failure>, Box<dyn ErasedJob>);
 
-/// What a job says about itself before it runs.
+/// The facts that a job states about itself before it runs.
 #[derive(Debug, Clone)]
 pub struct Announcement {
     /// The shard of the family that the job writes.

@@ -36,7 +36,7 @@ impl CpuTicks {
     }
 }
 
-/// What this process, the server, has used so far.
+/// The resources that this process, the server, has used so far.
 pub(crate) struct Usage {
     cpu_ticks: u64,
     disk_bytes: u64,

@@ -16,6 +16,7 @@ const FLOORS: [(&str, &[&str]); 9] = [
     ("axme-server", &["axme-core", "axme-store", "axme-api", "axme-intent", "axme-types"]),
     ("axme-client", &["axme-api", "axme-types"]),
     ("axme", &["axme-server", "axme-client", "axme-core", "axme-store", "axme-api", "axme-intent", "axme-types"]),
+    ("axme-count", &["axme-core", "axme-store", "axme-api", "axme-intent", "axme-types"]),
     ("axme-sim", &["axme-server", "axme-client", "axme-core", "axme-store", "axme-api", "axme-intent", "axme-types"]),
 ];
 
@@ -56,7 +57,7 @@ fn what_is_shipped_has_no_features_of_tests() {
         let name = manifest.name();
         let kinds: &[&str] = match name.as_str() {
             "axme" => &["dependencies", "dev-dependencies"],
-            "axme-sim" | "xtask" => &[],
+            "axme-count" | "axme-sim" | "xtask" => &[],
             _ => &["dependencies"],
         };
         for kind in kinds {

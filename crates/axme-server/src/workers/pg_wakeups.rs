@@ -76,7 +76,7 @@ fn receive(app: &AppState, node: &str, payload: &str) {
         return;
     }
     for number in words.filter_map(|word| u64::from_str_radix(word, 16).ok()) {
-        // One message may stand for many commits.
+        // One message can announce many commits.
         app.wakeups.signal_here(Signal::from_number(number), Wakes::All);
     }
 }

@@ -66,8 +66,8 @@ impl<S> Step<S> {
     }
 }
 
-/// Puts inserts with the same text together, and drops repeated guards. The order is kept, except that a row of an insert
-/// moves to the first insert with its text unless a statement between them names its table.
+/// Puts inserts with the same text together, and drops repeated guards. A row moves to the first insert with its text,
+/// unless a statement between them names its table. Otherwise the order is kept.
 pub(super) fn coalesce<S: Clone>(queued: Vec<QueuedStatement<S>>) -> Vec<Step<S>> {
     let mut steps: Vec<Step<S>> = Vec::with_capacity(queued.len());
     // The inserts that further rows may join: text, table, index among the steps.
@@ -138,7 +138,7 @@ pub(super) fn insert_of_many(sql: &str, types: &[Type]) -> Option<String> {
             Type::BYTEA => "bytea",
             _ => return None,
         };
-        arrays.push(format!("${n}::{kind}[]"));
+        arrays.push(format!("CAST(${n} AS {kind}[])"));
         names.push(format!("p{n}"));
     }
     let (arrays, names, values) = (arrays.join(", "), names.join(", "), values.replace('$', "r.p"));
@@ -198,7 +198,8 @@ mod tests {
         assert_eq!(
             insert_of_many(sql, &[Type::UUID, Type::TEXT]).as_deref(),
             Some(
-                "INSERT INTO notes (id, text, seen) SELECT r.p1, r.p2, 0 FROM UNNEST($1::uuid[], $2::text[]) AS r(p1, p2)"
+                "INSERT INTO notes (id, text, seen) SELECT r.p1, r.p2, 0 FROM UNNEST(CAST($1 AS uuid[]), \
+                 CAST($2 AS text[])) AS r(p1, p2)"
             )
         );
         assert_eq!(table_of(sql), Some("notes"));

@@ -12,13 +12,13 @@ use super::batch::{self, QueuedStatement, Step};
 use super::errors::{explain, fault, in_statement};
 use super::{ROUND_TRIP, Role, SILENCE, Session, SessionState};
 use crate::error::StoreError;
-use crate::replies::ReplyKey;
+use crate::reply_key::ReplyKey;
 use crate::tallies::Tallies;
 use crate::tx::{Connection, Tally};
 use crate::value::{Row, Value};
 
 /// Finds the keys without a stored reply, by their position.
-const FREE_KEYS: &str = "SELECT k.nth FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::text[]) \
+const FREE_KEYS: &str = "SELECT k.nth FROM UNNEST(CAST($1 AS uuid[]), CAST($2 AS text[]), CAST($3 AS text[]), CAST($4 AS text[])) \
      WITH ORDINALITY AS k(workspace_id, caller, endpoint, idempotency_key, nth) \
      WHERE NOT EXISTS (SELECT 1 FROM replies r WHERE r.workspace_id = k.workspace_id AND r.caller = k.caller \
      AND r.endpoint = k.endpoint AND r.idempotency_key = k.idempotency_key)";

@@ -38,8 +38,8 @@ pub struct DeliveredIntent {
 /// A reader of a queue: the workspace and the address of the queue, and the name of the reader.
 pub type Reader<'a> = (Uuid, &'a Address, Option<&'a ConsumerName>);
 
-/// Locks due deliveries after a position, longest due first. Reads up to `most`, and stops when `room` is used up, which
-/// is the number of bytes that their first decisions may take together; the first delivery always has room.
+/// Locks up to `most` due deliveries after a position, longest due first. Stops when their first decisions have more than
+/// `room` bytes together. The first delivery always has room.
 pub fn lock_due(
     tx: &mut Tx<'_>,
     reader: Reader<'_>,
