@@ -32,7 +32,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if options.update {
         return Ok(std::fs::write(KEPT, format!("{}\n", serde_json::to_string_pretty(&counts)?))?);
     }
-    let kept: Counts = serde_json::from_str(&std::fs::read_to_string(KEPT).with_context(|| KEPT.to_owned())?)?;
+    let kept = std::fs::read_to_string(KEPT)
+        .with_context(|| format!("{KEPT} cannot be read: record the numbers with `cargo xtask count --update`"))?;
+    let kept: Counts = serde_json::from_str(&kept).with_context(|| KEPT.to_owned())?;
     println!("{}", render(&kept, &counts));
     let grown = grown(&kept, &counts);
     if grown.is_empty() {
