@@ -21,6 +21,7 @@ from typing import Callable
 import conformance_checks
 import login_checks
 import mail_checks
+import mcp_checks
 import media_checks
 import page_checks
 import push_checks
@@ -46,6 +47,7 @@ MODULES = (
     mail_checks,
     login_checks,
     page_checks,
+    mcp_checks,
     media_checks,
     server_checks,
 )

@@ -63,6 +63,7 @@ pub static RESOLVE: Op<ResolveIntent, ResolveAnswer> = Op::post("intents.resolve
         ErrorCode::DeadlinePassed,
         ErrorCode::IntentAlreadyTerminal,
         ErrorCode::PayloadTooLarge,
+        ErrorCode::PersonRequired,
         ErrorCode::TaskIsGuarded,
     ])
     .about("End an intent as COMPLETED, FAILED or CANCELED.");

@@ -68,6 +68,7 @@ pub mod workspace_ref;
 
 pub use axme_types::consumers::ConsumerName;
 pub use axme_types::json;
+pub use axme_types::scopes::Scope;
 pub use axme_types::{Id, Json, JsonFields, OutcomeKind, Status, Timestamp, WaitingReason};
 pub use error::{ApiError, ErrorCode, ErrorKind};
 pub use number::Number;

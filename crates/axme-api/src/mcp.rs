@@ -1,4 +1,13 @@
-//! The operations of the table as tools of the Model Context Protocol, over plain JSON (`spec/protocol.md` §7).
+//! The operations of the table as tools of the Model Context Protocol (`spec/protocol.md` §7).
+//!
+//! This file has the tools of the AXME SDKs, which speak a dialect of their own. [`tools`] has those of other hosts.
+
+mod official;
+mod plain;
+pub mod selection;
+pub mod tools;
+
+pub use official::{Hints, Listing};
 
 use std::sync::LazyLock;
 

@@ -24,3 +24,9 @@ fn the_description_is_the_one_that_was_looked_at() {
 fn the_errors_are_documented_as_the_registry_has_them() {
     compare("docs/errors.md", &axme_api::errors_page::errors_page());
 }
+
+#[test]
+fn the_tools_for_hosts_are_the_ones_that_were_looked_at() {
+    let tools: Vec<_> = axme_api::mcp::tools::host_tools().iter().map(axme_api::mcp::tools::described).collect();
+    compare("spec/mcp-tools.json", &format!("{:#}\n", serde_json::Value::from(tools)));
+}

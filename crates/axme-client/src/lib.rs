@@ -28,6 +28,7 @@
 mod calls;
 mod error;
 mod exchange;
+mod mcp;
 mod request;
 mod stream;
 mod tokens;
@@ -44,6 +45,7 @@ pub use axme_api as api;
 pub use axme_api::{Id, Json, JsonFields, OutcomeKind, Status, Timestamp, WaitingReason};
 pub use calls::fresh_key;
 pub use error::{ClientError, Refusal};
+pub use mcp::McpAnswers;
 pub use stream::{Delivery, Feed, ServerState};
 pub use tokens::{TokenStore, Tokens};
 

@@ -192,6 +192,7 @@ async fn transact(
     let context = PrepareContext {
         owner: request.meta.owner.as_deref().filter(|text| !text.trim().is_empty()),
         caller: &caller,
+        edge: request.meta.edge,
         consumer: (&request.meta.consumer, named.collect()),
         now: app.system.clock.now(),
         rng: &app.system.rng,
@@ -204,17 +205,17 @@ async fn transact(
     let secret = info.secret;
     let via = via(info, &request.meta.client);
     let mark = handler.key_field().map(|key| key.mark);
-    let (for_job, only_headers) = (caller.clone(), request.meta.only_headers);
+    let (for_job, only_headers, edge) = (caller.clone(), request.meta.only_headers, request.meta.edge);
     let key = repeat.as_ref().map(|repeat| repeat.key.clone());
     let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
         let Some(repeat) = &repeat else {
-            return run(&mut CallContext::new(tx, &for_job, via)).map(Outcome::Fresh);
+            return run(&mut CallContext::new(tx, &for_job, via).through(edge)).map(Outcome::Fresh);
         };
         let key = match replies::take_key(tx, &repeat.key, &repeat.fingerprint)? {
             KeyState::Replied(reply) => return repeat.replay(reply, mark).map(Outcome::Stored),
             taken => taken,
         };
-        let outcome = run(&mut CallContext::new(tx, &for_job, via));
+        let outcome = run(&mut CallContext::new(tx, &for_job, via).through(edge));
         let (status, body, kept) = match outcome {
             Ok(encode) => (200, encode()?, None),
             Err(Error::Kept(error)) => (error.kind().http_status(), encode(&error.body())?, Some(error)),

@@ -9,6 +9,7 @@ use axme_store::{Limits, Rng, StoreError, Tx, audit};
 use uuid::Uuid;
 
 use crate::auth::Caller;
+use crate::request::Edge;
 
 /// The context of an operation: the open transaction, the caller and the channel. Time, randomness and limits are those
 /// of the transaction, repeated here so that they are usable while `tx` is borrowed.
@@ -17,6 +18,7 @@ pub struct CallContext<'a, 'tx> {
     pub caller: &'a Caller,
     /// The channel of the answer, if the call answers for a person.
     pub via: Via,
+    pub edge: Edge,
     pub now: Time,
     pub rng: &'tx Rng,
     pub limits: &'tx Arc<Limits>,
@@ -25,7 +27,13 @@ pub struct CallContext<'a, 'tx> {
 impl<'a, 'tx> CallContext<'a, 'tx> {
     pub fn new(tx: &'a mut Tx<'tx>, caller: &'a Caller, via: Via) -> CallContext<'a, 'tx> {
         let (now, rng, limits) = (tx.now, tx.rng, tx.limits);
-        CallContext { tx, caller, via, now, rng, limits }
+        CallContext { tx, caller, via, edge: Edge::default(), now, rng, limits }
+    }
+
+    /// Sets the edge of the call.
+    pub fn through(mut self, edge: Edge) -> CallContext<'a, 'tx> {
+        self.edge = edge;
+        self
     }
 
     /// Writes an audit event in the transaction of the change that it reports.

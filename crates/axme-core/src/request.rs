@@ -15,9 +15,20 @@ use crate::error::Result;
 const MAX_KEY_BYTES: usize = 512;
 const MAX_TOKEN_BYTES: usize = 4_096;
 
+/// The kind of edge that a request came through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Edge {
+    /// REST, the dialect of the AXME SDKs, pages and mail.
+    #[default]
+    Direct,
+    /// The Model Context Protocol, where a model may choose the call.
+    Model,
+}
+
 /// The metadata of a request. An edge fills it from headers and the connection.
 #[derive(Debug, Clone, Default)]
 pub struct RequestMeta {
+    pub edge: Edge,
     pub credentials: Credentials,
     /// `x-owner-agent`: the address for which the caller acts.
     pub owner: Option<String>,

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
+use axme_api::mcp::selection::Selection;
 use axme_api::{ApiError, ErrorCode};
 use axme_store::{JobError, Limits, Store, Tx, Wakeups};
 
@@ -52,6 +53,7 @@ pub struct Site {
     pub base_url: String,
     /// Web origins that may show pages in a frame.
     pub embed_origins: Vec<String>,
+    pub mcp: McpSite,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// A person who signs in with an unknown address gets a new organization.
@@ -59,6 +61,15 @@ pub struct Site {
     pub oidc: Option<Arc<OidcSettings>>,
     /// Anyone can get an organization and a key for a trial.
     pub trials: bool,
+}
+
+/// How hosts of the Model Context Protocol reach the server.
+#[derive(Debug, Clone, Default)]
+pub struct McpSite {
+    /// Web origins that may call, beside the server's own.
+    pub origins: Vec<String>,
+    /// The tools that are listed unless the request chooses.
+    pub tools: Selection,
 }
 
 impl Site {

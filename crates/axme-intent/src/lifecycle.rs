@@ -52,6 +52,9 @@ pub struct IntentSpec {
     /// The owner of that key, if the token of another person was beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_with: Option<String>,
+    /// The client that started the intent where a model may have chosen the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// For a child: the step of its parent that it carries out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,

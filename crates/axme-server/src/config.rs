@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use axme_api::mcp::selection::Selection;
 use axme_core::auth::oidc::OidcSettings;
 use axme_store::{Limits, Tier};
 
@@ -33,6 +34,7 @@ pub struct Config {
     pub oidc: Option<OidcSettings>,
     /// Web origins that may show task pages in a frame, such as `https://intranet.example.com`.
     pub embed_origins: Vec<String>,
+    pub mcp: McpSettings,
     /// The tier of workspaces without individually agreed limits.
     #[serde(deserialize_with = "named_tier")]
     pub tier: Tier,
@@ -82,6 +84,16 @@ pub struct MediaSettings {
     pub secret_access_key: Option<String>,
 }
 
+/// How hosts of the Model Context Protocol reach the server.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct McpSettings {
+    /// Web origins that may call `/mcp`, such as `https://assistant.example.com`.
+    pub origins: Vec<String>,
+    /// The tools that are listed unless the request chooses: names with commas between them, such as `tasks,intents`.
+    pub tools: String,
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -96,6 +108,7 @@ impl Default for Config {
             trials: false,
             oidc: None,
             embed_origins: Vec::new(),
+            mcp: McpSettings::default(),
             tier: Tier::SelfHosted,
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
@@ -127,6 +140,12 @@ impl Config {
             let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
             !host.is_empty() && host != "*" && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:*[]".contains(&b))
         };
+        if let Some(wrong) = self.mcp.origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(format!(
+                "mcp.origins: \"{wrong}\" is not an origin; write it like https://assistant.example.com"
+            ));
+        }
+        Selection::parse(&self.mcp.tools).map_err(|wrong| format!("mcp.{wrong}"))?;
         if let Some(wrong) = self.embed_origins.iter().find(|origin| !is_origin(origin)) {
             return Err(format!(
                 "embed_origins: \"{wrong}\" is not an origin; write it like https://intranet.example.com"
@@ -182,6 +201,7 @@ impl fmt::Debug for Config {
             .field("mail", &if self.mail.smtp_url.is_some() { "smtp" } else { "outbox" })
             .field("media", &self.media.url.as_deref().unwrap_or("local"))
             .field("embed_origins", &self.embed_origins)
+            .field("mcp", &self.mcp)
             .field("tier", &self.tier)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("limits", &self.limits)

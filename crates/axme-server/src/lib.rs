@@ -20,7 +20,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_core::state::{AppState, Site};
+use axme_api::mcp::selection::Selection;
+use axme_core::state::{AppState, McpSite, Site};
 use axme_core::system::{Mail, System};
 use axme_store::wakeups::{SWEEP_BETWEEN_NODES, SWEEP_IN_PROCESS};
 use axme_store::{Limits, Store, StoreError, StoreOptions, Wakeups};
@@ -93,6 +94,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let site = Site {
         base_url: base_url.clone(),
         embed_origins: config.embed_origins.clone(),
+        mcp: McpSite {
+            origins: config.mcp.origins.clone(),
+            tools: Selection::parse(&config.mcp.tools).unwrap_or_default(),
+        },
         trusted_proxies: deliver::guard::networks(&config.trusted_proxies)
             .map_err(|why| StartError::Config(format!("trusted_proxies: {why}")))?,
         sign_up: config.sign_up,

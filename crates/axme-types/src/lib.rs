@@ -28,6 +28,7 @@ pub mod quotas;
 pub mod routing;
 pub mod scenarios;
 pub mod schemas;
+pub mod scopes;
 pub mod service_accounts;
 pub mod sessions;
 pub mod status;

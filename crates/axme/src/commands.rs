@@ -14,6 +14,7 @@ mod examples;
 mod intents;
 mod login;
 mod login_sessions;
+mod mcp;
 mod members;
 mod mesh;
 mod organizations;
@@ -104,6 +105,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Context(context::ContextCommand),
     Api(api::Api),
+    Mcp(mcp::Mcp),
     #[command(subcommand)]
     Conformance(conformance::Conformance),
     /// Check the settings, the server, the key and the sign-in
@@ -153,6 +155,7 @@ impl Command {
             Command::Status => about::status(&flags).await,
             Command::Context(context) => context.run(&flags).await,
             Command::Api(api) => api.run(&flags).await,
+            Command::Mcp(mcp) => mcp.run(&flags).await,
             Command::Conformance(conformance) => conformance.run(&flags).await,
             Command::Doctor => doctor::run(&flags).await,
             Command::Update => about::update(),

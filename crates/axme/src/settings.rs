@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::{folders, server, text_file};
 
 /// The keys that a settings file may have.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "sign_up",
     "trials",
     "oidc",
@@ -23,6 +23,7 @@ const KEYS: [&str; 16] = [
     "mail",
     "media",
     "embed_origins",
+    "mcp",
     "tier",
     "trusted_proxies",
     "limits",
@@ -31,8 +32,9 @@ const KEYS: [&str; 16] = [
 ];
 
 /// The settings that are lists. A text stands for its entries between commas, and any other value for one entry.
-const LISTS: [&str; 6] = [
+const LISTS: [&str; 7] = [
     "embed_origins",
+    "mcp.origins",
     "oidc.domains",
     "limits.offer_seconds",
     "limits.push_retry_seconds",

@@ -39,6 +39,7 @@ const DUPLICATES: [(&str, &str); 13] = [
     ("getrandom", "0.3 for hash maps of JSON Schema, 0.4 for the rest; 0.2 is not built on Linux"),
     ("r-efi", "for UEFI only; comes with getrandom"),
     ("rand_core", "0.10; 0.6 is an option of signature and not built"),
+    ("sse-stream", "0.2 for rmcp, 0.3 for our client"),
     ("syn", "derive macros are moving from 2 to 3"),
     ("untrusted", "0.7 for aws-lc-rs, 0.9 for certificates in rustls"),
     ("wasi", "for WASI only; comes with getrandom"),

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use axme_api::Scope;
 pub use axme_api::me::CallerRole as Role;
 use axme_intent::human::is_same_person;
 use axme_intent::{Address, Home};
 use uuid::Uuid;
 
+use super::grants::Grant;
 use super::tokens::{Person, TokenFault};
 use axme_store::service_accounts::AccountRole;
 
@@ -57,6 +59,8 @@ pub struct Caller {
     pub key_owner: Option<String>,
     /// The groups of the person, as assignees: `group://<name>`.
     pub groups: Vec<String>,
+    /// The grant of a client that acts in the name of the person; `None` for a person or key that acts itself.
+    pub grant: Option<Arc<Grant>>,
     /// True for the holder of a link to a task.
     pub is_link: bool,
     /// True for a sign-in key, which is valid in its own organization only.
@@ -104,6 +108,11 @@ impl Caller {
         role == Some(Role::WorkspaceAdmin)
     }
 
+    /// Returns true if a client of the person may decide tasks.
+    pub fn is_granted_to_decide(&self) -> bool {
+        self.grant.as_ref().is_some_and(|grant| grant.allows(Scope::TasksDecide))
+    }
+
     /// The person that the token identifies.
     pub fn person(&self) -> Option<&Person> {
         match &self.bearer {
@@ -133,6 +142,7 @@ impl Caller {
             person_role: None,
             key_owner: None,
             groups: Vec::new(),
+            grant: None,
             is_link: false,
             is_login: false,
         }

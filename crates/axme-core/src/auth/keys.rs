@@ -239,6 +239,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
         person_role: None,
         key_owner: None,
         groups: Vec::new(),
+        grant: None,
         is_link: false,
         is_login: holder.role == AccountRole::Login,
     };

@@ -2,6 +2,7 @@
 //! sign-ins and memberships are here; `policy` decides about limits.
 
 mod caller;
+pub mod grants;
 pub mod key_uses;
 mod keys;
 pub mod membership;

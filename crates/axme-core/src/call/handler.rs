@@ -19,7 +19,7 @@ use crate::consumers;
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::check_bytes;
-use crate::request::Request;
+use crate::request::{Edge, Request};
 use crate::state::AppState;
 use crate::system::Outbound;
 
@@ -28,6 +28,8 @@ pub struct PrepareContext<'a> {
     /// The value of `x-owner-agent`, if sent.
     pub owner: Option<&'a str>,
     pub caller: &'a Arc<Caller>,
+    /// The edge of the call.
+    pub edge: Edge,
     /// The names of consumers in the header and in the query.
     pub consumer: (&'a [Option<String>], Vec<&'a str>),
     pub now: Time,
@@ -41,6 +43,14 @@ pub struct PrepareContext<'a> {
 }
 
 impl PrepareContext<'_> {
+    /// Returns the client that raises an intent where a model may choose the call: the client of a grant, or the account.
+    pub(crate) fn client(&self) -> Option<String> {
+        match &self.caller.grant {
+            Some(grant) => Some(grant.client.clone()),
+            None => (self.edge == Edge::Model).then(|| self.caller.service_account_id.clone()),
+        }
+    }
+
     /// Returns the consumer that calls, if it is named. `field` is the name in the input.
     pub(crate) fn consumer(&self, field: Option<&str>) -> Result<Option<ConsumerName>> {
         let (header, query) = &self.consumer;

@@ -15,7 +15,7 @@ use super::{AdvanceOutcome, receiving};
 use crate::auth::Caller;
 use crate::context::CallContext;
 use crate::error::{Error, Result};
-use crate::policy::guards::answers;
+use crate::policy::guards::{answers, check_is_no_model};
 
 /// Finds an intent that the caller may see. An admin sees all intents of the workspace. An agent or a member sees those
 /// to which its address is a party, or which it was granted to read. A person also sees intents whose task asks for the
@@ -113,6 +113,7 @@ pub(crate) fn send_in(
     deadline_at: Option<Time>,
     command: Command,
 ) -> Result<AdvanceOutcome> {
+    check_is_no_model(cx, workspace, &head, &command)?;
     let id = head.intent.id;
     let status = head.intent.status();
     let due_at = head.intent.due_at(deadline_at);

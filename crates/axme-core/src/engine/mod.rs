@@ -439,6 +439,7 @@ fn child_spec(head: &Head, plan: &Plan, parent: &IntentSpec, step: &str) -> Resu
         plan: None,
         requested_by: parent.requested_by.clone(),
         requested_with: parent.requested_with.clone(),
+        client: parent.client.clone(),
         step: Some(step.id.clone()),
     })
 }

@@ -13,6 +13,7 @@ use crate::engine;
 use crate::engine::intent_access::is_visible;
 use crate::error::Result;
 use crate::input::check_chars;
+use crate::policy::guards::check_granted_to_decide;
 use axme_store::approvals::Approval;
 use axme_store::{Shard, approvals as store};
 
@@ -40,6 +41,7 @@ pub(crate) fn prepare_decide(_: &PrepareContext<'_>, input: DecideApproval) -> R
 /// Answers the waiting task of an intent under the task's own rules. Repeating the recorded decision returns it again;
 /// the opposite decision is refused. For an id without an intent, the decision is only recorded.
 pub fn decide(cx: &mut CallContext<'_, '_>, decision: &Decision) -> Result<DecisionAnswer> {
+    check_granted_to_decide(cx)?;
     let workspace = cx.caller.workspace;
     let head = engine::lock(cx.tx, cx.caller.workspace, IntentId(decision.id))?;
     if let Some(head) = head {

@@ -137,6 +137,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
         correlation_id,
         requested_by: context.caller.requested_by(&from),
         requested_with: context.caller.key_owner.clone(),
+        client: context.client(),
         from,
         to,
         reply_to: input.reply_to,

@@ -155,6 +155,7 @@ pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Resu
         plan: scenario.plan.clone(),
         requested_by,
         requested_with: caller.key_owner.clone(),
+        client: context.client(),
         step: None,
     };
     let values = spec.task.as_ref().filter(|task| task.has_templates()).map(|_| task_values(&scenario, &spec));

@@ -8,7 +8,7 @@
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::HumanTask;
 use axme_intent::human::{Standing, group_address, is_same_person};
-use axme_intent::lifecycle::IntentSpec;
+use axme_intent::lifecycle::{Command, Ending, IntentSpec};
 use axme_intent::workflow::{Step, StepKind};
 use axme_store::intents::{self, Head};
 use axme_store::{groups, members};
@@ -18,6 +18,7 @@ use super::asking::{self, NamedDecider};
 use crate::auth::{Caller, membership};
 use crate::context::CallContext;
 use crate::error::Result;
+use crate::request::Edge;
 
 /// The longest chain of people who gave each other their roles that is followed.
 const MAX_CHAIN: usize = 10;
@@ -104,6 +105,49 @@ pub(crate) fn is_barred(cx: &mut CallContext<'_, '_>, workspace: Uuid, head: &He
     Ok(head.intent.bars(&cx.caller.actor(), &standing(cx.caller, &spec)).is_some())
 }
 
+/// Refuses a command that decides a waiting task where a model may choose the call. There, only a client decides to which
+/// the person granted that right, and never a task that the same person or client raised. Every command passes here.
+pub(crate) fn check_is_no_model(
+    cx: &mut CallContext<'_, '_>,
+    owner: Uuid,
+    head: &Head,
+    command: &Command,
+) -> Result<()> {
+    let decides = head.intent.open_task().is_some() && !matches!(command, Command::Resolve(Ending::Canceled(_)));
+    if !decides || !is_model(cx) {
+        return Ok(());
+    }
+    check_granted_to_decide(cx)?;
+    let spec = intents::spec(cx.tx, owner, head.intent.id)?;
+    let is_of_client = cx.caller.grant.as_ref().is_some_and(|grant| spec.client.as_ref() == Some(&grant.client));
+    // An agent of the person may ask the person. A model that used a key of the person may not.
+    let is_of_person = match spec.client {
+        Some(_) => names_requester(&spec, &cx.caller.owner),
+        None => is_same_person(spec.from.as_str(), &cx.caller.owner),
+    };
+    if is_of_client || is_of_person {
+        let message = "this task was raised by the same person or assistant: the person answers it by mail, on the page or with \
+                       the command line";
+        return Err(ApiError::new(ErrorCode::PersonRequired, message).into());
+    }
+    Ok(())
+}
+
+/// Refuses a call that decides, or makes a way to decide, where a model may choose the call.
+pub(crate) fn check_granted_to_decide(cx: &CallContext<'_, '_>) -> Result<()> {
+    if !is_model(cx) || cx.caller.is_granted_to_decide() {
+        return Ok(());
+    }
+    let message = "a person decides this, not a model: ask the person to answer by mail, on the page or with the command line. A client \
+                   needs the scope tasks:decide";
+    Err(ApiError::new(ErrorCode::PersonRequired, message).into())
+}
+
+/// Returns true if a model may have chosen the call.
+fn is_model(cx: &CallContext<'_, '_>) -> bool {
+    cx.edge == Edge::Model || cx.caller.grant.is_some()
+}
+
 /// Returns what the rules need to know about the author of an answer.
 pub(crate) fn standing(caller: &Caller, spec: &IntentSpec) -> Standing {
     Standing { is_requester: is_requester(caller, spec), is_person: caller.is_person(), groups: caller.groups.clone() }
@@ -143,6 +187,9 @@ pub(crate) fn check_names_decider(
     way: Naming,
     named: &[&str],
 ) -> Result<()> {
+    if way == Naming::Link {
+        check_granted_to_decide(cx)?;
+    }
     let is_guarded = head.intent.open_task().is_some_and(HumanTask::is_guarded)
         || (way.concerns_later_tasks() && awaits_guarded_task(head, spec));
     let deciders = named.iter().map(|name| NamedDecider { name, field: way.field(), is_guarded });

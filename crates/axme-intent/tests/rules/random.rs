@@ -243,6 +243,7 @@ pub fn beginning() -> impl Strategy<Value = Beginning> {
                 plan,
                 requested_by: None,
                 requested_with: None,
+                client: None,
                 step: is_child.then(|| "work".to_owned()),
             },
             is_child,

@@ -179,6 +179,7 @@ fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
             plan: scenario.plan.clone(),
             requested_by: None,
             requested_with: None,
+            client: None,
             step: None,
         },
         is_child: false,

@@ -169,6 +169,7 @@ impl Story {
             plan,
             requested_by: None,
             requested_with: None,
+            client: None,
             step: self.is_child.then(|| "work".to_owned()),
         };
         let id = IntentId(Uuid::from_u128(1));

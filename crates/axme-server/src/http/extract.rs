@@ -12,7 +12,7 @@ use axme_core::error::Result;
 use axme_core::ops::links::{self, LinkEnd, LinkState};
 use axme_core::policy::body_budget::BodyPermit;
 use axme_core::policy::rate_limit::client_of;
-use axme_core::request::{Credentials, KeyHeader, RequestMeta};
+use axme_core::request::{Credentials, Edge, KeyHeader, RequestMeta};
 use axme_core::state::AppState;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
@@ -68,6 +68,7 @@ pub(crate) fn meta(app: &AppState, parts: &Parts) -> RequestMeta {
         Some(Err(_)) => KeyHeader::Unreadable,
     };
     RequestMeta {
+        edge: Edge::Direct,
         credentials: Credentials::read(text("x-api-key"), text("authorization")),
         owner: text("x-owner-agent").map(str::to_owned),
         idempotency_key,

@@ -55,7 +55,7 @@ fn routes(gateway: Gateway) -> Router {
         .merge(by_address)
         .route(api_sessions::STREAM.path, get(session_feed))
         .route(api_intents::STREAM.path, get(intent_events))
-        .route(api_mcp::ENDPOINT.path, post(mcp::answer))
+        .route(api_mcp::ENDPOINT.path, post(mcp::answer).options(mcp::preflight))
         .route(api_health::HEALTH.path, get(health))
         .route(api_health::HEALTH_V1.path, get(health))
         .route(api_health::READY.path, get(ready))

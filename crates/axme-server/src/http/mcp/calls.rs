@@ -1,0 +1,100 @@
+//! One request of a host with its caller, and the operations that its tool calls.
+
+use std::sync::{Arc, OnceLock};
+
+use axme_api::mcp::selection::Selection;
+use axme_api::mcp::tools::{HostTool, PLACEMENT};
+use axme_api::openapi::input_fields;
+use axme_api::{ApiError, ErrorCode, Json, JsonFields};
+use axme_core::auth::Caller;
+use axme_core::call::{self, CallPermit};
+use axme_core::request::{KeyHeader, RequestMeta};
+use axme_core::state::AppState;
+use serde_json::Value;
+
+use super::operations::request_of;
+
+/// A request of a host.
+pub(super) struct HostCall {
+    pub app: Arc<AppState>,
+    pub permit: CallPermit,
+    pub meta: RequestMeta,
+    /// The tools that a list shows.
+    pub selection: Selection,
+    /// The people whom `permission_prompt` asks.
+    pub approvers: Vec<String>,
+    /// The arguments of the tool, with numbers as they were sent.
+    pub arguments: JsonFields,
+    /// The structured result of the tool, with exact numbers.
+    pub exact: OnceLock<Json>,
+}
+
+impl HostCall {
+    pub(super) fn caller(&self) -> &Caller {
+        &self.permit.caller
+    }
+
+    /// Returns true if a list shows the tool to the caller.
+    pub(super) fn may_call(&self, tool: &HostTool) -> bool {
+        let is_allowed = call::authorize(tool.access, self.caller()).is_ok();
+        is_allowed && (!tool.decides || self.caller().is_granted_to_decide())
+    }
+
+    /// Calls an operation with flat arguments, as its route does.
+    pub(super) async fn operate(&self, id: &str, mut arguments: JsonFields) -> Result<Json, ApiError> {
+        let binding = axme_core::ops::find(id).ok_or_else(ApiError::internal)?;
+        let info = binding.info();
+        let meta = self.meta_of(binding, &mut arguments)?;
+        let request = request_of(info, arguments, meta).map_err(ApiError::invalid)?;
+        let reply = call::call(&self.app, binding, &self.permit, request).await.map_err(|error| error.into_api())?;
+        let data: Json = serde_json::from_slice(&reply.body).map_err(|_| ApiError::internal())?;
+        if reply.status == 200 { Ok(data) } else { Err(stored_refusal(&data.value())) }
+    }
+
+    /// Moves the arguments that are headers on a route into the headers, and fills in the caller's place.
+    fn meta_of(&self, binding: &call::Binding, arguments: &mut JsonFields) -> Result<RequestMeta, ApiError> {
+        let fields = input_fields(binding.info());
+        let has = |name: &str| fields.iter().any(|field| field.name == name);
+        let mut meta = self.meta.clone();
+        let mut header = |name: &str| -> Result<Option<String>, ApiError> {
+            let value = if has(name) { None } else { arguments.remove(name) };
+            let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
+            let text = value.string().filter(|text| text.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+            text.map(Some).ok_or_else(|| ApiError::invalid(format!("{name}: must be plain ASCII text")))
+        };
+        if let Some(key) = header("idempotency_key")? {
+            meta.idempotency_key = KeyHeader::Text(key);
+        }
+        if let Some(owner) = header("owner_agent")? {
+            meta.owner = Some(owner);
+        }
+        let caller = self.caller();
+        for (name, own) in PLACEMENT.into_iter().zip([caller.org, caller.workspace]) {
+            let is_needed = fields.iter().any(|field| field.name == name && field.is_required);
+            if is_needed && arguments.get(name).is_none_or(Json::is_null) && !own.is_nil() {
+                arguments.set(name, own.to_string());
+            }
+        }
+        Ok(meta)
+    }
+
+    /// Returns a text argument that must be there.
+    pub(super) fn required(&self, name: &str) -> Result<String, ApiError> {
+        let text = self.arguments.string(name).filter(|text| !text.trim().is_empty());
+        text.ok_or_else(|| ApiError::invalid(format!("{name}: required, as text")))
+    }
+}
+
+/// Returns a refusal that was stored for an idempotency key.
+fn stored_refusal(body: &Value) -> ApiError {
+    let error = &body["error"];
+    let code = error["code"].as_str().and_then(ErrorCode::parse).unwrap_or(ErrorCode::InternalError);
+    let mut refusal = ApiError::new(code, error["message"].as_str().unwrap_or_default());
+    refusal.details = error["details"].as_object().cloned().unwrap_or_default();
+    refusal
+}
+
+/// Returns arguments with one text.
+pub(super) fn with(name: &str, value: &str) -> JsonFields {
+    JsonFields::new().with(name, value)
+}

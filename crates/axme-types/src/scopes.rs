@@ -1,0 +1,11 @@
+//! The rights that a person can give to a client.
+
+use crate::text_enum;
+
+text_enum! {
+    /// A right that a person gives to a client, such as an assistant.
+    pub enum Scope {
+        /// May decide tasks in the name of the person. A consent gives it only if the person chooses it.
+        TasksDecide = "tasks:decide",
+    }
+}
