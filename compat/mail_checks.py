@@ -31,11 +31,11 @@ def who_is_asked_gets_a_mail_and_answers_by_its_link(world: World) -> None:
     page = Page.opened(letter.link)
     assert page.status == 200 and "Tonight & <here>." in page.text, page.text
     before = world.events(intent_id)
-    review = page.press("Approved", comment="go on")
+    review = page.press("Approve", comment="go on")
     assert "Please confirm" in review.text and "go on" in review.text, review.text
     assert world.events(intent_id) == before, "nothing is recorded before the confirmation"
-    done = review.press("Yes, send this answer")
-    assert "“Approved” was recorded" in done.text, done.text
+    done = review.press("Confirm: Approve")
+    assert "Your answer was recorded" in done.text and "Approved" in done.text, done.text
     event = world.outcome(intent_id)
     assert event["status"] == "COMPLETED" and event["actor"] == person, event
     assert event["result"] == {"outcome": "approved", "comment": "go on"}, event
@@ -58,7 +58,7 @@ def a_scanner_that_opens_every_link_of_a_mail_changes_nothing(world: World) -> N
     assert all(status < 500 for status in statuses), statuses
     assert world.events(intent_id) == before
     assert world.intent(intent_id)["status"] == "WAITING"
-    Page.opened(letter.link).press("Rejected").press("Yes, send this answer")
+    Page.opened(letter.link).press("Reject").press("Confirm: Reject")
     assert world.intent(intent_id)["result"]["outcome"] == "rejected"
 
 
@@ -70,7 +70,7 @@ def reminders_and_the_escalation_are_mailed_and_any_of_their_links_answers(world
     title = "Shall it be done?"
     assert subjects == [title, f"Reminder: {title}", f"Escalated: {title}"], subjects
     assert len({letter.link for letter in (asked, reminder, escalation)}) == 3, "each mail has its own link"
-    Page.opened(reminder.link).press("Approved").press("Yes, send this answer")
+    Page.opened(reminder.link).press("Approve").press("Confirm: Approve")
     event = world.outcome(intent_id)
     assert event["status"] == "COMPLETED" and event["actor"] == person, event
     assert "This was answered already" in Page.opened(escalation.link).text
@@ -85,7 +85,7 @@ def mail_waits_for_a_mail_server_that_is_down(world: World) -> None:
         until("the log reports the failure", lambda: failure.search(world.server.log_text()))
     finally:
         world.mail.start()
-    Page.opened(world.letter(person).link).press("Approved").press("Yes, send this answer")
+    Page.opened(world.letter(person).link).press("Approve").press("Confirm: Approve")
     assert world.outcome(intent_id)["status"] == "COMPLETED"
     assert len(world.mail.letters(person)) == 1
 
@@ -120,7 +120,7 @@ def a_bundle_with_a_pushed_agent_a_mail_and_reminders_runs_to_its_end(world: Wor
     assert reminder.subject == "Reminder: Ship the order?", reminder.subject
     page = Page.opened(reminder.link)
     assert "Stock: 3" in page.text, "the approver sees the results of earlier steps"
-    page.press("Approved", **{"field.parcels": "2"}).press("Yes, send this answer")
+    page.press("Approve", **{"field.parcels": "2"}).press("Confirm: Approve")
     result = world.outcome(intent_id)["result"]
     assert (result["outcome"], result["approved"], result["parcels"]) == ("approved", True, 2), result
     assert result["steps"]["check_stock"] == {"stock": 3}, result
@@ -142,7 +142,7 @@ def without_a_mail_server_mail_is_a_file_that_only_its_owner_reads(world: World)
         body = message.get_body(("plain",))
         assert body is not None
         (link,) = re.findall(r"http\S+", body.get_content())
-        Page.opened(link).press("Approved").press("Yes, send this answer")
+        Page.opened(link).press("Approve").press("Confirm: Approve")
         assert own.outcome(intent_id)["status"] == "COMPLETED"
         assert _token(link) not in server.log_text(), "the token of a link is in the server's log"
         server.stop()
@@ -153,7 +153,7 @@ def without_a_mail_server_mail_is_a_file_that_only_its_owner_reads(world: World)
 def no_token_of_a_link_is_ever_logged(world: World) -> None:
     person = world.new_person()
     world.ask(person)
-    Page.opened(world.letter(person).link).press("Approved").press("Yes, send this answer")
+    Page.opened(world.letter(person).link).press("Approve").press("Confirm: Approve")
     log = world.server.log_text()
     for letter in world.mail.letters():
         assert _token(letter.link) not in log, "the token of a link is in the server's log"

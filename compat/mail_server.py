@@ -48,9 +48,10 @@ class Letter:
 
     @property
     def link(self) -> str:
-        """The only URL of the mail, which is in both of its parts."""
-        assert len(self.links) == 2, self.links
-        (link,) = set(self.links)
+        """The only URL of the mail with a token, which is in both of its parts."""
+        own = [link for link in self.links if "token=" in link]
+        assert len(own) == 2, self.links
+        (link,) = set(own)
         return link
 
 

@@ -131,9 +131,9 @@ def a_page_is_framed_by_the_allowed_origin_alone(world: World) -> None:
             page.goto(allowed)
             frame = page.frame_locator("iframe")
             expect(frame.get_by_role("heading", level=1)).to_have_text(TITLE)
-            _press(frame, "Approved")
-            _press(frame, "Yes, send this answer")
-            expect(frame.get_by_role("heading", level=1)).to_have_text("Thank you")
+            _press(frame, "Approve")
+            _press(frame, "Confirm: Approve")
+            expect(frame.get_by_role("heading", level=1)).to_have_text("Your answer was recorded")
     assert world.outcome(intent_id)["status"] == "COMPLETED"
 
 
@@ -147,16 +147,16 @@ def _asked(world: World, task: dict[str, Any] = TASK, **fields: Any) -> tuple[st
 def _answer(page: Page) -> None:
     """Enters a number that is too large, then corrects it and confirms the answer."""
     _fill(page, days="120")
-    _press(page, "Approved")
+    _press(page, "Approve")
     _shows_what_is_wrong(page)
     for label, kept in (("Grant duration days", "120"), ("Scope confirmed", "true"), ("Notes", "for the audit")):
         expect(page.get_by_label(label)).to_have_value(kept)
     page.get_by_label("Grant duration days").fill("30")
-    _press(page, "Approved")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Please confirm")
+    _press(page, "Approve")
+    expect(page.get_by_text("Please confirm your answer")).to_be_visible()
     expect(page.get_by_role("definition").filter(has_text=re.compile("^30$"))).to_be_visible()
-    _press(page, "Yes, send this answer")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
+    _press(page, "Confirm: Approve")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your answer was recorded")
     page.go_back()
     expect(page.get_by_role("heading", level=1)).to_have_text("You have answered already")
 
@@ -189,20 +189,21 @@ def _visit_every_page(world: World, page: Page, look: Callable[[Page, str], None
     demanding = {"title": "Word" * 60, "required_comment": True, "evidence_required": True}
     _, link = _asked(world, TASK | demanding)
     page.goto(link)
-    page.locator("summary").click()
+    for summary in page.locator("summary").all():
+        summary.click()
     look(page, "task")
-    _press(page, "Approved")
+    _press(page, "Approve")
     wrong = page.get_by_role("alert").get_by_role("link")
     expect(wrong).to_have_text(["Grant duration days", "Scope confirmed", "Comment", "Evidence"])
     look(page, "error")
     _fill(page, days="30")
     page.get_by_label("Comment").fill("x" * 300)
     page.get_by_label("Evidence").fill("https://example.com/" + "y" * 200)
-    _press(page, "Rejected")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Please confirm")
+    _press(page, "Reject")
+    expect(page.get_by_text("Please confirm your answer")).to_be_visible()
     look(page, "confirm")
-    _press(page, "Yes, send this answer")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
+    _press(page, "Confirm: Reject")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your answer was recorded")
     look(page, "done")
     page.goto(link)
     expect(page.get_by_role("heading", level=1)).to_have_text("You have answered already")

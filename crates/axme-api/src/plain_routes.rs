@@ -64,6 +64,8 @@ static FORMS: &[(&Route, MakeForm)] = &[
         form.answers.extend(leads);
         form
     }),
+    (&tasks::ICON, |_| Form::answering("The icon.", "image/svg+xml", json!({ "type": "string" }))),
+    (&tasks::SCRIPT, |_| Form::answering("The script.", "text/javascript", json!({ "type": "string" }))),
     (&tasks::STYLE, |_| Form::answering("The style sheet.", "text/css", json!({ "type": "string" }))),
     (&auth::KEYS, |_| Form::json("A JSON Web Key Set (RFC 7517).", json!({ "type": "object" }))),
     (&auth::MAIL_PAGE, |_| Form::page(&[404, 409, 410]).query("token", TOKEN)),

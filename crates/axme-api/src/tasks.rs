@@ -17,7 +17,7 @@ use crate::{ErrorCode, Id, Timestamp, lenient};
 pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &REASSIGN, &LINK];
 
 /// The plain routes of this family.
-pub const ROUTES: &[Route] = &[ACTION, PAGE, PAGE_ANSWER, STYLE];
+pub const ROUTES: &[Route] = &[ACTION, PAGE, PAGE_ANSWER, STYLE, ICON, SCRIPT];
 
 /// Lists tasks.
 pub static LIST: Op<ListTasks, TaskList> =
@@ -68,6 +68,13 @@ pub const PAGE_ANSWER: Route = Route::post("tasks.answer_on_page", "/app/tasks/{
 pub const STYLE: Route = Route::get("tasks.page_style", "/app/style.css")
     .access(Access::Public)
     .about("Return the style sheet of the pages.");
+/// Returns the icon of the pages.
+pub const ICON: Route =
+    Route::get("tasks.page_icon", "/app/favicon.svg").access(Access::Public).about("Return the icon of the pages.");
+/// Returns the script of the pages.
+pub const SCRIPT: Route = Route::get("tasks.page_script", "/app/page.js")
+    .access(Access::Public)
+    .about("Return the script that adds comfort to the pages: times in the zone of the reader. Pages work without it.");
 
 /// A change of the person who has to answer a task.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use crate::Object;
 use crate::task_types::TASK_TYPES;
 
 /// The fields of a `human_task`. Its `metadata` is free-form.
-pub const HUMAN_TASK: [&str; 13] = [
+pub const HUMAN_TASK: [&str; 16] = [
     "title",
     "description",
     "task_type",
@@ -19,6 +19,9 @@ pub const HUMAN_TASK: [&str; 13] = [
     "quorum",
     "exclude_requester",
     "person_required",
+    "summary",
+    "on_yes",
+    "on_no",
     "form_schema",
     "metadata",
 ];

@@ -23,6 +23,9 @@ const MAX_QUORUM: u32 = 20;
 const MAX_TITLE_CHARS: usize = 255;
 const MAX_DESCRIPTION_CHARS: usize = 2_000;
 
+/// Maximum number of key facts. A person who decides reads no more.
+const MAX_SUMMARY_FIELDS: usize = 20;
+
 /// The title of a task that was declared without one.
 pub const DEFAULT_TITLE: &str = "Human approval required";
 
@@ -58,11 +61,53 @@ pub struct HumanTask {
     /// Steps whose answers must come from other people than the answer to this task. An extension of the protocol.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub distinct_from: Vec<String>,
+    /// The fields of the payload and of results that a page and a mail show first. An extension of the protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Vec<SummaryField>>,
+    /// What happens after a yes and after a no, in the words of the author. An extension of the protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_yes: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_no: Option<String>,
     /// The JSON Schema that the fields of an answer must meet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form_schema: Option<Box<Value>>,
     #[serde(flatten)]
     pub rest: Object,
+}
+
+/// A key fact of a task: a field as templates name it (`payload.amount`, `results.check.score`), and its label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "SummaryEntry", into = "SummaryEntry")]
+pub struct SummaryField {
+    pub field: String,
+    pub label: Option<String>,
+}
+
+/// A summary field as it is written: its name alone, or with a label.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum SummaryEntry {
+    Field(String),
+    Labeled { field: String, label: String },
+}
+
+impl From<SummaryEntry> for SummaryField {
+    fn from(entry: SummaryEntry) -> SummaryField {
+        match entry {
+            SummaryEntry::Field(field) => SummaryField { field, label: None },
+            SummaryEntry::Labeled { field, label } => SummaryField { field, label: Some(label) },
+        }
+    }
+}
+
+impl From<SummaryField> for SummaryEntry {
+    fn from(field: SummaryField) -> SummaryEntry {
+        match field.label {
+            Some(label) => SummaryEntry::Labeled { field: field.field, label },
+            None => SummaryEntry::Field(field.field),
+        }
+    }
 }
 
 impl HumanTask {
@@ -81,6 +126,9 @@ impl HumanTask {
             exclude_requester: false,
             person_required: false,
             distinct_from: Vec::new(),
+            summary: None,
+            on_yes: None,
+            on_no: None,
             form_schema: None,
             rest: Object::new(),
         }
@@ -145,6 +193,15 @@ impl HumanTask {
                 "form_schema" => match form::check_schema(value) {
                     Ok(()) => task.form_schema = Some(Box::new(value.clone())),
                     Err(why) => complaints.push(format!("form_schema: {why}")),
+                },
+                "summary" => match summary(value) {
+                    Ok(fields) => task.summary = Some(fields),
+                    Err(why) => complaints.push(format!("summary: {why}")),
+                },
+                "on_yes" | "on_no" => match limited_text(value, MAX_DESCRIPTION_CHARS) {
+                    Ok(text) if key == "on_yes" => task.on_yes = Some(text),
+                    Ok(text) => task.on_no = Some(text),
+                    Err(why) => complaints.push(format!("{key}: {why}")),
                 },
                 "assignees" => match text_list(value, 20, 383) {
                     Ok(list) => task.assignees = Some(list),
@@ -250,6 +307,22 @@ fn limited_text(value: &Value, most: usize) -> Result<String, String> {
         Some(text) => Err(format!("has {} characters, at most {most} are allowed", text.chars().count())),
         None => Err(format!("must be a string, not {}", shown(value))),
     }
+}
+
+fn summary(value: &Value) -> Result<Vec<SummaryField>, String> {
+    let list = value.as_array().filter(|list| (1..=MAX_SUMMARY_FIELDS).contains(&list.len()));
+    let list =
+        list.ok_or_else(|| format!("must be a list of 1 to {MAX_SUMMARY_FIELDS} fields, not {}", shown(value)))?;
+    let entry = |item: &Value| {
+        let field: SummaryField = serde_json::from_value(item.clone())
+            .map_err(|_| format!("must name fields, or have objects with field and label, not {}", shown(item)))?;
+        let is_short = |text: &str| !text.trim().is_empty() && text.chars().count() <= MAX_TITLE_CHARS;
+        if !is_short(&field.field) || field.label.as_deref().is_some_and(|label| !is_short(label)) {
+            return Err(format!("must have names and labels of 1 to {MAX_TITLE_CHARS} characters"));
+        }
+        Ok(field)
+    };
+    list.iter().map(entry).collect()
 }
 
 fn text_list(value: &Value, most: usize, each: usize) -> Result<Vec<String>, String> {

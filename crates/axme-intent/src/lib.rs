@@ -9,7 +9,9 @@
 
 pub mod address;
 mod apply;
+pub mod button;
 mod decide;
+pub mod facts;
 pub mod fields;
 pub mod form;
 pub mod human;
@@ -17,6 +19,7 @@ pub mod ids;
 pub mod lifecycle;
 pub mod outcome;
 pub mod policy;
+pub mod prospect;
 mod refusal;
 pub mod reminder_plan;
 pub mod resume;

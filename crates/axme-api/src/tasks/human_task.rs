@@ -49,6 +49,19 @@ pub struct HumanTask {
     /// True if a person must answer: the key of a service account does not suffice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person_required: Option<bool>,
+    /// The fields that pages and mails show first, as templates name them: `payload.amount`, or `{"field", "label"}`; 1
+    /// to 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 20)))]
+    pub summary: Option<Vec<SummaryField>>,
+    /// What happens after a yes, instead of what the plan says: at most 2,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 2000)))]
+    pub on_yes: Option<String>,
+    /// What happens after a no, instead of what the plan says: at most 2,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 2000)))]
+    pub on_no: Option<String>,
     /// The JSON Schema (2020-12) of the fields of an answer: at most 32,768 bytes of JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form_schema: Option<Object>,
@@ -59,6 +72,22 @@ pub struct HumanTask {
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub rest: Object,
+}
+
+/// A key fact of a task.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum SummaryField {
+    /// The field.
+    Field(String),
+    /// The field with its label.
+    Labeled {
+        /// The field: `payload.amount`, `results.check.score`.
+        field: String,
+        /// The label.
+        label: String,
+    },
 }
 
 /// The answer of a person. Fields of the form stand beside `outcome` or in `data`; those in `data` take precedence.

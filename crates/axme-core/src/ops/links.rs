@@ -5,6 +5,7 @@
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::human::{Via, is_same_person};
 use axme_intent::lifecycle::{EventBody, IntentSpec};
+use axme_intent::prospect;
 use axme_intent::{HumanTask, JsonFields, Outcome, Status, TaskResult, Time};
 
 use serde_json::json;
@@ -112,12 +113,13 @@ pub enum LinkEnd {
     },
     /// The task was answered with this link.
     Used {
+        person: String,
         outcome: String,
         at: Time,
         /// The title of the task.
         title: String,
-        /// True if other people still have to answer.
-        is_open: bool,
+        /// Where the intent is now, as a sentence.
+        now: String,
     },
     Answered {
         by: String,
@@ -194,9 +196,9 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
         return Ok(LinkState::Ended(LinkEnd::Left));
     }
     if let (Some(at), Some(outcome)) = (link.used_at, link.outcome.clone()) {
-        let is_open = head.intent.waiting().is_some_and(|waiting| waiting.asking == link.asking);
         let title = title_of(tx, &link)?;
-        return Ok(LinkState::Ended(LinkEnd::Used { outcome, at, title, is_open }));
+        let now = prospect::standing(&head.intent);
+        return Ok(LinkState::Ended(LinkEnd::Used { person: link.person, outcome, at, title, now }));
     }
     let waiting = head.intent.waiting().filter(|_| head.intent.open_task().is_some());
     let Some(waiting) = waiting.filter(|waiting| waiting.asking == link.asking) else {

@@ -32,6 +32,7 @@ pub mod policies;
 pub mod portal;
 pub mod principals;
 pub mod quotas;
+pub mod requester;
 pub mod resume;
 pub mod routed_deliveries;
 pub mod routing;

@@ -1,4 +1,4 @@
-//! The texts of a task as templates: its title and description, and the titles, descriptions and defaults of its fields.
+//! The texts of a task as templates: its title, description and consequences, and the titles, descriptions and defaults of its fields.
 //!
 //! Only tasks of bundles are templates. The task of a direct intent is shown as it was sent.
 
@@ -14,8 +14,13 @@ const OF_FIELD: [&str; 3] = ["title", "description", "default"];
 impl HumanTask {
     /// Returns what is wrong with the templates of the task, each with the name of its text.
     pub fn check_texts(&self) -> Vec<String> {
-        let own =
-            [("title".to_owned(), Some(self.title.as_str())), ("description".to_owned(), self.description.as_deref())];
+        let own = [
+            ("title", Some(self.title.as_str())),
+            ("description", self.description.as_deref()),
+            ("on_yes", self.on_yes.as_deref()),
+            ("on_no", self.on_no.as_deref()),
+        ]
+        .map(|(name, text)| (name.to_owned(), text));
         let of_fields = fields(self.form_schema.as_deref()).flat_map(|(name, property)| {
             let text = |key: &str| Some((format!("form_schema.properties.{name}.{key}"), property[key].as_str()));
             OF_FIELD.into_iter().filter_map(text).collect::<Vec<_>>()
@@ -29,7 +34,7 @@ impl HumanTask {
     pub fn has_templates(&self) -> bool {
         let is_one = |text: Option<&str>| text.is_some_and(template::is_template);
         is_one(Some(&self.title))
-            || is_one(self.description.as_deref())
+            || [&self.description, &self.on_yes, &self.on_no].into_iter().any(|text| is_one(text.as_deref()))
             || fields(self.form_schema.as_deref())
                 .any(|(_, property)| OF_FIELD.iter().any(|key| is_one(property[*key].as_str())))
     }
@@ -44,6 +49,8 @@ impl HumanTask {
         }
         let description = |text: String| cut(&template::render_literal(&text, context), MAX_DESCRIPTION_CHARS);
         self.description = self.description.map(description);
+        self.on_yes = self.on_yes.map(description);
+        self.on_no = self.on_no.map(description);
         if let Some(schema) = &self.form_schema {
             let mut filled = schema.as_ref().clone();
             let properties = filled.get_mut("properties").and_then(Value::as_object_mut);

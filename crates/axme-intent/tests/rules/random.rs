@@ -365,6 +365,9 @@ pub fn task() -> impl Strategy<Value = HumanTask> {
                 exclude_requester: false,
                 person_required: false,
                 distinct_from: Vec::new(),
+                summary: None,
+                on_yes: None,
+                on_no: None,
                 form_schema: None,
                 rest,
             }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 pub use axme_intent::fields::words;
-use axme_intent::{HumanTask, Json, Object, TaskResult, form};
+use axme_intent::{HumanTask, Object, TaskResult, form};
 use serde_json::Value;
 
 /// The prefix of field names on the page, which keeps them apart from the page's own names.
@@ -179,39 +179,6 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-/// Formats a value for people: nested values are indented on their own lines.
-pub fn readable(value: &Json) -> String {
-    let inside = |mark: &str, value: &Json, is_list: bool| {
-        let text = readable(value);
-        if is_list || value.fields().is_some_and(|fields| !fields.is_empty()) {
-            format!("{mark}\n  {}", text.replace('\n', "\n  "))
-        } else {
-            format!("{mark} {text}").trim_end().to_owned()
-        }
-    };
-    let is_nested = |items: &[Json]| items.iter().any(|item| item.text().starts_with(['[', '{']));
-    let is_list = |value: &Json| value.read::<Vec<Json>>().is_ok_and(|items| is_nested(&items));
-    if let Some(fields) = value.fields() {
-        let lines = fields.iter().map(|(name, value)| inside(&format!("{}:", words(name)), value, is_list(value)));
-        return lines.collect::<Vec<String>>().join("\n");
-    }
-    match value.read::<Vec<Json>>() {
-        Ok(items) if is_nested(&items) => {
-            let lines =
-                items.iter().enumerate().map(|(index, item)| inside(&format!("{}.", index + 1), item, is_list(item)));
-            lines.collect::<Vec<String>>().join("\n")
-        }
-        Ok(items) => items.iter().map(readable).collect::<Vec<String>>().join(", "),
-        Err(_) => match value.text() {
-            "true" => "Yes".to_owned(),
-            "false" => "No".to_owned(),
-            "null" => String::new(),
-            // A number is shown as it was sent.
-            number => value.string().unwrap_or_else(|| number.to_owned()),
-        },
-    }
-}
-
 /// Returns whether a task's form has a field `name`.
 pub fn has(task: &HumanTask, name: &str) -> bool {
     task.form_schema.as_ref().is_some_and(|schema| schema["properties"].get(name).is_some())
@@ -357,14 +324,6 @@ mod tests {
         let fields = fields(&task, &FormFields::default(), &BTreeMap::new());
         let labels: Vec<&str> = fields[0].choices().iter().map(|(_, label)| label.as_str()).collect();
         assert_eq!(labels, ["-1", "1-5", "2026-01-31", "0.5", "-1", "changes_requested", ""]);
-    }
-
-    #[test]
-    fn values_are_written_for_people() {
-        let value =
-            json!({ "is_new": true, "tags": ["a", 2], "at": { "x_y": 1.5 }, "rows": [{ "n": null }, []], "no": {} });
-        let lines = ["Is new: Yes", "Tags: a, 2", "At:", "  X y: 1.5", "Rows:", "  1.", "    N:", "  2.", "No:"];
-        assert_eq!(readable(&value.into()), lines.join("\n"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::extract::{PathFields, field, meta, query, read_public_body};
 use super::form::FormFields;
+use super::letterhead::Letterhead;
 use super::pages::{Page, message, page, sent};
 use super::{Gateway, respond};
 use axme_core::auth::sign_in::SignInRules;
@@ -70,7 +71,7 @@ async fn trial_link(app: State, request: HttpRequest) -> Response<Body> {
 
 async fn trial_page(app: State, request: HttpRequest) -> Response<Body> {
     let token = field(&query(request.uri().query()), "token");
-    sent(&app, page(200, &TrialPage { token: &token }))
+    sent(&app, page(200, &TrialPage { head: Letterhead::of(&app), token: &token }))
 }
 
 async fn trial_answer(app: State, request: HttpRequest) -> Response<Body> {
@@ -110,26 +111,28 @@ fn base_path(base_url: &str) -> &str {
 #[derive(Template)]
 #[template(path = "login_trial.html")]
 struct TrialPage<'a> {
+    head: Letterhead,
     token: &'a str,
 }
 
 async fn begin_trial(app: &AppState, request: HttpRequest) -> Result<Page> {
     let token = read_form(app, request).await?.get("token").to_owned();
     if let Err(error) = trials::check_enabled(app) {
-        return refused(error);
+        return refused(app, error);
     }
     match trials::confirm(app, token).await {
         Ok(trial) => {
             let who = format!("{} owns the trial now.", trial.email);
-            message(200, "Your address is verified", &[&who, "Sign in with it whenever you like."])
+            message(app, 200, "Your address is verified", &[&who, "Sign in with it whenever you like."])
         }
-        Err(error) => refused(error),
+        Err(error) => refused(app, error),
     }
 }
 
 #[derive(Template)]
 #[template(path = "login_mail.html")]
 struct MailPage<'a> {
+    head: Letterhead,
     email: &'a str,
     /// The code that the device must show; empty if no device waits.
     user_code: &'a str,
@@ -144,9 +147,12 @@ async fn look(app: &AppState, id: &str, token: String) -> Result<Page> {
         Ok(linked) => {
             let user_code = linked.user_code.as_deref().unwrap_or_default();
             let since = linked.intent.created_at.in_minutes();
-            page(200, &MailPage { email: &linked.intent.email, user_code, since, token: &token })
+            page(
+                200,
+                &MailPage { head: Letterhead::of(app), email: &linked.intent.email, user_code, since, token: &token },
+            )
         }
-        Err(error) => refused(error),
+        Err(error) => refused(app, error),
     }
 }
 
@@ -158,12 +164,12 @@ async fn enter(app: &AppState, id: &str, request: HttpRequest) -> Result<Page> {
     // An unknown link must not cause a write.
     let given = token.clone();
     if let Err(error) = app.store.read(move |tx| ops::look_at_link(tx, id, &given)).await {
-        return refused(error);
+        return refused(app, error);
     }
     let job = move |tx: &mut Tx<'_>| ops::use_link(tx, rules, id, &token);
     match app.store.write(Shard::CONTROL, job).await {
-        Ok(email) => done(&email),
-        Err(error) => refused(error),
+        Ok(email) => done(app, &email),
+        Err(error) => refused(app, error),
     }
 }
 
@@ -178,13 +184,13 @@ pub(super) async fn read_form(app: &AppState, request: HttpRequest) -> Result<Fo
     Ok(FormFields::new(pairs))
 }
 
-pub(super) fn done(email: &str) -> Result<Page> {
+pub(super) fn done(app: &AppState, email: &str) -> Result<Page> {
     let who = format!("You are {email} there.");
-    message(200, "You are signed in", &[&who, "Go back to the program that waits; this page can be closed."])
+    message(app, 200, "You are signed in", &[&who, "Go back to the program that waits; this page can be closed."])
 }
 
 /// Shows an error as a page. The expected ones have their own titles.
-pub(super) fn refused(error: Error) -> Result<Page> {
+pub(super) fn refused(app: &AppState, error: Error) -> Result<Page> {
     let error = error.into_api();
     let status = error.kind().http_status();
     let title = match status {
@@ -193,12 +199,13 @@ pub(super) fn refused(error: Error) -> Result<Page> {
         410 => "This has expired",
         _ => "You could not be signed in",
     };
-    message(status, title, &[&error.message, "Nobody was signed in."])
+    message(app, status, title, &[&error.message, "Nobody was signed in."])
 }
 
 #[derive(Template)]
 #[template(path = "login_device.html")]
 struct DevicePage<'a> {
+    head: Letterhead,
     user_code: &'a str,
     email: &'a str,
     /// The sign-in that the mailed code belongs to; empty before the mail.
@@ -224,7 +231,17 @@ async fn device(app: &AppState, code: &str) -> Result<Page> {
     let found = waiting(app, &code).await?.map(|grant| grant.user_code).unwrap_or_default();
     let error = if code.is_empty() || !found.is_empty() { "" } else { UNKNOWN };
     let status = if error.is_empty() { 200 } else { 404 };
-    page(status, &DevicePage { user_code: &found, email: "", intent_id: "", error, provider: provider(app) })
+    page(
+        status,
+        &DevicePage {
+            head: Letterhead::of(app),
+            user_code: &found,
+            email: "",
+            intent_id: "",
+            error,
+            provider: provider(app),
+        },
+    )
 }
 
 fn provider(app: &AppState) -> &str {
@@ -243,7 +260,7 @@ async fn approve(app: &AppState, request: HttpRequest) -> Result<Page> {
     let code = user_code(filled.get("user_code"));
     let again = |status: u16, user_code: &str, intent_id: &str, error: &str| {
         let (email, provider) = (filled.get("email"), provider(app));
-        page(status, &DevicePage { user_code, email, intent_id, error, provider })
+        page(status, &DevicePage { head: Letterhead::of(app), user_code, email, intent_id, error, provider })
     };
     let Some(grant) = waiting(app, &code).await? else { return again(404, "", "", UNKNOWN) };
     if filled.get("email").is_empty() {
@@ -269,7 +286,7 @@ async fn approve(app: &AppState, request: HttpRequest) -> Result<Page> {
         Ok(email)
     };
     match app.store.write(Shard::CONTROL, job).await {
-        Ok(email) => done(&email),
+        Ok(email) => done(app, &email),
         Err(error) => {
             let error = error.into_api();
             // If the sign-in has expired or was used, start again with the address.

@@ -5,6 +5,7 @@ mod drain;
 mod extract;
 mod form;
 mod frames;
+mod letterhead;
 mod login;
 mod mcp;
 mod media;
@@ -15,6 +16,7 @@ mod reference;
 mod router;
 mod scheduler;
 mod stream;
+mod task_page;
 
 use std::sync::Arc;
 

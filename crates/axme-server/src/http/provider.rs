@@ -15,6 +15,7 @@ use axum::routing::get;
 
 use super::Gateway;
 use super::extract::{field, query};
+use super::letterhead::Letterhead;
 use super::login::{done, read_form, refused, user_code, waiting};
 use super::mount::method_not_allowed;
 use super::pages::{Page, message, page, sent};
@@ -66,9 +67,10 @@ fn redirect_uri(app: &AppState) -> String {
 
 /// Redirects the browser to the provider, or returns a page with the error.
 async fn lead(app: &AppState, code: &str) -> Result<Response<Body>, Result<Page>> {
-    let settings = settings(app).map_err(refused)?;
-    let Some(grant) = waiting(app, &user_code(code)).await.map_err(refused)? else {
+    let settings = settings(app).map_err(|error| refused(app, error))?;
+    let Some(grant) = waiting(app, &user_code(code)).await.map_err(|error| refused(app, error))? else {
         return Err(message(
+            app,
             404,
             "No device waits under this code",
             &["It may have expired: start again on the device."],
@@ -86,27 +88,30 @@ async fn lead(app: &AppState, code: &str) -> Result<Response<Body>, Result<Page>
     let redirect_uri = redirect_uri(app);
     let binding =
         Binding { state: &state, nonce: &login.nonce, verifier: &login.verifier, redirect_uri: &redirect_uri };
-    let url = oidc::authorization_url(app.system.outbound.as_ref(), &settings, &binding).await.map_err(failed)?;
+    let url = oidc::authorization_url(app.system.outbound.as_ref(), &settings, &binding)
+        .await
+        .map_err(|why| failed(app, why))?;
     let hash = auth::hash(&state);
     let keep = move |tx: &mut Tx<'_>| store::insert_oidc(tx, &hash, &login);
-    app.store.write(Shard::CONTROL, keep).await.map_err(|error| refused(error.into()))?;
+    app.store.write(Shard::CONTROL, keep).await.map_err(|error| refused(app, error.into()))?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
-    let to = HeaderValue::from_str(&url).map_err(|_| failed("its address is not valid".to_owned()))?;
+    let to = HeaderValue::from_str(&url).map_err(|_| failed(app, "its address is not valid".to_owned()))?;
     response.headers_mut().insert(header::LOCATION, to);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
 /// Logs an error of the provider for the operator, and shows it to the person. `why` holds no secrets.
-fn failed(why: String) -> Result<Page> {
+fn failed(app: &AppState, why: String) -> Result<Page> {
     tracing::warn!(why, "a sign-in with the OpenID Connect provider failed");
-    message(502, "The provider could not be used", &[&why, "Nobody was signed in."])
+    message(app, 502, "The provider could not be used", &[&why, "Nobody was signed in."])
 }
 
 #[derive(Template)]
 #[template(path = "login_provider.html")]
 struct ConfirmPage<'a> {
+    head: Letterhead,
     email: &'a str,
     user_code: &'a str,
     token: &'a str,
@@ -115,7 +120,7 @@ struct ConfirmPage<'a> {
 async fn come_back(app: &AppState, fields: &[(String, String)]) -> Result<Page> {
     let settings = match settings(app) {
         Ok(settings) => settings,
-        Err(error) => return refused(error),
+        Err(error) => return refused(app, error),
     };
     let (state, code) = (field(fields, "state"), field(fields, "code"));
     let (hash, now) = (auth::hash(&state), app.system.clock.now());
@@ -125,10 +130,11 @@ async fn come_back(app: &AppState, fields: &[(String, String)]) -> Result<Page> 
         false => None,
     };
     let Some(login) = taken.filter(|login| login.email.is_none() && now < login.expires_at) else {
-        return message(404, "This sign-in is not known", &["It may have expired: start again on the device."]);
+        return message(app, 404, "This sign-in is not known", &["It may have expired: start again on the device."]);
     };
     if code.is_empty() {
         return message(
+            app,
             403,
             "You were not signed in",
             &["The provider did not sign you in. Start again on the device."],
@@ -139,7 +145,7 @@ async fn come_back(app: &AppState, fields: &[(String, String)]) -> Result<Page> 
         Binding { state: &state, nonce: &login.nonce, verifier: &login.verifier, redirect_uri: &redirect_uri };
     let email = match oidc::who(app.system.outbound.as_ref(), &settings, &binding, &code, now).await {
         Ok(email) => email,
-        Err(why) => return failed(why),
+        Err(why) => return failed(app, why),
     };
     let token = app.system.rng.hex::<32>();
     let (hash, known) = (auth::hash(&token), OidcLogin { email: Some(email.clone()), ..login });
@@ -148,9 +154,9 @@ async fn come_back(app: &AppState, fields: &[(String, String)]) -> Result<Page> 
         Ok(store::find_grant(tx, &known.grant_hash)?)
     };
     let Some(grant) = app.store.write(Shard::CONTROL, keep).await? else {
-        return message(410, "This has expired", &["Start again on the device."]);
+        return message(app, 410, "This has expired", &["Start again on the device."]);
     };
-    page(200, &ConfirmPage { email: &email, user_code: &grant.user_code, token: &token })
+    page(200, &ConfirmPage { head: Letterhead::of(app), email: &email, user_code: &grant.user_code, token: &token })
 }
 
 async fn enter(app: &AppState, request: HttpRequest) -> Result<Page> {
@@ -159,7 +165,7 @@ async fn enter(app: &AppState, request: HttpRequest) -> Result<Page> {
     let hash = auth::hash(&token);
     let unknown = || ApiError::new(ErrorCode::NotFound, "this sign-in is unknown or was already used");
     if !app.store.read(move |tx| store::is_oidc(tx, &hash, now)).await? {
-        return refused(unknown().into());
+        return refused(app, unknown().into());
     }
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let login = store::take_oidc(tx, &hash)?.filter(|login| now < login.expires_at);
@@ -170,7 +176,7 @@ async fn enter(app: &AppState, request: HttpRequest) -> Result<Page> {
         Ok(email)
     };
     match app.store.write(Shard::CONTROL, job).await {
-        Ok(email) => done(&email),
-        Err(error) => refused(error),
+        Ok(email) => done(app, &email),
+        Err(error) => refused(app, error),
     }
 }

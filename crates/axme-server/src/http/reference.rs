@@ -1,7 +1,7 @@
 //! The API reference for people: an index, a page for each family of operations, and the error codes.
 //!
 //! The pages are rendered from the table of operations and the committed OpenAPI document, each on its first request. They
-//! work without scripts and load nothing from other hosts. The index alone has a script, which filters it.
+//! work without scripts and load nothing from other hosts. The index has a script of its own, which filters it.
 
 mod call;
 mod fields;
@@ -22,7 +22,8 @@ use axum::http::Response;
 use axum::routing::get;
 
 use super::Gateway;
-use super::pages::{Page, Scripts, asset, page, sent, sent_with};
+use super::letterhead::Letterhead;
+use super::pages::{Page, asset, page, sent};
 use axme_core::error::Result;
 use axme_core::state::AppState;
 use operation::{ErrorRow, Operation};
@@ -40,7 +41,7 @@ pub fn routes() -> Router<Gateway> {
 }
 
 async fn show_index(State(app): State<Arc<AppState>>) -> Response<Body> {
-    sent_with(&app, kept(&app, INDEX), Scripts::OfThisServer)
+    sent(&app, kept(&app, INDEX))
 }
 
 async fn show_page(State(app): State<Arc<AppState>>, Path(name): Path<String>) -> Response<Body> {
@@ -58,7 +59,7 @@ fn kept(app: &AppState, name: &str) -> Result<Page> {
         names.map(|name| (name, OnceLock::new())).collect()
     });
     let Some(place) = RENDERED.get(name) else {
-        return page(404, &NotFoundPage { root: "../" });
+        return page(404, &NotFoundPage { head: Letterhead::at(&app.site.base_url, "../app/") });
     };
     if let Some(html) = place.get() {
         return Ok(Page(200, html.clone()));
@@ -70,7 +71,7 @@ fn kept(app: &AppState, name: &str) -> Result<Page> {
 fn rendered(base_url: &str, name: &str) -> Result<Page> {
     match FAMILIES.iter().find(|family| family.name == name) {
         Some(family) => page(200, &FamilyPage::read(base_url, family)),
-        None if name == ERRORS => page(200, &ErrorsPage::read()),
+        None if name == ERRORS => page(200, &ErrorsPage::read(base_url)),
         None => page(200, &Index::read(base_url)),
     }
 }
@@ -78,7 +79,7 @@ fn rendered(base_url: &str, name: &str) -> Result<Page> {
 #[derive(Template)]
 #[template(path = "reference/index.html")]
 struct Index {
-    root: &'static str,
+    head: Letterhead,
     version: &'static str,
     purpose: &'static str,
     families: Vec<Entry>,
@@ -104,7 +105,7 @@ struct Row {
 #[derive(Template)]
 #[template(path = "reference/family.html")]
 struct FamilyPage {
-    root: &'static str,
+    head: Letterhead,
     title: &'static str,
     about: Line,
     /// The other pages of the same family: names and titles.
@@ -115,7 +116,7 @@ struct FamilyPage {
 #[derive(Template)]
 #[template(path = "reference/errors.html")]
 struct ErrorsPage {
-    root: &'static str,
+    head: Letterhead,
     /// An error answer.
     example: String,
     errors: Vec<ErrorRow>,
@@ -124,7 +125,7 @@ struct ErrorsPage {
 #[derive(Template)]
 #[template(path = "reference/missing.html")]
 struct NotFoundPage {
-    root: &'static str,
+    head: Letterhead,
 }
 
 impl Index {
@@ -147,7 +148,7 @@ impl Index {
         });
         let call = format!("curl -H \"x-api-key: $AXME_API_KEY\" \"{base_url}{}\"", me::GET.info.path);
         Index {
-            root: "",
+            head: Letterhead::at(base_url, "app/"),
             version: env!("CARGO_PKG_VERSION"),
             purpose: openapi::PURPOSE,
             families: families.collect(),
@@ -163,7 +164,7 @@ impl FamilyPage {
         let operations = family.operations().into_iter().map(|info| Operation::read(base_url, info));
         let routes = family.routes.iter().map(|route| Operation::of_route(base_url, route));
         FamilyPage {
-            root: "../",
+            head: Letterhead::at(base_url, "../app/"),
             title: family.title,
             about: Line::new(family.about),
             related: FAMILIES.iter().filter(is_related).map(|other| (other.name, other.title)).collect(),
@@ -173,10 +174,10 @@ impl FamilyPage {
 }
 
 impl ErrorsPage {
-    fn read() -> ErrorsPage {
+    fn read(base_url: &str) -> ErrorsPage {
         let error = ApiError::new(ErrorCode::IntentAlreadyTerminal, "the intent is already COMPLETED");
         let example = laid_out(&error.with("status", "COMPLETED").body());
-        ErrorsPage { root: "../", example, errors: ErrorRow::every() }
+        ErrorsPage { head: Letterhead::at(base_url, "../app/"), example, errors: ErrorRow::every() }
     }
 }
 

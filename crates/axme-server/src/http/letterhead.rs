@@ -1,0 +1,50 @@
+//! The head of every page that a person sees: whose page it is, and which server sends it.
+//!
+//! A person who is asked to approve a payment must be able to tell a page of this server from a copy.
+
+use axme_core::state::AppState;
+
+/// What the head of a page shows.
+#[derive(Debug, Clone)]
+pub(super) struct Letterhead {
+    /// The path from the page to the files that it loads.
+    pub app: &'static str,
+    /// The organization that asks; empty on pages that belong to none.
+    pub organization: String,
+    /// The host of the server, with its port if it has one.
+    pub host: String,
+}
+
+impl Letterhead {
+    /// The head of a page below `/app/<folder>/`.
+    pub fn of(app: &AppState) -> Letterhead {
+        Letterhead::at(&app.site.base_url, "../")
+    }
+
+    /// The head of a page from which `app` leads to the files.
+    pub fn at(base_url: &str, app: &'static str) -> Letterhead {
+        Letterhead { app, organization: String::new(), host: host(base_url) }
+    }
+
+    #[must_use]
+    pub fn for_organization(self, organization: &str) -> Letterhead {
+        Letterhead { organization: organization.to_owned(), ..self }
+    }
+}
+
+/// Returns the host of a URL, with its port.
+pub(crate) fn host(base_url: &str) -> String {
+    let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_shows_the_host_without_scheme_and_path() {
+        assert_eq!(host("https://axme.example.com/base"), "axme.example.com");
+        assert_eq!(host("http://127.0.0.1:8100"), "127.0.0.1:8100");
+    }
+}

@@ -1,0 +1,251 @@
+//! The page of a task: the form behind a task link, and the same answer as JSON.
+//!
+//! The token of the link is the credential. A GET changes nothing, since mail scanners open links: to answer, a person
+//! sends the form, reviews it, and confirms. `view` builds the pages.
+
+mod prose;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axme_api::{ApiError, ErrorCode, ErrorKind, tasks as api};
+use axme_intent::human::Verdict;
+use axme_intent::{Json, JsonFields, TaskResult};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request as HttpRequest;
+use axum::http::{HeaderValue, Response, header};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+use super::extract::{PathFields, meta, query, read_answer};
+use super::form::FormFields;
+use super::pages::{Page, message, sent};
+use super::{Gateway, form, respond};
+use axme_core::call::checked_body;
+use axme_core::draft;
+use axme_core::error::Result;
+use axme_core::input::check_size;
+use axme_core::ops::links::{LinkEnd, LinkState, LinkedTask};
+use axme_core::ops::{links, requester};
+use axme_core::state::AppState;
+use axme_core::views;
+use axme_store::{Shard, Tx};
+use view::Asking;
+
+/// The longest comment, in characters.
+const MAX_COMMENT_CHARS: usize = 2_000;
+
+pub fn routes() -> Router<Gateway> {
+    Router::new().route(api::PAGE.path, get(show_task).post(answer_task)).route(api::ACTION.path, post(answer_by_json))
+}
+
+type State = axum::extract::State<Arc<AppState>>;
+
+async fn show_task(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
+    let asked = query(request.uri().query());
+    sent(&app, show(&app, &path.get("intent_id"), &asked).await)
+}
+
+async fn answer_task(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
+    match take(&app, &path.get("intent_id"), request).await {
+        Ok(FormAnswer::Page(page)) => sent(&app, Ok(page)),
+        Ok(FormAnswer::Leads(to)) => {
+            let mut response = sent(&app, Ok(Page(303, String::new())));
+            response.headers_mut().extend(HeaderValue::from_str(&to).ok().map(|to| (header::LOCATION, to)));
+            response
+        }
+        Err(error) => sent(&app, Err(error)),
+    }
+}
+
+/// The answer to a sent form.
+enum FormAnswer {
+    Page(Page),
+    /// Another page, relative to this one. Then the browser can go back to it, and never sends a form twice.
+    Leads(String),
+}
+
+async fn answer_by_json(app: State, request: HttpRequest) -> Response<Body> {
+    respond(act(&app, request).await)
+}
+
+fn unknown(app: &AppState) -> Result<Page> {
+    let sentences =
+        ["Links are forgotten some time after they expire, and must be opened whole: look whether your mail \
+                      program has broken it in two."];
+    message(app, 404, "This link is not known", &sentences)
+}
+
+fn over(app: &AppState, over: &LinkEnd) -> Result<Page> {
+    let (status, title) = match over {
+        LinkEnd::Left => (410, "This link does not work any more"),
+        LinkEnd::Expired { .. } => (410, "This link has expired"),
+        LinkEnd::Used { .. } => (200, "You have answered already"),
+        LinkEnd::Answered { .. } => (200, "This was answered already"),
+        LinkEnd::Voted => (200, "You have answered already"),
+        LinkEnd::PassedOn => (200, "Another person has this task now"),
+        LinkEnd::Ended { .. } => (200, "No answer is needed any more"),
+    };
+    let more = match over {
+        LinkEnd::Expired { .. } => "Ask whoever sent it for a new one.",
+        _ => "There is nothing left to do here.",
+    };
+    message(app, status, title, &[&over.sentence(), more])
+}
+
+/// What a link leads to.
+enum Look {
+    Unknown,
+    Open(Box<Asking>),
+    Ended(LinkEnd),
+}
+
+/// Returns what the link leads to, with everything that its page shows.
+async fn look(app: &AppState, id: &str, token: &str) -> Result<Look> {
+    let id = id.to_owned();
+    let token = token.to_owned();
+    app.store
+        .read(move |tx: &mut Tx<'_>| {
+            Ok(match links::look(tx, &token)? {
+                // Token and id belong to different links: treat the link as unknown.
+                LinkState::Open(asked) if asked.link.intent.to_string() != id => Look::Unknown,
+                LinkState::Unknown => Look::Unknown,
+                LinkState::Ended(why) => Look::Ended(why),
+                LinkState::Open(asked) => Look::Open(Box::new(asking(tx, *asked, &token)?)),
+            })
+        })
+        .await
+}
+
+fn asking(tx: &mut Tx<'_>, task: LinkedTask, token: &str) -> Result<Asking> {
+    let history = links::history(tx, &task.link)?;
+    let requester = requester::of(tx, task.link.workspace, &task.spec)?;
+    let names = requester::display_names(tx, &task.head.intent.asked())?;
+    Ok(Asking { task, history, requester, names, token: token.to_owned() })
+}
+
+async fn show(app: &AppState, id: &str, pairs: &[(String, String)]) -> Result<Page> {
+    let field = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let token = field("token").unwrap_or_default();
+    match look(app, id, token).await? {
+        Look::Unknown => unknown(app),
+        Look::Ended(LinkEnd::Used { person, outcome, title, at, now }) if field("answered").is_some() => {
+            view::done(app, &view::Done { person, outcome, title, at, now })
+        }
+        Look::Ended(why) => over(app, &why),
+        Look::Open(asking) => {
+            // A draft that cannot be read, or is not allowed any more, is an empty form.
+            let draft = field("draft").and_then(|text| draft::open(token, id, text)).map(FormFields::new);
+            if let Some(filled) = &draft {
+                let answer = filled.answer();
+                if check(&asking.task, &answer).is_ok() {
+                    return asking.confirm_page(app, filled, &answer);
+                }
+            }
+            asking.form_page(app, &draft.unwrap_or_default(), &BTreeMap::new(), 200)
+        }
+    }
+}
+
+/// Handles a sent form: shows it again with its errors, asks to confirm it, or records it.
+async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<FormAnswer> {
+    let (parts, body) = request.into_parts();
+    let body = read_answer(app, meta(app, &parts).source_ip, body).await?;
+    let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
+    let pairs = query(Some(text));
+    if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());
+    }
+    let filled = FormFields::new(pairs);
+    let token = filled.get("token").to_owned();
+    let asking = match look(app, id, &token).await? {
+        Look::Unknown => return unknown(app).map(FormAnswer::Page),
+        Look::Ended(why) => return over(app, &why).map(FormAnswer::Page),
+        Look::Open(asking) => asking,
+    };
+    let again = |wrong: BTreeMap<String, String>, status: u16| {
+        asking.form_page(app, &filled, &wrong, status).map(FormAnswer::Page)
+    };
+    if filled.get("step") == "change" {
+        return again(BTreeMap::new(), 200);
+    }
+    let answer = filled.answer();
+    if let Err(wrong) = check(&asking.task, &answer) {
+        return again(wrong, 422);
+    }
+    if filled.get("step") != "confirm" {
+        return match draft::seal(&app.system.rng, &token, id, filled.kept()) {
+            Some(draft) => Ok(FormAnswer::Leads(format!("?token={token}&draft={draft}"))),
+            None => asking.confirm_page(app, &filled, &answer).map(FormAnswer::Page),
+        };
+    }
+    match record(app, token.clone(), answer).await {
+        Ok(_) => Ok(FormAnswer::Leads(format!("?token={token}&answered=1"))),
+        // The task changed after it was read, or the answer breaks a rule that only recording checks.
+        Err(error) if error.kind() == Some(ErrorKind::Invalid) => {
+            again(BTreeMap::from([(String::new(), error.into_api().message)]), 422)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Checks an answer. The error maps fields to messages; an empty name means the whole answer.
+fn check(asked: &LinkedTask, answer: &TaskResult) -> Result<Verdict, BTreeMap<String, String>> {
+    let mut wrong = BTreeMap::new();
+    if answer.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
+        wrong.insert("comment".to_owned(), format!("at most {MAX_COMMENT_CHARS} characters"));
+    }
+    if check_size("answer", &answer.data).is_err() {
+        wrong.insert(String::new(), "The answer is too long.".to_owned());
+    }
+    let refusal = match asked.task().check(answer) {
+        Ok((_, verdict)) if wrong.is_empty() => return Ok(verdict),
+        Ok(_) => return Err(wrong),
+        Err(refusal) => refusal,
+    };
+    match (refusal.code, refusal.details.get("fields").and_then(Value::as_object)) {
+        (_, Some(fields)) => wrong.extend(fields.iter().map(|(name, why)| (name.clone(), form::plain(why)))),
+        (ErrorCode::OutcomeRequired, _) => {
+            wrong.insert(String::new(), "Choose an answer with one of the buttons.".to_owned());
+        }
+        _ => {
+            wrong.insert(String::new(), refusal.message);
+        }
+    }
+    Err(wrong)
+}
+
+async fn record(app: &Arc<AppState>, token: String, answer: TaskResult) -> Result<links::AnswerOutcome> {
+    let find = token.clone();
+    let link = app.store.read(move |tx| axme_store::links::find(tx, &axme_core::auth::hash(&find))).await?;
+    let shard = link.map_or(Shard::CONTROL, |(link, _)| Shard::of_intent(link.intent));
+    app.store.write(shard, move |tx| links::answer(tx, &token, &answer)).await
+}
+
+/// Records an answer sent as JSON: the token is the credential, and the call needs no confirmation.
+async fn act(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>> {
+    let (parts, body) = request.into_parts();
+    let body = read_answer(app, meta(app, &parts).source_ip, body).await?.json()?;
+    let body = checked_body(&body.bytes)?;
+    let mut fields: JsonFields =
+        serde_json::from_str(&body).map_err(|_| ApiError::invalid("the body must be a JSON object"))?;
+    let token = fields.remove("token").and_then(|token| token.string()).unwrap_or_default();
+    if token.is_empty() {
+        return Err(ApiError::invalid("token: required").into());
+    }
+    check_size("answer", &fields)?;
+    // The answer is in `task_result`, or it is the body itself.
+    if !fields.contains_key("task_result") {
+        fields.set("task_result", fields.clone());
+    }
+    let answered = record(app, token, TaskResult::read(&fields)).await?;
+    let status = answered.head.intent.status().as_str();
+    let (result, _) = views::outcome(&answered.head.intent);
+    let answer = json!({
+        "ok": true, "intent_id": answered.head.intent.id, "outcome": answered.outcome, "status": status,
+    });
+    let answer = Json::from(JsonFields::of(answer).with("result", result));
+    Ok(super::json(200, answer.text().as_bytes().to_vec()))
+}

@@ -1,0 +1,328 @@
+//! Builds the pages of a task: the form, the confirmation, and what was recorded.
+//!
+//! The order is that of a person's questions: who asks, for what, what follows, who else decides. Then comes the answer.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axme_intent::button::{self, Button, Tone};
+use axme_intent::facts::{self, Fact, FactValue};
+use axme_intent::human::person_key;
+use axme_intent::lifecycle::EventBody;
+use axme_intent::prospect::{self, Prospects};
+use axme_intent::{Event, TaskResult, Time, sentences};
+
+use super::prose;
+use crate::http::form::{self, Field, FormFields, words};
+use crate::http::letterhead::Letterhead;
+use crate::http::pages::{Page, page};
+use axme_core::error::Result;
+use axme_core::ops::links::{self, LinkedTask};
+use axme_core::ops::requester::Requester;
+use axme_core::state::AppState;
+
+/// Maximum number of history entries that a page shows.
+const MAX_HISTORY: usize = 50;
+
+/// A task that waits for the person who opened its link, with everything that its pages show.
+pub(super) struct Asking {
+    pub task: LinkedTask,
+    pub history: Vec<Event>,
+    pub requester: Requester,
+    /// Display names, by `person_key`.
+    pub names: BTreeMap<String, String>,
+    pub token: String,
+}
+
+/// A person or a group that is asked.
+struct Decider {
+    name: String,
+    /// The address, if it says more than the name.
+    address: String,
+    is_reader: bool,
+    /// The vote, if the person has said yes.
+    vote: Option<Said>,
+}
+
+/// A yes that was said already.
+struct Said {
+    at: Option<Time>,
+    comment: String,
+}
+
+#[derive(Template)]
+#[template(path = "task.html")]
+struct TaskPage<'a> {
+    head: Letterhead,
+    title: &'a str,
+    requester: &'a Requester,
+    /// What the requester asks for: `your approval`, `an answer`.
+    request: &'static str,
+    since: Time,
+    waited: String,
+    due: Option<Time>,
+    reader: String,
+    facts: Vec<Fact>,
+    description: String,
+    /// The other fields of the payload, folded if the author has chosen key facts.
+    payload: Vec<Fact>,
+    is_folded: bool,
+    results: Vec<Fact>,
+    prospects: Prospects,
+    yes_label: String,
+    needed: usize,
+    said: usize,
+    deciders: Vec<Decider>,
+    /// Changes of the people who are asked, as sentences.
+    changes: Vec<String>,
+    history: Vec<(Time, String)>,
+    intent_id: String,
+    intent_type: &'a str,
+    token: &'a str,
+    fields: Vec<Field>,
+    buttons: Vec<Button>,
+    comment: &'a str,
+    comment_error: String,
+    is_comment_required: bool,
+    evidence: &'a str,
+    evidence_error: String,
+    has_evidence: bool,
+    is_evidence_required: bool,
+    /// The error of the whole answer.
+    error: String,
+    has_errors: bool,
+}
+
+/// The answer for review, before it is recorded.
+#[derive(Template)]
+#[template(path = "confirm.html")]
+struct ConfirmPage<'a> {
+    head: Letterhead,
+    title: &'a str,
+    requester: &'a Requester,
+    reader: String,
+    button: Button,
+    facts: Vec<Fact>,
+    rows: Vec<(String, String)>,
+    kept: Vec<(String, String)>,
+    token: &'a str,
+}
+
+/// What was recorded.
+pub(super) struct Done {
+    pub person: String,
+    pub outcome: String,
+    pub title: String,
+    pub at: Time,
+    /// Where the intent is now, as a sentence.
+    pub now: String,
+}
+
+#[derive(Template)]
+#[template(path = "done.html")]
+struct DonePage<'a> {
+    head: Letterhead,
+    done: &'a Done,
+    outcome: String,
+}
+
+impl Asking {
+    fn head(&self, app: &AppState) -> Letterhead {
+        Letterhead::of(app).for_organization(&self.requester.organization)
+    }
+
+    /// Returns the name of a person or a group, and the address if it says more.
+    fn called(&self, person: &str) -> (String, String) {
+        let address = prospect::shown(person);
+        match self.names.get(&person_key(person)) {
+            Some(name) => (name.clone(), address),
+            None => (address, String::new()),
+        }
+    }
+
+    fn reader(&self) -> String {
+        let (name, address) = self.called(&self.task.link.person);
+        if address.is_empty() { name } else { format!("{name} ({address})") }
+    }
+
+    pub(super) fn form_page(
+        &self,
+        app: &AppState,
+        filled: &FormFields,
+        wrong: &BTreeMap<String, String>,
+        status: u16,
+    ) -> Result<Page> {
+        let task = self.task.task();
+        let intent = &self.task.head.intent;
+        let fields = form::fields(task, filled, wrong);
+        let waiting = intent.waiting();
+        let error_of = |name: &str| wrong.get(name).cloned().unwrap_or_default();
+        let since = waiting.map_or(intent.created_at, |waiting| waiting.since);
+        let facts = self.facts();
+        let buttons = button::buttons(task);
+        let template = TaskPage {
+            head: self.head(app),
+            title: &task.title,
+            requester: &self.requester,
+            request: request(task.task_type.as_deref()),
+            since,
+            waited: span(app.system.clock.now(), since),
+            due: intent.due_at(self.task.spec.deadline_at),
+            reader: self.reader(),
+            is_folded: !facts.is_empty(),
+            facts,
+            description: task.description.as_deref().map(prose::html).unwrap_or_default(),
+            payload: facts::every(&self.task.spec.payload.fields().unwrap_or_default()),
+            results: facts::every(&links::results(&self.task)),
+            prospects: prospect::of(intent, &self.task.spec),
+            yes_label: yes_label(&buttons),
+            needed: task.needed(),
+            said: waiting.map_or(0, |waiting| waiting.votes.len()),
+            deciders: self.deciders(),
+            changes: self.changes(),
+            history: told(&self.history),
+            intent_id: intent.id.to_string(),
+            intent_type: &self.task.head.intent_type,
+            token: &self.token,
+            buttons,
+            comment: filled.get("comment"),
+            comment_error: error_of("comment"),
+            is_comment_required: task.required_comment,
+            evidence: filled.get("evidence"),
+            evidence_error: error_of("evidence"),
+            has_evidence: task.evidence_required || form::has(task, "evidence") || wrong.contains_key("evidence"),
+            is_evidence_required: task.evidence_required,
+            error: unshown(&fields, wrong),
+            has_errors: !wrong.is_empty(),
+            fields,
+        };
+        page(status, &template)
+    }
+
+    pub(super) fn confirm_page(&self, app: &AppState, filled: &FormFields, answer: &TaskResult) -> Result<Page> {
+        let task = self.task.task();
+        let mut rows: Vec<(String, String)> = Vec::new();
+        for field in form::fields(task, filled, &BTreeMap::new()) {
+            let shown = field.shown();
+            rows.push((field.label, shown));
+        }
+        rows.extend(answer.data.get("evidence").map(|it| ("Evidence".to_owned(), facts::readable(it))));
+        rows.extend(answer.comment.clone().map(|comment| ("Comment".to_owned(), comment)));
+        rows.retain(|(_, value)| !value.is_empty());
+        let mut facts = self.facts();
+        if facts.is_empty() {
+            let all = facts::every(&self.task.spec.payload.fields().unwrap_or_default());
+            facts = all.into_iter().filter(|fact| matches!(fact.value, FactValue::Amount(_))).collect();
+        }
+        let template = ConfirmPage {
+            head: self.head(app),
+            title: &task.title,
+            requester: &self.requester,
+            reader: self.reader(),
+            button: button::of(task, answer.outcome.as_deref().unwrap_or_default()),
+            facts,
+            rows,
+            kept: filled.kept().cloned().collect(),
+            token: &self.token,
+        };
+        page(200, &template)
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        facts::chosen(self.task.task(), &self.task.spec.payload, &links::results(&self.task))
+    }
+
+    fn deciders(&self) -> Vec<Decider> {
+        let intent = &self.task.head.intent;
+        let votes = intent.waiting().map(|waiting| waiting.votes.as_slice()).unwrap_or_default();
+        let key = |person: &str| person_key(person);
+        let reader = key(&self.task.link.person);
+        let voted_at = |person: &str| {
+            let is_theirs =
+                |event: &&Event| matches!(&event.body, EventBody::Voted { vote, .. } if key(&vote.by) == key(person));
+            self.history.iter().rev().find(is_theirs).map(|event| event.at)
+        };
+        // A member of a group votes under a name of their own.
+        let asked = intent.asked();
+        let others =
+            votes.iter().map(|vote| vote.by.as_str()).filter(|by| !asked.iter().any(|person| key(person) == key(by)));
+        let decider = |person: &str| {
+            let vote = votes.iter().find(|vote| key(&vote.by) == key(person));
+            let (name, address) = self.called(person);
+            Decider {
+                name,
+                address,
+                is_reader: key(person) == reader,
+                vote: vote.map(|vote| Said {
+                    at: voted_at(person),
+                    comment: vote.result.field("comment").and_then(|comment| comment.string()).unwrap_or_default(),
+                }),
+            }
+        };
+        asked.iter().copied().chain(others).map(decider).collect()
+    }
+
+    /// Returns who else was asked before, and how that changed.
+    fn changes(&self) -> Vec<String> {
+        let is_change =
+            |event: &&Event| matches!(event.body, EventBody::Transferred { .. } | EventBody::Escalated { .. });
+        let asking = self.task.head.intent.waiting().map_or(0, |waiting| waiting.asking);
+        let of_this = |event: &&Event| event.position >= asking;
+        self.history.iter().filter(of_this).filter(is_change).filter_map(sentences::of_event).collect()
+    }
+}
+
+pub(super) fn done(app: &AppState, done: &Done) -> Result<Page> {
+    page(200, &DonePage { head: Letterhead::of(app), done, outcome: words(&done.outcome) })
+}
+
+/// Returns the errors that no field of the page can show, as one text.
+fn unshown(fields: &[Field], wrong: &BTreeMap<String, String>) -> String {
+    let is_shown = |name: &String| {
+        let key = format!("field.{}", name.split('.').next().unwrap_or_default());
+        name == "comment" || name == "evidence" || fields.iter().any(|field| field.name == key)
+    };
+    let errors = wrong.iter().filter(|(name, _)| !is_shown(name));
+    let errors =
+        errors.map(|(name, why)| if name.is_empty() { why.clone() } else { format!("{}: {why}", words(name)) });
+    errors.collect::<Vec<String>>().join(" ")
+}
+
+/// Returns what a task of this type asks for.
+fn request(task_type: Option<&str>) -> &'static str {
+    match task_type.unwrap_or("approval") {
+        "approval" => "asks for your approval",
+        "review" => "asks for your review",
+        "form" | "provide_data" => "asks you to fill in a form",
+        "confirmation" => "asks you to confirm",
+        "assignment" => "asks you to assign a task",
+        "clarification" => "has a question for you",
+        "manual_action" => "asks you to do something",
+        "override" => "asks you to override a rule",
+        _ => "asks for your answer",
+    }
+}
+
+fn yes_label(buttons: &[Button]) -> String {
+    let yes = buttons.iter().find(|button| button.tone == Tone::Yes);
+    let label = yes.map_or("say yes", |button| button.label.as_str());
+    let mut letters = label.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// Returns the latest entries of the history: the time and the sentence of each event.
+fn told(history: &[Event]) -> Vec<(Time, String)> {
+    let lines: Vec<_> = history.iter().filter_map(|event| Some((event.at, sentences::of_event(event)?))).collect();
+    lines[lines.len().saturating_sub(MAX_HISTORY)..].to_vec()
+}
+
+/// Returns a time span in words, in its two largest units.
+fn span(now: Time, since: Time) -> String {
+    let minutes = now.since(since).as_secs() / 60;
+    match (minutes / 1_440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, 0) => "less than a minute".to_owned(),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
