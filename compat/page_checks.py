@@ -149,8 +149,9 @@ def _answer(page: Page) -> None:
     _fill(page, days="120")
     _press(page, "Approve")
     _shows_what_is_wrong(page)
-    for label, kept in (("Grant duration days", "120"), ("Scope confirmed", "true"), ("Notes", "for the audit")):
+    for label, kept in (("Grant duration days", "120"), ("Notes", "for the audit")):
         expect(page.get_by_label(label)).to_have_value(kept)
+    expect(page.get_by_role("radiogroup", name="Scope confirmed").get_by_label("Yes")).to_be_checked()
     page.get_by_label("Grant duration days").fill("30")
     _press(page, "Approve")
     expect(page.get_by_text("Please confirm your answer")).to_be_visible()
@@ -163,7 +164,7 @@ def _answer(page: Page) -> None:
 
 def _fill(page: Page, days: str) -> None:
     page.get_by_label("Grant duration days").fill(days)
-    page.get_by_label("Scope confirmed").select_option("Yes")
+    page.get_by_role("radiogroup", name="Scope confirmed").get_by_label("Yes").check()
     page.get_by_label("Notes").fill("for the audit")
 
 

@@ -19,12 +19,14 @@ from types import ModuleType
 from typing import Callable
 
 import conformance_checks
+import inbox_checks
 import login_checks
 import mail_checks
 import mcp_checks
 import media_checks
 import page_checks
 import push_checks
+import receipt_checks
 import registry_checks
 import sdk_checks
 import server_checks
@@ -48,6 +50,8 @@ MODULES = (
     login_checks,
     page_checks,
     mcp_checks,
+    inbox_checks,
+    receipt_checks,
     media_checks,
     server_checks,
 )

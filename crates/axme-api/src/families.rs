@@ -4,7 +4,9 @@
 //! would be too long has parts with pages of their own: `mesh-policies` has the operations `mesh.policies.…`.
 
 use crate::op::{OpInfo, Route};
-use crate::{agents, alpha, auth, health, intents, mcp, media, scheduler, sessions, table, tasks};
+use crate::{
+    agents, alpha, auth, health, inbox_pages, intents, mcp, media, receipts, scheduler, sessions, table, tasks,
+};
 
 /// A family of operations, or a part of a large one.
 #[derive(Debug, Clone, Copy)]
@@ -88,8 +90,15 @@ pub const FAMILIES: &[Family] = &[
     )
     .routes(tasks::ROUTES),
     Family::new("groups", "Groups", "Keep groups of people, and the rule on who may be asked to decide guarded tasks."),
+    Family::new(
+        "receipts",
+        "Receipts",
+        "Read the signed records of what people decided, and the keys that verify them.",
+    )
+    .routes(receipts::ROUTES),
     Family::new("approvals", "Approvals", "Approve or reject a request by its id."),
-    Family::new("inbox", "Inbox", "Read intents as threads, follow their changes, and reply to them."),
+    Family::new("inbox", "Inbox", "Read intents as threads, follow their changes, and reply to them.")
+        .routes(inbox_pages::ROUTES),
     Family::new("inbox-decisions", "Inbox: decisions", "Approve, reject or delegate a thread.").ids(&[
         "inbox.approve",
         "inbox.reject",

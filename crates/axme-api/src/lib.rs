@@ -29,6 +29,7 @@ pub mod generate;
 pub mod groups;
 pub mod health;
 pub mod inbox;
+pub mod inbox_pages;
 pub mod intents;
 pub mod invites;
 pub mod lenient;
@@ -50,6 +51,7 @@ pub mod policies;
 pub mod portal;
 pub mod principals;
 pub mod quotas;
+pub mod receipts;
 #[cfg(feature = "schema")]
 mod responses;
 pub mod roles;
@@ -86,6 +88,7 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         scenarios::OPERATIONS,
         macros::OPERATIONS,
         tasks::OPERATIONS,
+        receipts::OPERATIONS,
         groups::OPERATIONS,
         approvals::OPERATIONS,
         inbox::OPERATIONS,
@@ -129,6 +132,8 @@ pub fn routes() -> Vec<Route> {
         health::ROUTES,
         media::ROUTES,
         tasks::ROUTES,
+        receipts::ROUTES,
+        inbox_pages::ROUTES,
         auth::ROUTES,
         alpha::ROUTES,
     ]

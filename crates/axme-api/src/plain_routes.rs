@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 use crate::op::{Route, access_codes, path_fields};
 use crate::responses::{error_responses, join_words, resolved, security};
 use crate::{
-    ConsumerName, ErrorCode, Status, agents, alpha, auth, health, intents, mcp, media, scheduler, sessions, tasks,
+    ConsumerName, ErrorCode, Status, agents, alpha, auth, health, inbox_pages, intents, mcp, media, receipts,
+    scheduler, sessions, tasks,
 };
 
 const HTML: &str = "text/html";
@@ -67,6 +68,20 @@ static FORMS: &[(&Route, MakeForm)] = &[
     (&tasks::ICON, |_| Form::answering("The icon.", "image/svg+xml", json!({ "type": "string" }))),
     (&tasks::SCRIPT, |_| Form::answering("The script.", "text/javascript", json!({ "type": "string" }))),
     (&tasks::STYLE, |_| Form::answering("The style sheet.", "text/css", json!({ "type": "string" }))),
+    (&inbox_pages::PAGE, |_| Form::page(&[]).query("q", "Show only what contains this text.")),
+    (&inbox_pages::SIGN_IN, |_| both("The email address, then the mailed code.", &[403, 404, 409, 410, 429])),
+    (&inbox_pages::SIGN_OUT, |_| both(CSRF, &[403, 404])),
+    (&inbox_pages::OPEN, |_| both("The task, and the token of the session's forms.", &[403, 404, 409])),
+    (&inbox_pages::ANSWER, |_| {
+        Form::page(&[403, 404, 409]).filled("The tasks, the outcome, and the token of the session's forms.")
+    }),
+    (&inbox_pages::SESSIONS, |_| {
+        let mut form = Form::page(&[]);
+        form.answers.extend(Form::redirect().answers);
+        form
+    }),
+    (&inbox_pages::END_SESSION, |_| both("The session, and the token of the session's forms.", &[403, 404])),
+    (&receipts::KEYS, |_| Form::json("A JSON Web Key Set (RFC 7517).", json!({ "type": "object" }))),
     (&auth::KEYS, |_| Form::json("A JSON Web Key Set (RFC 7517).", json!({ "type": "object" }))),
     (&auth::MAIL_PAGE, |_| Form::page(&[404, 409, 410]).query("token", TOKEN)),
     (&auth::MAIL_PAGE_ANSWER, |_| Form::page(&[403, 404, 409, 410]).filled("The token of the link.")),
@@ -88,6 +103,15 @@ static FORMS: &[(&Route, MakeForm)] = &[
     (&alpha::PAGE, |_| Form::page(&[]).query("token", TOKEN)),
     (&alpha::PAGE_ANSWER, |_| Form::page(&[403, 404, 409, 410]).filled("The token of the link.")),
 ];
+
+const CSRF: &str = "The token of the session's forms.";
+
+/// A form that leads to another page, or is shown again.
+fn both(filled: &str, wrong: &[u16]) -> Form {
+    let mut form = Form::page(wrong).filled(filled);
+    form.answers.extend(Form::redirect().answers);
+    form
+}
 
 const TOKEN: &str = "The token of the link, which is the credential.";
 

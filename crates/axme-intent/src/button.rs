@@ -5,7 +5,7 @@ use crate::fields::words;
 use crate::human::{TaskResult, Verdict};
 use crate::task_types::is_no;
 
-/// How a page shows an outcome. Only a refusal is red: a request for changes is no refusal.
+/// How a page shows an outcome. Only a refusal is red, and a request for changes is neutral.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     Yes,
@@ -56,7 +56,7 @@ const VERBS: [(&str, &str); 30] = [
     ("signed", "Sign"),
 ];
 
-/// Words that are no yes, and that refuse nothing either.
+/// Words that neither agree nor refuse.
 const OPEN: [&str; 5] = ["changes_requested", "cannot_assess", "deferred", "failed", "escalated"];
 
 /// Returns the buttons of a task, in the order of its outcomes.

@@ -110,7 +110,7 @@ fn digits(value: &Json) -> String {
     value.string().map_or_else(|| value.text().to_owned(), |text| text.trim().to_owned())
 }
 
-/// Returns an amount with its currency, or `None` for text that is no plain number. Digits are added up to the usual
+/// Returns an amount with its currency, or `None` for text other than a plain number. Digits are added up to the usual
 /// number of decimals, and never removed.
 pub fn money(amount: &str, currency: &str) -> Option<String> {
     let (sign, plain) = amount.strip_prefix('-').map_or(("", amount), |plain| ("-", plain));

@@ -3,6 +3,9 @@
 //! Command lines and web forms send text, so text is converted to the types of the schema before it is checked.
 //! Patterns run in linear time, and a schema that refers to anything outside itself is refused.
 
+mod complaint;
+mod effective;
+
 use std::collections::BTreeMap;
 
 use jsonschema::error::ValidationErrorKind;
@@ -11,6 +14,7 @@ use serde_json::Value;
 
 use crate::Object;
 use crate::fields::shown;
+pub use effective::{effective, resolved};
 
 /// The longest schema, in bytes of JSON.
 pub const MAX_SCHEMA_BYTES: usize = 32_768;
@@ -215,7 +219,7 @@ pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: 
             // A no may leave out any field.
             _ if !is_positive && place.is_empty() => {}
             _ => {
-                complaints.entry(place).or_insert_with(|| error.to_string());
+                complaints.entry(place).or_insert_with(|| complaint::words(&error, schema));
             }
         }
     }

@@ -64,7 +64,7 @@ pub struct HumanTask {
     /// The fields of the payload and of results that a page and a mail show first. An extension of the protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Vec<SummaryField>>,
-    /// What happens after a yes and after a no, in the words of the author. An extension of the protocol.
+    /// The consequences of a yes and of a no, in the words of the author. An extension of the protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_yes: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

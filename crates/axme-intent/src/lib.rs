@@ -20,6 +20,7 @@ pub mod lifecycle;
 pub mod outcome;
 pub mod policy;
 pub mod prospect;
+pub mod receipt;
 mod refusal;
 pub mod reminder_plan;
 pub mod resume;

@@ -1,5 +1,5 @@
-//! What a person's answer leads to, from the plan and the state of the intent: before the answer, what happens on a yes
-//! and on a no; after it, where the intent is now.
+//! The consequences of a person's answer, from the plan and the state of the intent. Before the answer they are for a yes and
+//! for a no; after it, they say where the intent is.
 //!
 //! The sentences follow the same links as the engine (`Plan::next`). They promise nothing beyond the next agent or
 //! person: a plan can branch there.
@@ -14,7 +14,7 @@ use crate::{HolderKind, HumanTask, Outcome, OutcomeKind, Status, WaitingReason};
 /// Maximum number of steps that a prospect follows.
 const MAX_STEPS: usize = 6;
 
-/// What happens after an answer, each as sentences in their order.
+/// The consequences of an answer, each as sentences in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Prospects {
     pub on_yes: Vec<String>,
@@ -106,7 +106,7 @@ fn step_sentence(step: &Step) -> Option<String> {
             format!("{} {verb} asked next{title}.", names(&asked))
         }
         StepKind::Delay { seconds } => format!("The request waits {}.", span(*seconds)),
-        StepKind::Timeout => "The request waits until somebody resumes it.".to_owned(),
+        StepKind::Timeout => "The request waits until a person or a program resumes it.".to_owned(),
         StepKind::Notification { notice } => told(notice),
         StepKind::Reminder { holder, .. } => {
             format!(
@@ -169,6 +169,39 @@ fn span(seconds: u64) -> String {
     }
 }
 
+/// Returns what a task of this type asks for, after the name of the requester.
+pub fn request(task_type: Option<&str>) -> &'static str {
+    match task_type.unwrap_or("approval") {
+        "approval" => "asks for your approval",
+        "review" => "asks for your review",
+        "form" | "provide_data" => "asks you to fill in a form",
+        "confirmation" => "asks you to confirm",
+        "assignment" => "asks you to assign a task",
+        "clarification" => "has a question for you",
+        "manual_action" => "asks you to do something",
+        "override" => "asks you to override a rule",
+        _ => "asks for your answer",
+    }
+}
+
+/// Returns who decides the open task, how many have to say yes, and who has, as sentences.
+pub fn deciders(intent: &Intent) -> String {
+    let Some((waiting, task)) = intent.waiting().zip(intent.open_task()) else { return String::new() };
+    let asked: Vec<String> = intent.asked().into_iter().map(shown).collect();
+    let mut text = match task.needed() {
+        1 => format!("one of {}.", people(&asked)),
+        needed => format!("{needed} of {} have to say yes. A single no decides.", people(&asked)),
+    };
+    if asked.len() == 1 && task.needed() == 1 {
+        text = format!("{}.", people(&asked));
+    }
+    let said: Vec<String> = waiting.votes.iter().map(|vote| shown(&vote.by)).collect();
+    if !said.is_empty() {
+        text = format!("{text} {} said yes.", people(&said));
+    }
+    text
+}
+
 /// Returns where an intent is now, as a sentence.
 pub fn standing(intent: &Intent) -> String {
     if let Some(waiting) = intent.waiting() {
@@ -185,7 +218,7 @@ pub fn standing(intent: &Intent) -> String {
             }
             WaitingReason::WaitingForTime => match waiting.due_at {
                 Some(at) => format!("The request waits until {}.", at.in_minutes()),
-                None => "The request waits until somebody resumes it.".to_owned(),
+                None => "The request waits until a person or a program resumes it.".to_owned(),
             },
             WaitingReason::WaitingForAgent | WaitingReason::WaitingForTool => {
                 let holder = &waiting.holder;

@@ -83,7 +83,12 @@ pub fn is_template(text: &str) -> bool {
 /// Returns a value on one line, without control and hidden characters. A word joiner after `:` keeps mail programs from
 /// turning a URL into a link.
 fn literal(value: &str) -> String {
-    one_line(value).replace("://", ":\u{2060}//").replace("www.", "www\u{2060}.")
+    unlinked(&one_line(value))
+}
+
+/// Returns text in which no mail program finds a URL to turn into a link.
+pub fn unlinked(text: &str) -> String {
+    text.replace("://", ":\u{2060}//").replace("www.", "www\u{2060}.")
 }
 
 /// Returns text on one line: blanks are joined, and characters that control a terminal or the direction of text are

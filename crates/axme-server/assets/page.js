@@ -15,10 +15,12 @@ for (const element of document.querySelectorAll("time[datetime]")) {
 // The zone in which the reader types times.
 const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
 for (const field of document.querySelectorAll("input[name=zone]")) {
-  if (timeZone) field.value = timeZone;
+  // A zone that came with earlier entries stays: the times were typed in it.
+  if (timeZone && !field.value) field.value = timeZone;
 }
 for (const place of document.querySelectorAll("[data-zone]")) {
-  if (timeZone) place.textContent = timeZone;
+  const zone = document.querySelector("input[name=zone]")?.value || timeZone;
+  if (zone) place.textContent = zone;
 }
 
 // An answer that cannot reach the server is kept on the page, and the page says so.

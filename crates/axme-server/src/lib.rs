@@ -116,6 +116,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         spawn("push", workers::push_dispatcher::run(app.clone())),
         spawn("fanout", workers::fanout::run(app.clone())),
         spawn("notices", workers::notices::run(app.clone())),
+        spawn("receipts", workers::receipts::run(app.clone())),
         spawn("mesh", workers::mesh::run(app.clone())),
         spawn("key_uses", workers::key_uses::run(app.clone())),
         spawn("consumers", workers::consumers::run(app.clone())),

@@ -38,6 +38,7 @@ mod postgres;
 pub mod principals;
 pub mod queue;
 pub mod quotas;
+pub mod receipts;
 pub mod received_intents;
 pub mod replies;
 mod reply_key;

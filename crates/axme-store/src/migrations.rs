@@ -8,7 +8,7 @@ use refinery::{Migration, Runner};
 use crate::error::StoreError;
 
 /// All migrations in order. Refinery parses the names: version, two underscores, name.
-const MIGRATIONS: [(&str, &str); 8] = [
+const MIGRATIONS: [(&str, &str); 9] = [
     ("V1__schema", include_str!("migrations/0001_schema.sql")),
     ("V2__people", include_str!("migrations/0002_people.sql")),
     ("V3__keys_and_origins", include_str!("migrations/0003_keys_and_origins.sql")),
@@ -17,6 +17,7 @@ const MIGRATIONS: [(&str, &str); 8] = [
     ("V6__unknown_receivers", include_str!("migrations/0006_unknown_receivers.sql")),
     ("V7__received_intents", include_str!("migrations/0007_received_intents.sql")),
     ("V8__lists", include_str!("migrations/0008_lists.sql")),
+    ("V14__receipts", include_str!("migrations/0014_receipts.sql")),
 ];
 
 /// The table in which refinery records the applied migrations.

@@ -57,6 +57,11 @@ impl Signal {
         Signal::of("notices", &[])
     }
 
+    /// There is a receipt to sign.
+    pub fn receipts() -> Signal {
+        Signal::of("receipts", &[])
+    }
+
     /// A timer was set.
     pub fn timers() -> Signal {
         Signal::of("timers", &[])

@@ -26,6 +26,7 @@ mod serve;
 mod service_accounts;
 mod tasks;
 mod templates;
+mod verify;
 mod webhooks;
 mod workspaces;
 
@@ -106,6 +107,7 @@ pub(crate) enum Command {
     Context(context::ContextCommand),
     Api(api::Api),
     Mcp(mcp::Mcp),
+    Verify(verify::Verify),
     #[command(subcommand)]
     Conformance(conformance::Conformance),
     /// Check the settings, the server, the key and the sign-in
@@ -156,6 +158,7 @@ impl Command {
             Command::Context(context) => context.run(&flags).await,
             Command::Api(api) => api.run(&flags).await,
             Command::Mcp(mcp) => mcp.run(&flags).await,
+            Command::Verify(verify) => verify.run(&flags).await,
             Command::Conformance(conformance) => conformance.run(&flags).await,
             Command::Doctor => doctor::run(&flags).await,
             Command::Update => about::update(),

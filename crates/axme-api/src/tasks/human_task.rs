@@ -54,11 +54,11 @@ pub struct HumanTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 20)))]
     pub summary: Option<Vec<SummaryField>>,
-    /// What happens after a yes, instead of what the plan says: at most 2,000 characters.
+    /// The consequence of a yes, instead of the plan's words: at most 2,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(max = 2000)))]
     pub on_yes: Option<String>,
-    /// What happens after a no, instead of what the plan says: at most 2,000 characters.
+    /// The consequence of a no, instead of the plan's words: at most 2,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(max = 2000)))]
     pub on_no: Option<String>,

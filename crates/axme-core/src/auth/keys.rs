@@ -16,6 +16,7 @@ use subtle::ConstantTimeEq;
 use super::caller::{Bearer, Caller, Role, role_of_account};
 use super::key_uses::KeyUses;
 use super::membership;
+use super::receipt_keys::ReceiptSigner;
 use super::refusals::{invalid_key, missing_key};
 use super::tokens::{Person, Signer, TokenFault};
 use crate::error::{Error, Result};
@@ -43,6 +44,7 @@ pub struct Keys {
     clock: Arc<dyn Clock>,
     most: usize,
     pub signer: Signer,
+    pub receipts: ReceiptSigner,
     pub uses: KeyUses,
 }
 
@@ -56,7 +58,14 @@ struct PersonSession {
 
 impl Keys {
     pub fn new(most: usize, issuer: &str, clock: Arc<dyn Clock>) -> Keys {
-        Keys { known: Mutex::default(), clock, most, signer: Signer::new(issuer), uses: KeyUses::default() }
+        Keys {
+            known: Mutex::default(),
+            clock,
+            most,
+            signer: Signer::new(issuer),
+            receipts: ReceiptSigner::new(issuer),
+            uses: KeyUses::default(),
+        }
     }
 
     /// Identifies the caller. The key selects the workspace; the token identifies the person. Without a key, the call

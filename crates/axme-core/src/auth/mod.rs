@@ -1,6 +1,7 @@
 //! Authentication and placement: the caller, the workspace of a call, and the caller's role there. Keys, tokens,
 //! sign-ins and memberships are here; `policy` decides about limits.
 
+pub mod browser;
 mod caller;
 pub mod grants;
 pub mod key_uses;
@@ -9,6 +10,7 @@ pub mod membership;
 pub mod oidc;
 pub mod passwords;
 pub mod placement;
+pub mod receipt_keys;
 pub(crate) mod refusals;
 pub mod sign_in;
 pub mod tokens;

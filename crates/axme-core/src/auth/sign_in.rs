@@ -45,6 +45,11 @@ pub struct NewSession {
 }
 
 impl NewSession {
+    /// Returns the token that continues the session.
+    pub(crate) fn into_token(self) -> String {
+        self.refresh_token
+    }
+
     /// Encrypts the session under a secret that only its program knows.
     pub(crate) fn seal(&self, rng: &Rng, secret: &str) -> Option<Vec<u8>> {
         seal::seal(rng, secret, SEALED_SESSION, &serde_json::to_string(self).ok()?)

@@ -74,17 +74,18 @@ pub struct Signer {
     keys: Mutex<Vec<Arc<Key>>>,
 }
 
-struct Key {
-    id: String,
+/// An Ed25519 key that signs.
+pub(super) struct Key {
+    pub id: String,
     created_at: Time,
-    signs: EncodingKey,
+    pub signs: EncodingKey,
     checks: DecodingKey,
     /// The public half.
     x: String,
 }
 
 impl Key {
-    fn read(seed: &Seed) -> Result<Key, StoreError> {
+    pub fn read(seed: &Seed) -> Result<Key, StoreError> {
         let fault = |what: &str| StoreError::Fault(format!("signing key {}: {what}", seed.key_id));
         let pair =
             Ed25519KeyPair::from_seed_unchecked(&seed.seed).map_err(|_| fault("the seed does not have 32 bytes"))?;
@@ -92,6 +93,11 @@ impl Key {
         let checks = DecodingKey::from_ed_components(&x).map_err(|_| fault("the public half is invalid"))?;
         let signs = EncodingKey::from_ed_der(&[&PKCS8[..], &seed.seed].concat());
         Ok(Key { id: seed.key_id.clone(), created_at: seed.created_at, signs, checks, x })
+    }
+
+    /// Returns the public half as a JSON Web Key.
+    pub fn published(&self) -> Value {
+        json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": self.id, "x": self.x })
     }
 }
 
@@ -165,8 +171,7 @@ impl Signer {
     /// Returns the public halves as a JSON Web Key Set.
     pub async fn published(&self, store: &Store, now: Time) -> Result<Value> {
         self.load(store, now).await?;
-        let show = |key: &Arc<Key>| json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key.id, "x": key.x });
-        Ok(json!({ "keys": self.keys().iter().map(show).collect::<Vec<_>>() }))
+        Ok(json!({ "keys": self.keys().iter().map(|key| key.published()).collect::<Vec<_>>() }))
     }
 
     fn keys(&self) -> Vec<Arc<Key>> {

@@ -7,6 +7,7 @@
 
 pub mod intent_access;
 pub mod notices;
+mod receipts;
 pub mod receiving;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,6 +16,7 @@ use axme_intent::lifecycle::{
     Command, DecideInput, Effect, Ending, Event, EventBody, Fault, Intent, IntentSpec, State,
 };
 use axme_intent::policy::Patch;
+use axme_intent::receipt;
 use axme_intent::{Address, IntentId, Json, Plan, Time, WaitingReason, apply, decide, submit, workflow};
 use uuid::Uuid;
 
@@ -254,6 +256,7 @@ fn step(
             };
         },
     };
+    let before = decision.events.iter().any(receipt::is_decision).then(|| head.intent.clone());
     let asked_before = Asking::of(&head.intent);
     for event in &decision.events {
         apply(&mut head.intent, event);
@@ -264,6 +267,9 @@ fn step(
         let asking = Asking::of(&head.intent);
         tasks::record(tx, workspace, head.intent.id, asked_before.as_ref(), asking.as_ref())?;
         tx.signal(Signal::intent(head.intent.id));
+        if let Some(before) = before {
+            receipts::record(tx, workspace, &before, &decision.events, spec.as_ref())?;
+        }
         give_threads(tx, workspace, &head)?;
         fan_out(tx, workspace, &head)?;
     }

@@ -208,7 +208,8 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
         return Ok(LinkState::Ended(LinkEnd::Voted));
     }
     // The link was mailed to a person whose part was reassigned since.
-    let must_be_asked = link.via == Via::Email || head.intent.open_task().is_some_and(HumanTask::is_guarded);
+    let must_be_asked =
+        matches!(link.via, Via::Email | Via::Inbox) || head.intent.open_task().is_some_and(HumanTask::is_guarded);
     if must_be_asked && !asks(tx, link.workspace, &head, &link.person)? {
         return Ok(LinkState::Ended(LinkEnd::PassedOn));
     }

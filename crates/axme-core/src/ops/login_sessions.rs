@@ -194,6 +194,21 @@ pub fn revoke(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<RevokeSessionAn
     Ok(RevokeSessionAnswer { ok: true, revoked: true, session_id: (*id).into() })
 }
 
+/// Ends one session of a person, or all but `current`. A session of another person is not found.
+pub fn end(tx: &mut Tx<'_>, account: &store::Account, current: Uuid, chosen: Option<Uuid>) -> Result<()> {
+    let now = tx.now;
+    let live = store::list_live_sessions(tx, account.account_id, now, MAX_SESSIONS)?;
+    let is_meant = |session: &&Session| chosen.map_or(session.session_id != current, |id| session.session_id == id);
+    let ended: Vec<Uuid> = live.iter().filter(is_meant).map(|session| session.session_id).collect();
+    if ended.is_empty() && chosen.is_some() {
+        return Err(ApiError::not_found("session").into());
+    }
+    for session in &ended {
+        store::revoke_session(tx, account.account_id, *session, now)?;
+    }
+    tell_ended(tx, account, &ended, "revoked")
+}
+
 pub(crate) fn prepare_nothing(_: &PrepareContext<'_>, _: EmptyInput) -> Result<()> {
     Ok(())
 }

@@ -26,12 +26,14 @@ pub mod media;
 pub mod members;
 pub mod mesh;
 pub mod organizations;
+pub mod own_inbox;
 pub mod passwords;
 pub mod personal;
 pub mod policies;
 pub mod portal;
 pub mod principals;
 pub mod quotas;
+pub mod receipts;
 pub mod requester;
 pub mod resume;
 pub mod routed_deliveries;
@@ -79,6 +81,7 @@ static FAMILIES: &[&[Binding]] = &[
     portal::BINDINGS,
     principals::BINDINGS,
     quotas::BINDINGS,
+    receipts::BINDINGS,
     resume::BINDINGS,
     routed_deliveries::BINDINGS,
     routing::BINDINGS,

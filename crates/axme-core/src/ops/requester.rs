@@ -1,4 +1,4 @@
-//! Who asks a person: the requester of an intent, its organization and its workspace, as people know them.
+//! The requester of an intent, with its organization and its workspace, as people know them.
 
 use std::collections::BTreeMap;
 

@@ -1,39 +1,60 @@
 //! Builds mails: about tasks, for notices of steps, for sign-ins and for trials.
 
 use askama::Template;
+use axme_intent::fields::words;
 use axme_intent::lifecycle::Occasion;
+use axme_intent::prospect::{self, Prospects};
+use axme_intent::receipt::Receipt;
 use axme_intent::visible::visible_line;
 use axme_intent::{HumanTask, Time};
 use uuid::Uuid;
 
 use axme_core::ops::logins::Secrets;
+use axme_core::ops::requester::Requester;
 use axme_core::system::Mail;
 use axme_store::alpha::Trial;
 use axme_store::notices::Notice;
 
 const MAX_SUBJECT_CHARS: usize = 200;
 
-/// The content of a mail about a task.
+/// The content of a mail about a task, in the order of its page.
 pub struct TaskMail {
     pub about: Occasion,
     pub task: HumanTask,
+    pub requester: Requester,
+    /// The key facts, or else the fields of the payload: labels and values.
+    pub facts: Vec<(String, String)>,
+    pub prospects: Prospects,
+    /// The deciders, as a sentence.
+    pub deciders: String,
     /// The events since the person was asked, as sentences.
     pub history: Vec<String>,
     pub intent_id: String,
     pub intent_type: String,
-    pub from: String,
     pub url: String,
+    /// The host of the server.
+    pub host: String,
     pub expires_at: Time,
-    pub due_at: Option<Time>,
 }
 
 impl TaskMail {
     fn why(&self) -> &'static str {
         match self.about {
-            Occasion::Asked => "You are asked to answer a task.",
+            Occasion::Asked => "",
             Occasion::Reminded => "A task still waits for your answer.",
             Occasion::Escalated => "A task was not answered in time, and you are asked instead.",
         }
+    }
+
+    fn request(&self) -> &'static str {
+        prospect::request(self.task.task_type.as_deref())
+    }
+
+    fn origin(&self) -> String {
+        let Requester { detail, organization, workspace, .. } = &self.requester;
+        let workspace = if workspace.is_empty() { String::new() } else { format!("workspace {workspace}") };
+        let parts = [detail.clone(), organization.clone(), workspace];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<String>>().join(" · ")
     }
 
     fn task_type(&self) -> &str {
@@ -43,22 +64,78 @@ impl TaskMail {
     fn description(&self) -> &str {
         self.task.description.as_deref().unwrap_or_default()
     }
-
-    fn due(&self) -> String {
-        self.due_at.map(Time::in_minutes).unwrap_or_default()
-    }
 }
 
 #[derive(Template)]
 #[template(path = "mail/task.html")]
 struct TaskHtml<'a> {
     letter: &'a TaskMail,
+    organization: &'a str,
+    host: &'a str,
 }
 
 #[derive(Template)]
 #[template(path = "mail/task.txt", escape = "none")]
 struct TaskText<'a> {
     letter: &'a TaskMail,
+}
+
+/// The content of a mail about a decision.
+struct DecisionMail<'a> {
+    title: String,
+    facts: Vec<(&'static str, String)>,
+    sentences: Vec<String>,
+    /// Text without a change, such as a signed receipt.
+    kept: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/told.html")]
+struct ToldHtml<'a> {
+    told: &'a DecisionMail<'a>,
+    organization: &'a str,
+    host: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/told.txt", escape = "none")]
+struct ToldText<'a> {
+    told: &'a DecisionMail<'a>,
+    organization: &'a str,
+    host: &'a str,
+}
+
+fn tell(notice: &Notice, organization: &str, host: &str, told: &DecisionMail<'_>) -> Mail {
+    Mail {
+        id: notice.id.to_string(),
+        to: notice.recipient.clone(),
+        subject: subject(organization, &told.title),
+        text: ToldText { told, organization, host }.render().unwrap_or_default(),
+        html: ToldHtml { told, organization, host }.render().unwrap_or_default(),
+        link: None,
+    }
+}
+
+/// The mail with the signed receipt of a decision, for the person who decided.
+pub(crate) fn of_receipt(notice: &Notice, organization: &str, host: &str, receipt: &Receipt, signed: &str) -> Mail {
+    let mut facts = vec![
+        ("Task", receipt.title.clone()),
+        ("Your answer", words(&receipt.outcome)),
+        ("Recorded", Time::parse(&receipt.decided_at).map_or(receipt.decided_at.clone(), Time::in_minutes)),
+        ("Receipt", receipt.receipt_id.to_string()),
+        ("Intent", receipt.intent_id.clone()),
+    ];
+    facts.extend(receipt.comment.clone().map(|comment| ("Comment", comment)));
+    let sentences = vec![
+        "If this was not you, tell the administrators of this server at once.".to_owned(),
+        "Keep the signed receipt below: axme verify checks it.".to_owned(),
+    ];
+    tell(
+        notice,
+        organization,
+        host,
+        &DecisionMail { title: format!("Receipt: {}", receipt.title), facts, sentences, kept: signed },
+    )
 }
 
 #[derive(Template)]
@@ -78,9 +155,11 @@ pub(crate) fn of_task(notice: &Notice, letter: &TaskMail) -> Mail {
     Mail {
         id: notice.id.to_string(),
         to: notice.recipient.clone(),
-        subject: one_line(&format!("{prefix}{}", letter.task.title)),
+        subject: subject(&letter.requester.organization, &format!("{prefix}{}", letter.task.title)),
         text: TaskText { letter }.render().unwrap_or_else(|_| letter.url.clone()),
-        html: TaskHtml { letter }.render().unwrap_or_default(),
+        html: TaskHtml { letter, organization: &letter.requester.organization, host: &letter.host }
+            .render()
+            .unwrap_or_default(),
         link: Some(letter.url.clone()),
     }
 }
@@ -142,6 +221,11 @@ pub(crate) fn of_trial(notice: &Notice, trial: &Trial, token: &str, base_url: &s
         text: body,
         link: Some(url),
     }
+}
+
+/// Returns a subject that begins with the name of the organization.
+fn subject(organization: &str, text: &str) -> String {
+    if organization.is_empty() { one_line(text) } else { one_line(&format!("[{organization}] {text}")) }
 }
 
 fn one_line(text: &str) -> String {

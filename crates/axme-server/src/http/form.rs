@@ -1,26 +1,42 @@
-//! The fields of a task's form: built from its JSON Schema, filled with sent values, and read
-//! from what a browser sends.
+//! The form of a task: its fields, built from the JSON Schema, with what a person typed and the errors in it. Nobody is
+//! asked for JSON.
 //!
-//! A browser sends text. The rules convert and check it when they check the answer; this file does neither.
+//! `read` turns what a browser sends into an answer, by the same walk through the schema. The rules check the answer; this
+//! folder does not.
 
+mod moment;
+mod number;
+mod read;
+
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use askama::Template;
 pub use axme_intent::fields::words;
-use axme_intent::{HumanTask, Object, TaskResult, form};
+use axme_intent::{HumanTask, Object, facts, form};
 use serde_json::Value;
+
+pub(super) use read::{Reading, read};
 
 /// The prefix of field names on the page, which keeps them apart from the page's own names.
 const PREFIX: &str = "field.";
 
-/// Maximum number of fields that a page shows. A form with more is of no use to a person.
+/// Maximum number of fields, of rows of a list, and of levels of nesting that a page shows. A form with more is of no use
+/// to a person.
 const MAX_FIELDS: usize = 100;
+const MAX_ROWS: usize = 50;
+const MAX_LEVELS: usize = 5;
 
 /// A field that allows longer text than this gets several lines.
 const LONG_CHARS: u64 = 200;
 
-/// One field of the form.
+/// One field of the form, which is rendered with everything inside it.
+#[derive(Template)]
+#[template(path = "field.html")]
 pub struct Field {
     pub name: String,
+    /// Where the field is in the answer: `payee.iban`, `lines.0.count`.
+    pub place: String,
     /// The id of the element on the page.
     pub id: String,
     pub label: String,
@@ -28,65 +44,99 @@ pub struct Field {
     pub is_required: bool,
     pub kind: Kind,
     pub value: String,
+    /// The value as the answer has it, for people. Empty if there is none.
+    pub shown: String,
     /// The error in the value; empty if there is none.
     pub error: String,
-    /// Attributes that help while typing, such as `min="1"`.
+    /// Attributes that help while typing, such as `maxlength="80"`.
     pub limits: Vec<(&'static str, String)>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// An input element with this `type`.
     Input(&'static str),
+    /// A number: `is_whole` if only whole numbers are wanted.
+    Number {
+        is_whole: bool,
+    },
+    /// A date and time in the zone of the reader.
+    DateTime,
+    TimeOfDay,
     Text,
-    /// A choice of values, each with its label.
-    Choice(Vec<(String, String)>),
+    /// Lines of `name: value`, for an object whose fields the schema does not name.
+    Lines,
+    /// One of several values.
+    Choice(Vec<Choice>),
+    /// Yes or no.
+    YesNo,
+    /// Any number of values.
+    Checks(Vec<Choice>),
     /// A box to tick, which then sends this value.
-    Tick(String),
+    Tick(Value),
     /// A value that is shown and cannot be changed.
-    Fixed(String),
+    Fixed(Value),
+    /// The fields of an object.
+    Group(Vec<Field>),
+    /// The rows of a list, each with its field.
+    List(Vec<Field>),
+}
+
+/// A value that can be chosen.
+pub struct Choice {
+    /// The value that the browser sends.
+    pub key: String,
+    pub label: String,
+    pub value: Value,
+    pub is_chosen: bool,
 }
 
 impl Field {
-    pub(crate) fn input_type(&self) -> &str {
-        if let Kind::Input(kind) = &self.kind { kind } else { "" }
-    }
-
-    pub fn is_text(&self) -> bool {
-        self.kind == Kind::Text
-    }
-
-    pub(crate) fn choices(&self) -> &[(String, String)] {
-        if let Kind::Choice(choices) = &self.kind { choices } else { &[] }
-    }
-
-    /// Returns the value that a ticked box sends.
-    pub(crate) fn tick(&self) -> Option<&str> {
-        if let Kind::Tick(value) = &self.kind { Some(value) } else { None }
-    }
-
-    pub(crate) fn is_fixed(&self) -> bool {
-        matches!(self.kind, Kind::Fixed(_))
-    }
-
-    /// Returns the value as the person sees it.
-    pub(crate) fn shown(&self) -> String {
-        match self.tick() {
-            Some(_) if self.value.is_empty() => String::new(),
-            Some(_) => "Yes".to_owned(),
-            None => {
-                let label =
-                    self.choices().iter().find(|(value, _)| *value == self.value).map(|(_, label)| label.clone());
-                label.unwrap_or_else(|| self.value.clone())
-            }
-        }
-    }
-
     /// Returns the ids of the elements that describe the field.
-    pub(crate) fn described_by(&self) -> String {
+    fn described_by(&self) -> String {
         let parts = [(&self.help, "help"), (&self.error, "error")];
         let ids = parts.iter().filter(|(text, _)| !text.is_empty()).map(|(_, what)| format!("{}-{what}", self.id));
         ids.collect::<Vec<String>>().join(" ")
+    }
+
+    /// Returns the attributes for a reader who does not see the page.
+    fn aria(&self) -> String {
+        let by = self.described_by();
+        let by = if by.is_empty() { String::new() } else { format!(" aria-describedby=\"{by}\"") };
+        if self.error.is_empty() { by } else { format!("{by} aria-invalid=\"true\"") }
+    }
+
+    /// Returns the field and those inside it, each with the labels around it.
+    pub(super) fn leaves(&self) -> Vec<(String, &Field)> {
+        match &self.kind {
+            Kind::Group(fields) => {
+                let mut leaves: Vec<(String, &Field)> = fields.iter().flat_map(Field::leaves).collect();
+                for (label, _) in &mut leaves {
+                    *label = format!("{}, {label}", self.label);
+                }
+                leaves
+            }
+            Kind::List(rows) => rows.iter().flat_map(Field::leaves).collect(),
+            _ => vec![(self.label.clone(), self)],
+        }
+    }
+
+    /// Returns the errors of the field and of those inside it: the id, the label and the error of each.
+    pub(super) fn errors(&self) -> Vec<(&str, &str, &str)> {
+        let own = (!self.error.is_empty()).then_some((self.id.as_str(), self.label.as_str(), self.error.as_str()));
+        let inside = match &self.kind {
+            Kind::Group(fields) | Kind::List(fields) => fields.as_slice(),
+            _ => &[],
+        };
+        own.into_iter().chain(inside.iter().flat_map(Field::errors)).collect()
+    }
+
+    /// Returns the places of the field and of those inside it.
+    pub(super) fn places(&self) -> Vec<&str> {
+        let inside = match &self.kind {
+            Kind::Group(fields) | Kind::List(fields) => fields.as_slice(),
+            _ => &[],
+        };
+        std::iter::once(self.place.as_str()).chain(inside.iter().flat_map(Field::places)).collect()
     }
 }
 
@@ -103,7 +153,25 @@ impl FormFields {
 
     /// Returns the last value under a name, trimmed; empty if there is none.
     pub fn get(&self, name: &str) -> &str {
-        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.trim()).unwrap_or_default()
+        self.sent(name).map(str::trim).unwrap_or_default()
+    }
+
+    /// Returns the last value under a name as it was sent.
+    fn sent(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    fn is_sent(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Returns the number of rows of a list, if the browser sent it.
+    fn rows(&self, name: &str) -> Option<usize> {
+        self.get(&format!("rows.{name}")).parse().ok().map(|rows: usize| rows.min(MAX_ROWS))
     }
 
     /// Returns the fields that the next page repeats: all except the token and the step.
@@ -111,66 +179,308 @@ impl FormFields {
         self.0.iter().filter(|(name, _)| !matches!(name.as_str(), "token" | "step"))
     }
 
-    /// Returns the answer, without fields that were left empty.
-    pub fn answer(&self) -> TaskResult {
-        let text = |name: &str| Some(self.get(name).to_owned()).filter(|text| !text.is_empty());
-        let mut data = Object::new();
-        for (name, value) in &self.0 {
-            if let Some(name) = name.strip_prefix(PREFIX).filter(|_| !value.trim().is_empty()) {
-                data.insert(name.to_owned(), value.trim().into());
-            }
-        }
-        data.extend(text("evidence").map(|evidence| ("evidence".to_owned(), evidence.into())));
-        TaskResult { outcome: text("outcome"), comment: text("comment"), data: data.into() }
+    /// Carries out the step of a button of a list: `add:<name>`, `remove:<name>:<row>`, `up:<name>:<row>`. False for
+    /// another step.
+    pub(super) fn change_list(&mut self) -> bool {
+        let step = self.get("step").to_owned();
+        let Some((what, rest)) = step.split_once(':') else { return false };
+        let (name, row) = match (what, rest.rsplit_once(':')) {
+            ("add", _) => (rest, 0),
+            ("remove" | "up", Some((name, row))) => (name, row.parse().unwrap_or(usize::MAX)),
+            _ => return false,
+        };
+        let rows = self.rows(name).unwrap_or(0);
+        let moved = |index: usize| match what {
+            "remove" if index == row => None,
+            "remove" if index > row => Some(index - 1),
+            "up" if row > 0 && index == row => Some(row - 1),
+            "up" if row > 0 && index == row - 1 => Some(row),
+            _ => Some(index),
+        };
+        let prefixes = [format!("{name}."), format!("rows.{name}.")];
+        let pairs = std::mem::take(&mut self.0).into_iter().filter_map(|(known, value)| {
+            let Some(prefix) = prefixes.iter().find(|prefix| known.starts_with(prefix.as_str())) else {
+                return Some((known, value));
+            };
+            let rest = &known[prefix.len()..];
+            let (index, tail) = rest.split_at(rest.find('.').unwrap_or(rest.len()));
+            let Ok(index) = index.parse() else { return Some((known, value)) };
+            moved(index).map(|index| (format!("{prefix}{index}{tail}"), value))
+        });
+        self.0 = pairs.collect();
+        let rows = match what {
+            "add" => rows + 1,
+            "remove" if row < rows => rows - 1,
+            _ => rows,
+        };
+        let count = format!("rows.{name}");
+        self.0.retain(|(known, _)| *known != count && known != "step");
+        self.0.push((count, rows.min(MAX_ROWS).to_string()));
+        true
     }
 }
 
-/// Returns the fields of a task's schema, with the sent values and their errors.
-pub fn fields(task: &HumanTask, filled: &FormFields, wrong: &BTreeMap<String, String>) -> Vec<Field> {
-    let Some(schema) = &task.form_schema else { return Vec::new() };
-    let required: Vec<&str> =
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    let properties = schema.get("properties").and_then(Value::as_object);
-    // A required field that the schema does not describe is a text.
-    let described = |name: &str| properties.is_some_and(|properties| properties.contains_key(name));
-    let others: Vec<(String, Value)> =
-        required.iter().filter(|name| !described(name)).map(|name| ((*name).to_owned(), Value::Null)).collect();
-    let others = others.iter().map(|(name, property)| (name, property));
-    let shown = properties.into_iter().flatten().chain(others).filter(|(name, property)| {
-        // The buttons and boxes of every page set these.
-        let is_flag = || form::types(property, schema).iter().any(|name| name == "boolean");
-        !((*name == "approved" && is_flag()) || ["comment", "evidence", "outcome"].contains(&name.as_str()))
-    });
-    let field = |(index, (name, property)): (usize, (&String, &Value))| {
-        let text = |key: &str| property.get(key).and_then(Value::as_str).unwrap_or_default();
-        let key = format!("{PREFIX}{name}");
-        let usual = property.get("default").map(plain).unwrap_or_default();
-        let sent = filled.0.iter().any(|(known, _)| *known == key).then(|| filled.get(&key).to_owned());
-        let inside = format!("{name}.");
-        let error = wrong.iter().find(|(place, _)| *place == name || place.starts_with(&inside));
-        let kind = kind(property, schema);
-        let value = match &kind {
-            // Only the person ticks a box.
-            Kind::Tick(_) => sent.unwrap_or_default(),
-            Kind::Fixed(value) => value.clone(),
-            _ => sent.unwrap_or(usual),
-        };
-        Field {
-            id: format!("field-{index}"),
-            label: if text("title").is_empty() { words(name) } else { text("title").to_owned() },
-            help: help(property, schema),
-            is_required: required.contains(&name.as_str()) || matches!(kind, Kind::Tick(_)),
-            kind,
-            value,
-            error: error.map(|(_, why)| why.clone()).unwrap_or_default(),
-            limits: limits(property, schema),
-            name: key,
-        }
-    };
-    shown.take(MAX_FIELDS).enumerate().map(field).collect()
+/// The sources of the fields of a form.
+struct Builder<'a> {
+    root: &'a Value,
+    filled: &'a FormFields,
+    wrong: &'a BTreeMap<String, String>,
+    count: Cell<usize>,
 }
 
-/// Returns a value as text: a string without quotes, null as an empty text, anything else as JSON.
+/// Returns the fields of a task's schema, with what was typed, how it was read, and the errors.
+pub fn fields(task: &HumanTask, filled: &FormFields, data: &Object, wrong: &BTreeMap<String, String>) -> Vec<Field> {
+    let Some(schema) = task.form_schema.as_deref() else { return Vec::new() };
+    let builder = Builder { root: schema, filled, wrong, count: Cell::new(0) };
+    builder.object(schema, Some(data), PREFIX, "", 0)
+}
+
+/// Returns whether a schema shows other fields when some are filled in.
+pub fn has_conditions(task: &HumanTask) -> bool {
+    task.form_schema.as_deref().is_some_and(|schema| {
+        let text = schema.to_string();
+        ["\"if\":", "\"dependentSchemas\":", "\"dependentRequired\":"].iter().any(|keyword| text.contains(keyword))
+    })
+}
+
+/// Returns the properties of an object that a page shows: those that its schema describes, and others that are required.
+fn shown_properties(shape: &Value, root: &Value, is_top: bool) -> Vec<(String, Value)> {
+    let properties = shape.get("properties").and_then(Value::as_object);
+    // A required field that the schema does not describe is a text.
+    let others = required(shape).into_iter().filter(|name| properties.is_none_or(|known| !known.contains_key(*name)));
+    let others = others.map(|name| (name.to_owned(), Value::Null));
+    let known = properties.into_iter().flatten().map(|(name, property)| (name.clone(), form::resolved(property, root)));
+    let is_own = |(name, property): &(String, Value)| {
+        // The buttons and boxes of every page set these.
+        let is_flag = || form::types(property, root).iter().any(|name| name == "boolean");
+        let is_set_elsewhere =
+            (name == "approved" && is_flag()) || ["comment", "evidence", "outcome"].contains(&name.as_str());
+        !(is_top && is_set_elsewhere)
+    };
+    known.chain(others).filter(is_own).collect()
+}
+
+fn required(shape: &Value) -> Vec<&str> {
+    shape.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// Returns the name of a field inside another one. A dot in a name is doubled.
+fn inside(prefix: &str, name: &str) -> String {
+    let name = name.replace('.', "..");
+    if prefix.ends_with('.') { format!("{prefix}{name}") } else { format!("{prefix}.{name}") }
+}
+
+fn place_of(place: &str, name: &str) -> String {
+    if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
+}
+
+impl Builder<'_> {
+    fn object(&self, schema: &Value, data: Option<&Object>, name: &str, place: &str, level: usize) -> Vec<Field> {
+        let none = Object::new();
+        let shape = form::effective(schema, self.root, data.unwrap_or(&none));
+        let required = required(&shape);
+        let mut fields = Vec::new();
+        for (key, property) in shown_properties(&shape, self.root, level == 0) {
+            if self.count.get() >= MAX_FIELDS || level >= MAX_LEVELS {
+                break;
+            }
+            let value = data.and_then(|data| data.get(&key));
+            let label = text(&property, "title").map_or_else(|| words(&key), str::to_owned);
+            let of = FieldOf {
+                name: inside(name, &key),
+                place: place_of(place, &key),
+                label,
+                is_required: required.contains(&key.as_str()),
+                level,
+            };
+            fields.push(self.field(&property, value, of));
+        }
+        fields
+    }
+
+    fn field(&self, property: &Value, data: Option<&Value>, of: FieldOf) -> Field {
+        let number = self.count.get();
+        self.count.set(number + 1);
+        let sent = self.filled.sent(&of.name);
+        let usual = || property.get("default").map(plain).unwrap_or_default();
+        let mut kind = self.kind(property, data, &of);
+        let value = match &kind {
+            // Only the person ticks a box.
+            Kind::Tick(_) => sent.unwrap_or_default().to_owned(),
+            Kind::Fixed(value) => facts::readable(&value.clone().into()),
+            _ => sent.map_or_else(usual, str::to_owned),
+        };
+        // A picker in the zone of the reader cannot show a moment with an offset of its own.
+        if matches!(kind, Kind::DateTime | Kind::TimeOfDay)
+            && value.ends_with(|c: char| c == 'Z' || c.is_ascii_digit())
+            && has_offset(&value)
+        {
+            kind = Kind::Input("text");
+        }
+        if let Kind::Choice(choices) = &mut kind {
+            for choice in choices {
+                choice.is_chosen = choice.key == value;
+            }
+        }
+        Field {
+            id: format!("field-{number}"),
+            help: help(property, &kind),
+            is_required: of.is_required || matches!(kind, Kind::Tick(_)),
+            shown: shown(&kind, data),
+            error: self.wrong.get(&of.place).cloned().unwrap_or_default(),
+            limits: limits(property, &kind),
+            label: of.label,
+            name: of.name,
+            place: of.place,
+            kind,
+            value,
+        }
+    }
+
+    fn kind(&self, property: &Value, data: Option<&Value>, of: &FieldOf) -> Kind {
+        match kind(property, self.root) {
+            KindOf::Plain(kind) => kind,
+            KindOf::Checks(choices) => {
+                let chosen: Vec<&str> = self.filled.all(&of.name).collect();
+                let defaults = property.get("default").and_then(Value::as_array).filter(|_| !self.filled.is_sent());
+                let is_chosen = |choice: &Choice| {
+                    chosen.contains(&choice.key.as_str()) || defaults.is_some_and(|list| list.contains(&choice.value))
+                };
+                Kind::Checks(
+                    choices.into_iter().map(|choice| Choice { is_chosen: is_chosen(&choice), ..choice }).collect(),
+                )
+            }
+            KindOf::Object => {
+                Kind::Group(self.object(property, data.and_then(Value::as_object), &of.name, &of.place, of.level + 1))
+            }
+            KindOf::List(items) => Kind::List(self.rows(property, &items, data, of)),
+        }
+    }
+
+    fn rows(&self, property: &Value, items: &Value, data: Option<&Value>, of: &FieldOf) -> Vec<Field> {
+        let rows = self.filled.rows(&of.name).unwrap_or_else(|| first_rows(property));
+        let mut fields = Vec::new();
+        for index in 0..rows {
+            if self.count.get() >= MAX_FIELDS || of.level + 1 >= MAX_LEVELS {
+                break;
+            }
+            let row = FieldOf {
+                name: format!("{}.{index}", of.name),
+                place: place_of(&of.place, &index.to_string()),
+                label: format!("{} {}", of.label, index + 1),
+                is_required: false,
+                level: of.level + 1,
+            };
+            let mut field = self.field(items, data.and_then(|data| data.get(index)), row);
+            let default = property.get("default").and_then(|list| list.get(index)).filter(|_| !self.filled.is_sent());
+            if let Some(default) = default {
+                field.value = plain(default);
+            }
+            fields.push(field);
+        }
+        fields
+    }
+}
+
+/// How many rows a list has before the person adds one.
+fn first_rows(property: &Value) -> usize {
+    let least =
+        property.get("minItems").and_then(Value::as_u64).and_then(|least| usize::try_from(least).ok()).unwrap_or(0);
+    let usual = property.get("default").and_then(Value::as_array).map_or(0, Vec::len);
+    least.max(usual).clamp(1, MAX_ROWS)
+}
+
+/// The place of a field in its form.
+struct FieldOf {
+    name: String,
+    place: String,
+    label: String,
+    is_required: bool,
+    level: usize,
+}
+
+/// The kind of a property, before its fields and rows are known.
+enum KindOf {
+    Plain(Kind),
+    Checks(Vec<Choice>),
+    Object,
+    List(Value),
+}
+
+fn kind(property: &Value, root: &Value) -> KindOf {
+    let types = form::types(property, root);
+    let has_type = |wanted: &str| types.iter().any(|name| name == wanted);
+    match property.get("const") {
+        Some(value @ Value::Bool(_)) => return KindOf::Plain(Kind::Tick(value.clone())),
+        Some(value) => return KindOf::Plain(Kind::Fixed(value.clone())),
+        None => {}
+    }
+    if property.get("readOnly") == Some(&Value::Bool(true))
+        && let Some(value) = property.get("default")
+    {
+        return KindOf::Plain(Kind::Fixed(value.clone()));
+    }
+    if let Some(choices) = choices(property, root) {
+        return KindOf::Plain(Kind::Choice(choices));
+    }
+    let is_text = has_type("string");
+    if has_type("boolean") && !is_text {
+        return KindOf::Plain(Kind::YesNo);
+    }
+    if (has_type("integer") || has_type("number")) && !is_text {
+        return KindOf::Plain(Kind::Number { is_whole: !has_type("number") });
+    }
+    if has_type("array") && !is_text {
+        let items = property.get("items").map(|items| form::resolved(items, root)).unwrap_or_default();
+        return match choices(&items, root) {
+            Some(choices) => KindOf::Checks(choices),
+            None => KindOf::List(items),
+        };
+    }
+    if has_type("object") && !is_text {
+        let has_fields = property.get("properties").and_then(Value::as_object).is_some_and(|known| !known.is_empty());
+        return if has_fields { KindOf::Object } else { KindOf::Plain(Kind::Lines) };
+    }
+    let is_long = property.get("maxLength").and_then(Value::as_u64).is_some_and(|most| most > LONG_CHARS);
+    KindOf::Plain(match text(property, "format") {
+        Some("email") => Kind::Input("email"),
+        Some("date") => Kind::Input("date"),
+        Some("date-time") => Kind::DateTime,
+        Some("time") => Kind::TimeOfDay,
+        Some("uri" | "url") => Kind::Input("url"),
+        Some("password") => Kind::Input("password"),
+        _ if is_long => Kind::Text,
+        _ => Kind::Input("text"),
+    })
+}
+
+/// Returns the values of a closed set, each shown as it was given or by its title.
+fn choices(property: &Value, root: &Value) -> Option<Vec<Choice>> {
+    let titled = |member: &Value| {
+        let member = form::resolved(member, root);
+        let value = member.get("const")?.clone();
+        let label = text(&member, "title").map_or_else(|| plain(&value), str::to_owned);
+        Some((value, label))
+    };
+    let members = property.get("oneOf").or_else(|| property.get("anyOf")).and_then(Value::as_array);
+    let values: Vec<(Value, String)> = match (property.get("enum").and_then(Value::as_array), members) {
+        // A choice is shown as it was given: `-1`, `0.5` and `1-5` are not names.
+        (Some(list), _) => list.iter().map(|value| (value.clone(), plain(value))).collect(),
+        (None, Some(members)) => members.iter().map(titled).collect::<Option<_>>()?,
+        (None, None) => return None,
+    };
+    let is_double = |key: &str| values.iter().filter(|(value, _)| plain(value) == key).count() > 1;
+    let choice = |(value, label): &(Value, String)| {
+        let key = plain(value);
+        // `1` and `"1"` are different values.
+        let key = if is_double(&key) { value.to_string() } else { key };
+        let label = if value.is_null() && label.is_empty() { "None".to_owned() } else { label.clone() };
+        Choice { key, label, value: value.clone(), is_chosen: false }
+    };
+    Some(values.iter().map(choice).collect())
+}
+
+/// Returns a value as it was given.
 pub fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -179,50 +489,51 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
+fn text<'a>(property: &'a Value, key: &str) -> Option<&'a str> {
+    property.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
+}
+
+fn has_offset(text: &str) -> bool {
+    text.ends_with('Z') || text.rfind(['+', '-']).is_some_and(|at| at > 7)
+}
+
 /// Returns whether a task's form has a field `name`.
 pub fn has(task: &HumanTask, name: &str) -> bool {
     task.form_schema.as_ref().is_some_and(|schema| schema["properties"].get(name).is_some())
 }
 
-fn kind(property: &Value, schema: &Value) -> Kind {
-    let types = form::types(property, schema);
-    let has_type = |wanted: &str| types.iter().any(|name| name == wanted);
-    match property.get("const") {
-        Some(Value::Bool(value)) => return Kind::Tick(value.to_string()),
-        Some(Value::String(text)) => return Kind::Fixed(text.clone()),
-        Some(other) => return Kind::Fixed(other.to_string()),
-        None => {}
-    }
-    // A choice is shown as it was given: `-1`, `0.5` and `1-5` are not names.
-    if let Some(list) = property.get("enum").and_then(Value::as_array) {
-        return Kind::Choice(list.iter().map(|value| (plain(value), plain(value))).collect());
-    }
-    let is_text = has_type("string");
-    if has_type("boolean") && !is_text {
-        let choice = |value: &str, label: &str| (value.to_owned(), label.to_owned());
-        return Kind::Choice(vec![choice("true", "Yes"), choice("false", "No")]);
-    }
-    if (has_type("integer") || has_type("number")) && !is_text {
-        return Kind::Input("number");
-    }
-    if (has_type("array") || has_type("object")) && !is_text {
-        return Kind::Text;
-    }
-    let is_long = property.get("maxLength").and_then(Value::as_u64).is_some_and(|most| most > LONG_CHARS);
-    match property.get("format").and_then(Value::as_str) {
-        Some("email") => Kind::Input("email"),
-        Some("date") => Kind::Input("date"),
-        Some("uri" | "url") => Kind::Input("url"),
-        _ if is_long => Kind::Text,
-        _ => Kind::Input("text"),
+/// Returns the value of an answer for people.
+fn shown(kind: &Kind, data: Option<&Value>) -> String {
+    let Some(value) = data else { return String::new() };
+    let label = |choices: &[Choice], value: &Value| {
+        choices.iter().find(|choice| choice.value == *value).map_or_else(|| plain(value), |choice| choice.label.clone())
+    };
+    match kind {
+        Kind::Choice(choices) => label(choices, value),
+        Kind::Checks(choices) => {
+            let labels = value.as_array().into_iter().flatten().map(|value| label(choices, value));
+            labels.collect::<Vec<String>>().join(", ")
+        }
+        Kind::Input("password") => "••••••••".to_owned(),
+        Kind::Number { .. } => {
+            let text = plain(value);
+            let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |digits| ("-", digits));
+            let (whole, decimals) = digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
+            if !whole.bytes().all(|byte| byte.is_ascii_digit()) {
+                return text;
+            }
+            let decimals = decimals.map(|decimals| format!(".{decimals}")).unwrap_or_default();
+            format!("{sign}{}{decimals}", facts::grouped(whole))
+        }
+        Kind::DateTime => plain(value).replacen('T', " ", 1).replace('Z', " UTC"),
+        _ => facts::readable(&value.clone().into()),
     }
 }
 
 /// Returns the help text of a field: its description and its limits.
-fn help(property: &Value, schema: &Value) -> String {
-    let types = form::types(property, schema);
+fn help(property: &Value, kind: &Kind) -> String {
     let mut parts: Vec<String> = Vec::new();
-    parts.extend(property.get("description").and_then(Value::as_str).map(str::to_owned));
+    parts.extend(text(property, "description").map(str::to_owned));
     let number = |key: &str| property.get(key).filter(|value| value.is_number()).map(plain);
     match (number("minimum"), number("maximum")) {
         (Some(least), Some(most)) => parts.push(format!("From {least} to {most}.")),
@@ -230,119 +541,33 @@ fn help(property: &Value, schema: &Value) -> String {
         (None, Some(most)) => parts.push(format!("At most {most}.")),
         (None, None) => {}
     }
-    parts.extend(number("maxLength").map(|most| format!("At most {most} characters.")));
-    if types.iter().any(|name| name == "array" || name == "object") {
-        parts.push("As JSON.".to_owned());
+    parts.extend(number("exclusiveMinimum").map(|least| format!("More than {least}.")));
+    parts.extend(number("exclusiveMaximum").map(|most| format!("Less than {most}.")));
+    match kind {
+        Kind::Checks(_) | Kind::List(_) => {
+            parts.extend(number("minItems").filter(|least| least != "0").map(|least| format!("At least {least}.")));
+            parts.extend(number("maxItems").map(|most| format!("At most {most}.")));
+        }
+        Kind::Lines => parts.push("One per line, as name: value.".to_owned()),
+        _ => parts.extend(number("maxLength").map(|most| format!("At most {most} characters."))),
     }
     parts.join(" ")
 }
 
-fn limits(property: &Value, schema: &Value) -> Vec<(&'static str, String)> {
-    let types = form::types(property, schema);
-    let has_type = |wanted: &str| types.iter().any(|name| name == wanted);
-    let number = |key: &str| property.get(key).filter(|value| value.is_number()).map(plain);
-    let mut limits = Vec::new();
-    if (has_type("integer") || has_type("number")) && !has_type("string") {
-        limits.extend(number("minimum").map(|least| ("min", least)));
-        limits.extend(number("maximum").map(|most| ("max", most)));
-        limits.push(("step", if has_type("number") { "any" } else { "1" }.to_owned()));
+fn limits(property: &Value, kind: &Kind) -> Vec<(&'static str, String)> {
+    let most = property.get("maxLength").filter(|value| value.is_number()).map(plain);
+    match kind {
+        Kind::Number { is_whole } => {
+            vec![
+                ("inputmode", if *is_whole { "numeric" } else { "decimal" }.to_owned()),
+                ("autocomplete", "off".to_owned()),
+            ]
+        }
+        Kind::Input("password") => vec![("autocomplete", "off".to_owned())],
+        Kind::Input(_) | Kind::Text => most.map(|most| ("maxlength", most)).into_iter().collect(),
+        _ => Vec::new(),
     }
-    limits.extend(number("maxLength").map(|most| ("maxlength", most)));
-    limits
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn task() -> HumanTask {
-        let schema = json!({
-            "type": "object",
-            "required": ["approved", "days"],
-            "properties": {
-                "approved": { "type": "boolean" },
-                "days": { "type": "integer", "minimum": 1, "maximum": 90, "default": 7 },
-                "priority": { "enum": ["P1", "P2"], "title": "How urgent" },
-                "sure": { "type": "boolean" },
-                "notes": { "type": "string", "maxLength": 500, "description": "For the record." },
-                "mail_to": { "type": "string", "format": "email" },
-                "tags": { "type": "array" },
-            },
-        });
-        let source = json!({ "title": "t", "form_schema": schema });
-        HumanTask::read(source.as_object().unwrap()).0
-    }
-
-    #[test]
-    fn a_schema_becomes_fields() {
-        let wrong = BTreeMap::from([("tags.0".to_owned(), "is not a word".to_owned())]);
-        let fields = fields(&task(), &FormFields::default(), &wrong);
-        let named: Vec<(&str, &str)> = fields.iter().map(|f| (f.name.as_str(), f.label.as_str())).collect();
-        let expected = [
-            ("field.days", "Days"),
-            ("field.priority", "How urgent"),
-            ("field.sure", "Sure"),
-            ("field.notes", "Notes"),
-            ("field.mail_to", "Mail to"),
-            ("field.tags", "Tags"),
-        ];
-        assert_eq!(named, expected);
-        assert_eq!((fields[0].input_type(), fields[0].value.as_str(), fields[0].is_required), ("number", "7", true));
-        assert_eq!(fields[0].help, "From 1 to 90.");
-        assert_eq!(fields[1].choices().len(), 2);
-        assert_eq!(fields[2].choices()[0], ("true".to_owned(), "Yes".to_owned()));
-        assert!(fields[3].is_text() && fields[3].help.starts_with("For the record."));
-        assert_eq!(fields[4].input_type(), "email");
-        assert_eq!(
-            (fields[5].error.as_str(), fields[5].described_by().as_str()),
-            ("is not a word", "field-5-help field-5-error")
-        );
-    }
-
-    #[test]
-    fn a_constant_is_shown_and_only_the_person_ticks_a_box() {
-        let schema = json!({ "properties": {
-            "agree": { "const": true, "default": true, "title": "I have read the terms" }, "version": { "const": 2 },
-        } });
-        let source = json!({ "title": "t", "form_schema": schema });
-        let task = HumanTask::read(source.as_object().unwrap()).0;
-        let shown = |pairs: Vec<(String, String)>| fields(&task, &FormFields::new(pairs), &BTreeMap::new());
-        let before = shown(Vec::new());
-        assert_eq!((before[0].tick(), before[0].value.as_str(), before[0].is_required), (Some("true"), "", true));
-        assert_eq!((before[1].is_fixed(), before[1].shown().as_str()), (true, "2"));
-        let after = shown(vec![("field.agree".to_owned(), "true".to_owned())]);
-        assert_eq!(after[0].shown(), "Yes");
-    }
-
-    #[test]
-    fn a_choice_is_shown_as_it_was_given() {
-        let given = json!(["-1", "1-5", "2026-01-31", 0.5, -1, "changes_requested", null]);
-        let source = json!({ "title": "t", "form_schema": { "properties": { "n": { "enum": given } } } });
-        let task = HumanTask::read(source.as_object().unwrap()).0;
-        let fields = fields(&task, &FormFields::default(), &BTreeMap::new());
-        let labels: Vec<&str> = fields[0].choices().iter().map(|(_, label)| label.as_str()).collect();
-        assert_eq!(labels, ["-1", "1-5", "2026-01-31", "0.5", "-1", "changes_requested", ""]);
-    }
-
-    #[test]
-    fn what_is_sent_is_kept_and_read() {
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let sent = vec![
-            pair("token", "secret"),
-            pair("outcome", "approved"),
-            pair("field.days", " 30 "),
-            pair("field.sure", ""),
-            pair("comment", ""),
-            pair("evidence", "a photo"),
-            pair("step", "review"),
-        ];
-        let filled = FormFields::new(sent);
-        let answer = filled.answer();
-        assert_eq!((answer.outcome.as_deref(), answer.comment.as_deref()), (Some("approved"), None));
-        assert_eq!(json!(answer.data), json!({ "days": "30", "evidence": "a photo" }));
-        assert_eq!(fields(&task(), &filled, &BTreeMap::new())[0].value, "30");
-        assert!(filled.kept().all(|(name, _)| name != "token" && name != "step"));
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@
 
 use axme_core::state::AppState;
 
-/// What the head of a page shows.
+/// The content of the head of a page.
 #[derive(Debug, Clone)]
 pub(super) struct Letterhead {
     /// The path from the page to the files that it loads.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axme_api::{ApiError, ErrorCode, alpha, auth as api};
+use axme_api::{ApiError, ErrorCode, alpha, auth as api, receipts};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
@@ -38,6 +38,7 @@ pub fn routes() -> Router<Gateway> {
         .route(alpha::LINK.path, get(trial_link))
         .route(alpha::PAGE.path, get(trial_page).post(trial_answer))
         .route(api::KEYS.path, get(keys))
+        .route(receipts::KEYS.path, get(receipt_keys))
 }
 
 async fn mail_page(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
@@ -80,6 +81,15 @@ async fn trial_answer(app: State, request: HttpRequest) -> Response<Body> {
 
 async fn keys(app: State) -> Response<Body> {
     respond(published(&app).await)
+}
+
+async fn receipt_keys(app: State) -> Response<Body> {
+    respond(published_for_receipts(&app).await)
+}
+
+async fn published_for_receipts(app: &AppState) -> Result<Response<Body>> {
+    let keys = app.keys.receipts.published(&app.store).await?;
+    Ok(super::json(200, keys.to_string().into_bytes()))
 }
 
 async fn published(app: &AppState) -> Result<Response<Body>> {

@@ -5,6 +5,10 @@ mod drain;
 mod extract;
 mod form;
 mod frames;
+mod inbox;
+mod inbox_bulk;
+mod inbox_rows;
+mod inbox_session;
 mod letterhead;
 mod login;
 mod mcp;
@@ -17,6 +21,8 @@ mod router;
 mod scheduler;
 mod stream;
 mod task_page;
+mod task_prose;
+mod task_view;
 
 use std::sync::Arc;
 
@@ -30,6 +36,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, heade
 use serde_json::Value;
 
 pub use frames::envelope;
+pub(crate) use letterhead::host;
 pub use router::router;
 
 use crate::files::Files;

@@ -93,6 +93,13 @@ pub(super) fn sent(app: &AppState, outcome: Result<Page>) -> Response<Body> {
     response
 }
 
+/// Leads the browser to another page with GET, so that no form is sent twice.
+pub(super) fn leads(app: &AppState, to: &str) -> Response<Body> {
+    let mut response = sent(app, Ok(Page(303, String::new())));
+    response.headers_mut().extend(HeaderValue::from_str(to).ok().map(|to| (header::LOCATION, to)));
+    response
+}
+
 /// Shows an error as a page.
 pub(super) fn refused(app: &AppState, error: ApiError) -> Result<Page> {
     let status = error.kind().http_status();

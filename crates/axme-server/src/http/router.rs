@@ -19,7 +19,9 @@ use tracing::Instrument;
 use super::drain::finish_body;
 use super::extract::{PathFields, RequestId, meta};
 use super::mount::{Mount, method_not_allowed, no_operation};
-use super::{Gateway, login, mcp, media, pages, provider, reference, refusal, respond, scheduler, stream, task_page};
+use super::{
+    Gateway, inbox, login, mcp, media, pages, provider, reference, refusal, respond, scheduler, stream, task_page,
+};
 
 /// Returns the service that answers every request.
 pub fn router(gateway: Gateway) -> Router {
@@ -48,7 +50,11 @@ fn routes(gateway: Gateway) -> Router {
         mount.operation(binding);
     }
     mount.tail(&api_agents::STREAM, stream::agent);
-    let by_address = media::routes().merge(task_page::routes()).merge(login::routes()).merge(provider::routes());
+    let by_address = media::routes()
+        .merge(task_page::routes())
+        .merge(inbox::routes())
+        .merge(login::routes())
+        .merge(provider::routes());
     let by_address = by_address.route_layer(middleware::from_fn_with_state(gateway.clone(), limit_address));
     let routes = scheduler::routes()
         .merge(reference::routes())

@@ -1,10 +1,7 @@
 //! The page of a task: the form behind a task link, and the same answer as JSON.
 //!
 //! The token of the link is the credential. A GET changes nothing, since mail scanners open links: to answer, a person
-//! sends the form, reviews it, and confirms. `view` builds the pages.
-
-mod prose;
-mod view;
+//! sends the form, reviews it, and confirms. `task_view` builds the pages.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,13 +12,14 @@ use axme_intent::{Json, JsonFields, TaskResult};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
-use axum::http::{HeaderValue, Response, header};
+use axum::http::Response;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::extract::{PathFields, meta, query, read_answer};
-use super::form::FormFields;
-use super::pages::{Page, message, sent};
+use super::form::{FormFields, Reading};
+use super::pages::{Page, leads, message, sent};
+use super::task_view::{Asking, Done, done};
 use super::{Gateway, form, respond};
 use axme_core::call::checked_body;
 use axme_core::draft;
@@ -32,7 +30,6 @@ use axme_core::ops::{links, requester};
 use axme_core::state::AppState;
 use axme_core::views;
 use axme_store::{Shard, Tx};
-use view::Asking;
 
 /// The longest comment, in characters.
 const MAX_COMMENT_CHARS: usize = 2_000;
@@ -51,11 +48,7 @@ async fn show_task(app: State, path: PathFields, request: HttpRequest) -> Respon
 async fn answer_task(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
     match take(&app, &path.get("intent_id"), request).await {
         Ok(FormAnswer::Page(page)) => sent(&app, Ok(page)),
-        Ok(FormAnswer::Leads(to)) => {
-            let mut response = sent(&app, Ok(Page(303, String::new())));
-            response.headers_mut().extend(HeaderValue::from_str(&to).ok().map(|to| (header::LOCATION, to)));
-            response
-        }
+        Ok(FormAnswer::Leads(to)) => leads(&app, &to),
         Err(error) => sent(&app, Err(error)),
     }
 }
@@ -95,25 +88,25 @@ fn over(app: &AppState, over: &LinkEnd) -> Result<Page> {
     message(app, status, title, &[&over.sentence(), more])
 }
 
-/// What a link leads to.
-enum Look {
+/// The target of a link.
+enum LinkTarget {
     Unknown,
     Open(Box<Asking>),
     Ended(LinkEnd),
 }
 
 /// Returns what the link leads to, with everything that its page shows.
-async fn look(app: &AppState, id: &str, token: &str) -> Result<Look> {
+async fn look(app: &AppState, id: &str, token: &str) -> Result<LinkTarget> {
     let id = id.to_owned();
     let token = token.to_owned();
     app.store
         .read(move |tx: &mut Tx<'_>| {
             Ok(match links::look(tx, &token)? {
                 // Token and id belong to different links: treat the link as unknown.
-                LinkState::Open(asked) if asked.link.intent.to_string() != id => Look::Unknown,
-                LinkState::Unknown => Look::Unknown,
-                LinkState::Ended(why) => Look::Ended(why),
-                LinkState::Open(asked) => Look::Open(Box::new(asking(tx, *asked, &token)?)),
+                LinkState::Open(asked) if asked.link.intent.to_string() != id => LinkTarget::Unknown,
+                LinkState::Unknown => LinkTarget::Unknown,
+                LinkState::Ended(why) => LinkTarget::Ended(why),
+                LinkState::Open(asked) => LinkTarget::Open(Box::new(asking(tx, *asked, &token)?)),
             })
         })
         .await
@@ -130,21 +123,22 @@ async fn show(app: &AppState, id: &str, pairs: &[(String, String)]) -> Result<Pa
     let field = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let token = field("token").unwrap_or_default();
     match look(app, id, token).await? {
-        Look::Unknown => unknown(app),
-        Look::Ended(LinkEnd::Used { person, outcome, title, at, now }) if field("answered").is_some() => {
-            view::done(app, &view::Done { person, outcome, title, at, now })
+        LinkTarget::Unknown => unknown(app),
+        LinkTarget::Ended(LinkEnd::Used { person, outcome, title, at, now }) if field("answered").is_some() => {
+            done(app, &Done { person, outcome, title, at, now })
         }
-        Look::Ended(why) => over(app, &why),
-        Look::Open(asking) => {
+        LinkTarget::Ended(why) => over(app, &why),
+        LinkTarget::Open(asking) => {
             // A draft that cannot be read, or is not allowed any more, is an empty form.
             let draft = field("draft").and_then(|text| draft::open(token, id, text)).map(FormFields::new);
             if let Some(filled) = &draft {
-                let answer = filled.answer();
-                if check(&asking.task, &answer).is_ok() {
-                    return asking.confirm_page(app, filled, &answer);
+                let reading = read(app, &asking, filled);
+                if check(&asking.task, &reading).is_ok() {
+                    return asking.confirm_page(app, filled, &reading);
                 }
             }
-            asking.form_page(app, &draft.unwrap_or_default(), &BTreeMap::new(), 200)
+            let filled = draft.unwrap_or_default();
+            asking.form_page(app, &filled, &read(app, &asking, &filled), &BTreeMap::new(), 200)
         }
     }
 }
@@ -158,29 +152,31 @@ async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<For
     if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
         return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());
     }
-    let filled = FormFields::new(pairs);
+    let mut filled = FormFields::new(pairs);
     let token = filled.get("token").to_owned();
     let asking = match look(app, id, &token).await? {
-        Look::Unknown => return unknown(app).map(FormAnswer::Page),
-        Look::Ended(why) => return over(app, &why).map(FormAnswer::Page),
-        Look::Open(asking) => asking,
+        LinkTarget::Unknown => return unknown(app).map(FormAnswer::Page),
+        LinkTarget::Ended(why) => return over(app, &why).map(FormAnswer::Page),
+        LinkTarget::Open(asking) => asking,
     };
-    let again = |wrong: BTreeMap<String, String>, status: u16| {
-        asking.form_page(app, &filled, &wrong, status).map(FormAnswer::Page)
-    };
-    if filled.get("step") == "change" {
-        return again(BTreeMap::new(), 200);
+    if filled.change_list() || matches!(filled.get("step"), "change" | "update") {
+        let reading = read(app, &asking, &filled);
+        return asking.form_page(app, &filled, &reading, &BTreeMap::new(), 200).map(FormAnswer::Page);
     }
-    let answer = filled.answer();
-    if let Err(wrong) = check(&asking.task, &answer) {
+    let reading = read(app, &asking, &filled);
+    let again = |wrong: BTreeMap<String, String>, status: u16| {
+        asking.form_page(app, &filled, &reading, &wrong, status).map(FormAnswer::Page)
+    };
+    if let Err(wrong) = check(&asking.task, &reading) {
         return again(wrong, 422);
     }
     if filled.get("step") != "confirm" {
         return match draft::seal(&app.system.rng, &token, id, filled.kept()) {
             Some(draft) => Ok(FormAnswer::Leads(format!("?token={token}&draft={draft}"))),
-            None => asking.confirm_page(app, &filled, &answer).map(FormAnswer::Page),
+            None => asking.confirm_page(app, &filled, &reading).map(FormAnswer::Page),
         };
     }
+    let answer = reading.answer.clone();
     match record(app, token.clone(), answer).await {
         Ok(_) => Ok(FormAnswer::Leads(format!("?token={token}&answered=1"))),
         // The task changed after it was read, or the answer breaks a rule that only recording checks.
@@ -191,8 +187,13 @@ async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<For
     }
 }
 
-/// Checks an answer. The error maps fields to messages; an empty name means the whole answer.
-fn check(asked: &LinkedTask, answer: &TaskResult) -> Result<Verdict, BTreeMap<String, String>> {
+fn read(app: &AppState, asking: &Asking, filled: &FormFields) -> Reading {
+    form::read(asking.task.task(), filled, app.system.clock.now())
+}
+
+/// Checks an answer. The error maps places to messages; an empty place means the whole answer.
+fn check(asked: &LinkedTask, reading: &Reading) -> Result<Verdict, BTreeMap<String, String>> {
+    let answer = &reading.answer;
     let mut wrong = BTreeMap::new();
     if answer.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
         wrong.insert("comment".to_owned(), format!("at most {MAX_COMMENT_CHARS} characters"));
@@ -201,8 +202,11 @@ fn check(asked: &LinkedTask, answer: &TaskResult) -> Result<Verdict, BTreeMap<St
         wrong.insert(String::new(), "The answer is too long.".to_owned());
     }
     let refusal = match asked.task().check(answer) {
-        Ok((_, verdict)) if wrong.is_empty() => return Ok(verdict),
-        Ok(_) => return Err(wrong),
+        Ok((_, verdict)) if wrong.is_empty() && reading.wrong.is_empty() => return Ok(verdict),
+        Ok(_) => {
+            wrong.extend(reading.wrong.clone());
+            return Err(wrong);
+        }
         Err(refusal) => refusal,
     };
     match (refusal.code, refusal.details.get("fields").and_then(Value::as_object)) {
@@ -214,6 +218,8 @@ fn check(asked: &LinkedTask, answer: &TaskResult) -> Result<Verdict, BTreeMap<St
             wrong.insert(String::new(), refusal.message);
         }
     }
+    // An error of reading says more than the rule that the value breaks.
+    wrong.extend(reading.wrong.clone());
     Err(wrong)
 }
 

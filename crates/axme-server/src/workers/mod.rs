@@ -12,6 +12,7 @@ pub mod pg_wakeups;
 pub mod push;
 pub mod push_dispatcher;
 pub mod statistics;
+pub mod receipts;
 pub mod sweep;
 pub mod timers;
 pub mod webhooks;

@@ -9,9 +9,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axme_intent::facts::Fact;
 use axme_intent::human::Via;
 use axme_intent::lifecycle::{EventBody, Occasion};
-use axme_intent::{Event, Time, sentences};
+use axme_intent::receipt::Receipt;
+use axme_intent::{Event, HumanTask, IntentSpec, Time, facts, prospect, sentences, template};
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,17 +23,19 @@ use uuid::Uuid;
 
 use super::short;
 use crate::deliver::mail_templates::{self, TaskMail};
+use crate::http::host;
 use axme_core::auth::membership;
 use axme_core::error::{Result, StoreError};
 use axme_core::ops::links::LinkRequest;
-use axme_core::ops::{alpha, links, logins};
+use axme_core::ops::{alpha, links, logins, requester};
 use axme_core::policy::asking::asks;
 use axme_core::state::AppState;
 use axme_core::system::{Mail, MailError, Post, PostError};
 use axme_store::alpha::Trial;
+use axme_store::intents::Head;
 use axme_store::notices::Notice;
 use axme_store::queue::Claim;
-use axme_store::{Shard, Signal, Tx, intents, notices as store, queue as items};
+use axme_store::{Shard, Signal, Tx, intents, notices as store, organizations, queue as items, receipts};
 
 /// Notices sent from one queue at a time.
 const AT_ONCE: i64 = 8;
@@ -60,6 +64,10 @@ enum Content {
     Text {
         subject: String,
         body: String,
+    },
+    /// The receipt of a decision.
+    Receipt {
+        receipt: Uuid,
     },
     /// The mail of a sign-in.
     Login {
@@ -279,6 +287,7 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
             let body = shape(notice, &subject, &body);
             post(app, notice, &body).await
         }
+        Ok(Content::Receipt { receipt }) => receipt_mail(app, notice, receipt).await?,
         Ok(Content::Login { login }) => {
             let may_anybody = app.site.sign_up;
             let draw = move |tx: &mut Tx<'_>| logins::draw(tx, login, may_anybody);
@@ -331,6 +340,7 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
         }
         let spec = intents::spec(tx, notice.workspace, intent)?;
         let history = intents::list_events(tx, notice.workspace, intent, i64::from(asking) - 1, MAX_EVENTS)?;
+        let requester = requester::of(tx, notice.workspace, &spec)?;
         let request = LinkRequest { person: &notice.recipient, via: Via::Email, issued_by: None };
         let link = links::make(tx, notice.workspace, &head, &request)?;
         Ok(Some(TaskMail {
@@ -339,13 +349,47 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
             history: history.iter().filter(|event| concerns_answer(event)).filter_map(sentences::of_event).collect(),
             intent_id: intent.to_string(),
             intent_type: head.intent_type.clone(),
-            from: head.from.spelled().to_owned(),
+            requester,
+            facts: task_facts(task, &head, &spec),
+            prospects: prospect::of(&head.intent, &spec),
+            deciders: prospect::deciders(&head.intent),
+            host: host(&base_url),
             url: links::url(&base_url, &link),
             expires_at: links::ends_at(&link.link, &head, &spec),
-            due_at: head.intent.due_at(spec.deadline_at),
         }))
     };
     app.store.write(Shard::of_intent(intent), job).await
+}
+
+/// Returns the facts that the author has chosen, or else every field of the payload, and the deadline.
+fn task_facts(task: &HumanTask, head: &Head, spec: &IntentSpec) -> Vec<(String, String)> {
+    let results = head.intent.cursor.as_ref().map(|cursor| cursor.results.clone()).unwrap_or_default();
+    let mut facts = facts::chosen(task, &spec.payload, &results);
+    if facts.is_empty() {
+        facts = facts::every(&spec.payload.fields().unwrap_or_default());
+    }
+    // The sender of a payload is not trusted: no value becomes a link in the mail program. The page shows where links lead.
+    let row = |fact: Fact| (fact.label, template::unlinked(&fact.value.text()));
+    let mut rows: Vec<(String, String)> = facts.into_iter().map(row).collect();
+    rows.extend(head.intent.due_at(spec.deadline_at).map(|due| ("Answer by".to_owned(), due.in_minutes())));
+    rows
+}
+
+/// Sends the receipt of a decision to the person who decided.
+async fn receipt_mail(app: &Arc<AppState>, notice: &Notice, id: Uuid) -> Result<std::result::Result<(), PostError>> {
+    let workspace = notice.workspace;
+    let look = move |tx: &mut Tx<'_>| -> Result<_> {
+        let Some(receipt) = receipts::find(tx, workspace, id)? else { return Ok(None) };
+        let home = organizations::find_workspace(tx, workspace)?;
+        let organization = home.map(|home| organizations::find(tx, home.org_id)).transpose()?.flatten();
+        Ok(Some((receipt, organization.map(|organization| organization.name).unwrap_or_default())))
+    };
+    let Some((receipt, organization)) = app.store.read(look).await? else { return Ok(Ok(())) };
+    let (Ok(body), Some(signed)) = (serde_json::from_str::<Receipt>(&receipt.body), receipt.signed) else {
+        return Ok(Ok(()));
+    };
+    let host = host(&app.site.base_url);
+    Ok(mail(app, mail_templates::of_receipt(notice, &organization, &host, &body, &signed)).await)
 }
 
 /// True for an event that a person who is asked has to know: an answer, a reassignment or an escalation.

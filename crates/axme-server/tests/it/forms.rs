@@ -43,11 +43,11 @@ async fn a_bad_answer_names_each_field_and_the_task_stays_open(engine: Engine) {
         ),
         (
             json!({ "outcome": "approved", "data": { "grant_duration_days": "120", "scope_confirmed": "true" } }),
-            json!({ "grant_duration_days": "120 is greater than the maximum of 90" }),
+            json!({ "grant_duration_days": "must be at most 90" }),
         ),
         (
             json!({ "outcome": "rejected", "grant_duration_days": "soon" }),
-            json!({ "grant_duration_days": "\"soon\" is not of type \"integer\"" }),
+            json!({ "grant_duration_days": "must be a whole number" }),
         ),
     ] {
         let refused = server.send(&server.admin, "POST", &path, Some(json!({ "task_result": answer }))).await;

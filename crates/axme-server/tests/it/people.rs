@@ -55,10 +55,19 @@ async fn an_assignee_is_mailed_and_answers_by_the_link_once(engine: Engine) {
     let id = ask(&server, task).await;
     let mails = server.mails().await;
     let mail = &mails[0];
-    assert_eq!((mail.to.as_str(), mail.subject.as_str()), (ANN, "Deploy?"));
+    assert_eq!((mail.to.as_str(), mail.subject.as_str()), (ANN, "[Local] Deploy?"));
     let link = mail.link.clone().unwrap();
     assert!(link.starts_with(&format!("{SITE}/app/tasks/{id}?token=axt_")), "{link}");
-    for part in ["Now & here", &link, &id, "approval", "valid until 2026-01-08"] {
+    for part in [
+        "owner@local asks for your approval",
+        "Now & here",
+        "Cost eur: 12",
+        "ann@example.com.",
+        "Local",
+        &link,
+        &id,
+        "valid until 2026-01-08",
+    ] {
         assert!(mail.text.contains(part), "{part}: {}", mail.text);
     }
     assert!(mail.html.contains("Now &#38; here"), "{}", mail.html);
@@ -126,7 +135,8 @@ async fn a_form_says_what_is_wrong_and_keeps_what_was_typed(engine: Engine) {
     });
     let (id, link) = ask_by_mail(&server, task).await;
     let page = text(&server.page(&link).await);
-    for part in ["For how long", "type=\"number\"", "max=\"90\"", "<option value=\"high\"", "id=\"evidence\""] {
+    for part in ["For how long", "inputmode=\"numeric\"", "From 1 to 90.", "<option value=\"high\"", "id=\"evidence\""]
+    {
         assert!(page.contains(part), "{part}: {page}");
     }
     let typed = [("field.days", "120"), ("field.level", "high"), ("comment", "<i>"), ("outcome", "approved")];
@@ -299,12 +309,12 @@ async fn reminders_and_escalations_are_mailed_and_stop_with_the_answer(engine: E
         let mails = server.mails().await;
         mails.iter().map(|mail| format!("{}: {}", mail.to, mail.subject)).collect::<Vec<_>>()
     };
-    assert_eq!(told().await, [format!("{ANN}: Ship?")]);
+    assert_eq!(told().await, [format!("{ANN}: [Local] Ship?")]);
     server.advance(Duration::from_secs(60)).await;
-    assert_eq!(told().await, [format!("{ANN}: Reminder: Ship?")]);
+    assert_eq!(told().await, [format!("{ANN}: [Local] Reminder: Ship?")]);
     server.advance(Duration::from_secs(60)).await;
     let mails = server.mails().await;
-    assert_eq!((mails[0].to.as_str(), mails[0].subject.as_str(), mails.len()), (BOB, "Escalated: Ship?", 1));
+    assert_eq!((mails[0].to.as_str(), mails[0].subject.as_str(), mails.len()), (BOB, "[Local] Escalated: Ship?", 1));
     let done =
         server.submit_form(mails[0].link.as_deref().unwrap(), &[("outcome", "approved"), ("step", "confirm")]).await;
     assert!(text(&done).contains("was recorded"));
@@ -488,5 +498,5 @@ async fn the_subject_of_a_mail_shows_control_characters(engine: Engine) {
     let body = json!({ "intent_type": "x", "to_agent": "worker", "human_task": task });
     server.post(&server.admin, "/v1/intents", body).await;
     let subject = server.mails().await[0].subject.clone();
-    assert_eq!(subject, "Pay\\u{1b}[2K \\u{202e}now Bcc: x");
+    assert_eq!(subject, "[Local] Pay\\u{1b}[2K \\u{202e}now Bcc: x");
 }

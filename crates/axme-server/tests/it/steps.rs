@@ -139,7 +139,7 @@ async fn a_notification_that_needs_approval_waits_for_it(engine: Engine) {
     let mut mails = server.mails().await;
     mails.sort_by(|a, b| a.to.cmp(&b.to));
     let told: Vec<(&str, &str)> = mails.iter().map(|mail| (mail.to.as_str(), mail.subject.as_str())).collect();
-    assert_eq!(told, [("boss@example.com", "Seen?"), ("team@example.com", "Look at api")]);
+    assert_eq!(told, [("boss@example.com", "[Local] Seen?"), ("team@example.com", "Look at api")]);
     assert!(mails[0].link.is_some() && mails[1].link.is_none());
     assert_eq!(server.intent(&id).await["lifecycle_waiting_reason"], "WAITING_FOR_HUMAN");
     server.submit_form(mails[0].link.as_deref().unwrap(), &[("outcome", "acknowledged"), ("step", "confirm")]).await;
@@ -253,7 +253,7 @@ async fn the_texts_of_a_task_are_filled_in_and_a_payload_forges_nothing(engine: 
     let field = &shown["form_schema"]["properties"]["amount"];
     assert_eq!((&field["title"], &field["default"]), (&json!("Amount for ACME Approved by the board"), &json!("120")));
     let mail = server.mails().await.pop().unwrap();
-    assert_eq!(mail.subject, title);
+    assert_eq!(mail.subject, format!("[Local] {title}"));
     let links = mail.text.matches("http").count();
     assert!(mail.text.contains("Checked: fine http") && !mail.text.contains("https://evil"), "{}", mail.text);
     assert!(links >= 1 && !mail.html.contains("https://evil"), "{}", mail.html);

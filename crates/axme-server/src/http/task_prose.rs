@@ -1,7 +1,7 @@
 //! The description of a task: a safe subset of Markdown as HTML.
 //!
-//! Paragraphs, emphasis, lists, quotations, code and links of the web are rendered. HTML is shown as the text that it is,
-//! an image as its text, and a heading as a bold line: no text can pass for a part of the page. Every link shows the host
+//! Paragraphs, emphasis, lists, quotations, code and links of the web are rendered. HTML is shown as text, an image as its text,
+//! and a heading as a bold line. So no text can pass for a part of the page. Every link shows the host
 //! that it leads to.
 
 use askama::filters::{Html, escape};

@@ -10,12 +10,12 @@ use axme_intent::facts::{self, Fact, FactValue};
 use axme_intent::human::person_key;
 use axme_intent::lifecycle::EventBody;
 use axme_intent::prospect::{self, Prospects};
-use axme_intent::{Event, TaskResult, Time, sentences};
+use axme_intent::{Event, Time, sentences};
 
-use super::prose;
-use crate::http::form::{self, Field, FormFields, words};
-use crate::http::letterhead::Letterhead;
-use crate::http::pages::{Page, page};
+use super::form::{self, Field, FormFields, Reading, words};
+use super::letterhead::Letterhead;
+use super::pages::{Page, page};
+use super::task_prose;
 use axme_core::error::Result;
 use axme_core::ops::links::{self, LinkedTask};
 use axme_core::ops::requester::Requester;
@@ -56,7 +56,7 @@ struct TaskPage<'a> {
     head: Letterhead,
     title: &'a str,
     requester: &'a Requester,
-    /// What the requester asks for: `your approval`, `an answer`.
+    /// The request, after the name of the requester: `your approval`, `an answer`.
     request: &'static str,
     since: Time,
     waited: String,
@@ -79,6 +79,8 @@ struct TaskPage<'a> {
     intent_id: String,
     intent_type: &'a str,
     token: &'a str,
+    /// The zone in which the times were typed; empty before that.
+    zone: &'a str,
     fields: Vec<Field>,
     buttons: Vec<Button>,
     comment: &'a str,
@@ -91,6 +93,8 @@ struct TaskPage<'a> {
     /// The error of the whole answer.
     error: String,
     has_errors: bool,
+    /// True if some fields appear only when others are filled in.
+    has_conditions: bool,
 }
 
 /// The answer for review, before it is recorded.
@@ -108,7 +112,7 @@ struct ConfirmPage<'a> {
     token: &'a str,
 }
 
-/// What was recorded.
+/// The recorded answer.
 pub(super) struct Done {
     pub person: String,
     pub outcome: String,
@@ -149,12 +153,13 @@ impl Asking {
         &self,
         app: &AppState,
         filled: &FormFields,
+        reading: &Reading,
         wrong: &BTreeMap<String, String>,
         status: u16,
     ) -> Result<Page> {
         let task = self.task.task();
         let intent = &self.task.head.intent;
-        let fields = form::fields(task, filled, wrong);
+        let fields = form::fields(task, filled, &reading.data(), wrong);
         let waiting = intent.waiting();
         let error_of = |name: &str| wrong.get(name).cloned().unwrap_or_default();
         let since = waiting.map_or(intent.created_at, |waiting| waiting.since);
@@ -164,14 +169,14 @@ impl Asking {
             head: self.head(app),
             title: &task.title,
             requester: &self.requester,
-            request: request(task.task_type.as_deref()),
+            request: prospect::request(task.task_type.as_deref()),
             since,
             waited: span(app.system.clock.now(), since),
             due: intent.due_at(self.task.spec.deadline_at),
             reader: self.reader(),
             is_folded: !facts.is_empty(),
             facts,
-            description: task.description.as_deref().map(prose::html).unwrap_or_default(),
+            description: task.description.as_deref().map(task_prose::html).unwrap_or_default(),
             payload: facts::every(&self.task.spec.payload.fields().unwrap_or_default()),
             results: facts::every(&links::results(&self.task)),
             prospects: prospect::of(intent, &self.task.spec),
@@ -184,6 +189,7 @@ impl Asking {
             intent_id: intent.id.to_string(),
             intent_type: &self.task.head.intent_type,
             token: &self.token,
+            zone: filled.get("zone"),
             buttons,
             comment: filled.get("comment"),
             comment_error: error_of("comment"),
@@ -194,18 +200,17 @@ impl Asking {
             is_evidence_required: task.evidence_required,
             error: unshown(&fields, wrong),
             has_errors: !wrong.is_empty(),
+            has_conditions: form::has_conditions(task),
             fields,
         };
         page(status, &template)
     }
 
-    pub(super) fn confirm_page(&self, app: &AppState, filled: &FormFields, answer: &TaskResult) -> Result<Page> {
-        let task = self.task.task();
-        let mut rows: Vec<(String, String)> = Vec::new();
-        for field in form::fields(task, filled, &BTreeMap::new()) {
-            let shown = field.shown();
-            rows.push((field.label, shown));
-        }
+    pub(super) fn confirm_page(&self, app: &AppState, filled: &FormFields, reading: &Reading) -> Result<Page> {
+        let (task, answer) = (self.task.task(), &reading.answer);
+        let fields = form::fields(task, filled, &reading.data(), &BTreeMap::new());
+        let leaves = fields.iter().flat_map(Field::leaves);
+        let mut rows: Vec<(String, String)> = leaves.map(|(label, field)| (label, field.shown.clone())).collect();
         rows.extend(answer.data.get("evidence").map(|it| ("Evidence".to_owned(), facts::readable(it))));
         rows.extend(answer.comment.clone().map(|comment| ("Comment".to_owned(), comment)));
         rows.retain(|(_, value)| !value.is_empty());
@@ -278,29 +283,12 @@ pub(super) fn done(app: &AppState, done: &Done) -> Result<Page> {
 
 /// Returns the errors that no field of the page can show, as one text.
 fn unshown(fields: &[Field], wrong: &BTreeMap<String, String>) -> String {
-    let is_shown = |name: &String| {
-        let key = format!("field.{}", name.split('.').next().unwrap_or_default());
-        name == "comment" || name == "evidence" || fields.iter().any(|field| field.name == key)
-    };
+    let places: Vec<&str> = fields.iter().flat_map(Field::places).collect();
+    let is_shown = |name: &str| name == "comment" || name == "evidence" || places.contains(&name);
     let errors = wrong.iter().filter(|(name, _)| !is_shown(name));
     let errors =
         errors.map(|(name, why)| if name.is_empty() { why.clone() } else { format!("{}: {why}", words(name)) });
     errors.collect::<Vec<String>>().join(" ")
-}
-
-/// Returns what a task of this type asks for.
-fn request(task_type: Option<&str>) -> &'static str {
-    match task_type.unwrap_or("approval") {
-        "approval" => "asks for your approval",
-        "review" => "asks for your review",
-        "form" | "provide_data" => "asks you to fill in a form",
-        "confirmation" => "asks you to confirm",
-        "assignment" => "asks you to assign a task",
-        "clarification" => "has a question for you",
-        "manual_action" => "asks you to do something",
-        "override" => "asks you to override a rule",
-        _ => "asks for your answer",
-    }
 }
 
 fn yes_label(buttons: &[Button]) -> String {

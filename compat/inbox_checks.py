@@ -1,0 +1,127 @@
+"""Checks the inbox and forms of every kind in headless Chromium, as people use them."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from browser import is_accessible
+from page_checks import PHONE
+from world import World, until
+
+FORM = {
+    "type": "object",
+    "required": ["rate", "contract"],
+    "properties": {
+        "rate": {"type": "number", "title": "Rate", "exclusiveMinimum": 0},
+        "contract": {"oneOf": [{"const": "c-1", "title": "Contract One"}, {"const": 7, "title": "Seven"}]},
+        "days": {"type": "array", "items": {"enum": ["Mon", "Tue", "Wed"]}, "title": "Days"},
+        "lines": {
+            "type": "array",
+            "title": "Lines",
+            "items": {"type": "object", "properties": {"item": {"type": "string"}, "count": {"type": "integer"}}},
+        },
+        "at": {"type": "string", "format": "date-time", "title": "Not before"},
+        "secret": {"type": "string", "format": "password", "title": "PIN"},
+        "pay_by": {"enum": ["card", "transfer"], "title": "Pay by"},
+        "code": {"type": "string", "pattern": "^[0-9]{4}$", "description": "Four digits."},
+    },
+    "if": {"properties": {"pay_by": {"const": "transfer"}}, "required": ["pay_by"]},
+    "then": {"properties": {"iban": {"type": "string", "title": "IBAN"}}, "required": ["iban"]},
+}
+
+
+def a_form_of_every_kind_takes_what_people_type(world: World) -> None:
+    person = world.new_person()
+    intent_id = world.ask(person, {"title": "Agree on the terms", "form_schema": FORM})
+    link = world.letter(person).link
+    with world.browser.page(timezone_id="Europe/Berlin", bypass_csp=True, **PHONE) as page:
+        page.goto(link)
+        page.get_by_label("Rate").fill("1.234")
+        page.get_by_label("Contract").select_option("Seven")
+        page.get_by_label("Tue").check()
+        page.get_by_label("Not before").fill("2026-05-03T14:00")
+        page.get_by_label("PIN").fill("hush")
+        page.get_by_label("Pay by").select_option("transfer")
+        page.get_by_label("Code").fill("12")
+        page.get_by_role("group", name="Lines").get_by_label("Item").fill("Pump")
+        _press(page, "Add another")
+        page.get_by_label("Item").nth(1).fill("Pipe")
+        page.get_by_label("Count").nth(1).fill("1.200")
+        _press(page, "Approve")
+        alert = page.get_by_role("alert")
+        for text in ("can mean 1234 or 1.2340", "IBAN: is required", "Code: is not in the expected format: Four digits."):
+            expect(alert).to_contain_text(text)
+        is_accessible(page, "form")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.get_by_label("Rate").fill("1,5")
+        page.get_by_label("Code").fill("4711")
+        page.get_by_label("IBAN").fill("DE89")
+        _press(page, "Approve")
+        main = page.get_by_role("main")
+        for text in ("1.5", "Seven", "Tue", "Pump", "1,200", "2026-05-03 14:00:00+02:00"):
+            expect(main).to_contain_text(text)
+        expect(main).not_to_contain_text("hush")
+        _press(page, "Confirm: Approve")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your answer was recorded")
+    result = world.outcome(intent_id)["result"]
+    expected = {
+        "rate": 1.5,
+        "contract": 7,
+        "days": ["Tue"],
+        "lines": [{"item": "Pump"}, {"item": "Pipe", "count": 1200}],
+        "at": "2026-05-03T14:00:00+02:00",
+        "secret": "hush",
+        "pay_by": "transfer",
+        "iban": "DE89",
+        "code": "4711",
+    }
+    assert {name: result.get(name) for name in expected} == expected, result
+
+
+def a_person_answers_from_the_inbox_without_scripts(world: World) -> None:
+    person = world.new_person()
+    _make_member(world, person)
+    titles = [f"Pay {name}?" for name in ("one", "two")]
+    ids = [world.ask(person, {"title": title, "summary": ["amount"]}, payload={"amount": 5, "currency": "EUR"}) for title in titles]
+    other = world.ask(person, {"title": "Say why", "required_comment": True})
+    until("the tasks are mailed", lambda: len(world.mail.letters(person)) == 3)
+    with world.browser.page(java_script_enabled=False, **PHONE) as page:
+        page.goto(f"{world.server.base_url}/inbox")
+        page.get_by_label("Email address").fill(person)
+        _press(page, "Send me a code")
+        page.get_by_label("Code").fill(world.letter(person, 4).subject.split(" ")[0])
+        _press(page, "Sign in")
+        expect(page.get_by_text("3 tasks wait for you.")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        for title in titles:
+            page.get_by_label(f"Choose {title}").check()
+        _press(page, "Answer the chosen tasks")
+        expect(page.get_by_text("EUR 5.00")).to_have_count(2)
+        _press(page, "Confirm: Approve all 2")
+        expect(page.get_by_role("heading", level=1)).to_have_text("2 answers were recorded")
+        page.get_by_role("link", name="Back to the inbox").click()
+        page.get_by_role("button", name="Open Say why").click()
+        page.get_by_label("Comment").fill("because")
+        _press(page, "Reject")
+        _press(page, "Confirm: Reject")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your answer was recorded")
+        page.goto(f"{world.server.base_url}/inbox")
+        expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+        expect(page.get_by_text("because")).to_be_visible()
+        page.get_by_role("link", name="Your sessions").click()
+        expect(page.get_by_role("heading", name="browser (this browser)")).to_be_visible()
+        page.get_by_role("link", name="Back to the inbox").click()
+        _press(page, "Sign out")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in to your inbox")
+    assert [world.intent(intent_id)["result"]["outcome"] for intent_id in [*ids, other]] == ["approved", "approved", "rejected"]
+
+
+def _make_member(world: World, person: str) -> None:
+    organization = world.bootstrap.org_id
+    body = f'{{"actor_id": "{person}", "role": "member"}}'.encode()
+    reply = world.post(f"/v1/organizations/{organization}/members", body)
+    assert reply.status == 200, reply
+
+
+def _press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()

@@ -1,0 +1,189 @@
+//! The inbox of a person in a browser: what waits for them across their workspaces, what they said, and their sessions.
+//!
+//! A cookie holds the session. Every form carries a token of that session, and a form from another site is refused before
+//! anything is read. A task opens on its own page, by a link that is made for it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axme_api::{ApiError, inbox_pages as api};
+use axme_intent::facts::FactValue;
+use axme_intent::fields::words;
+use axme_intent::receipt::Receipt;
+use axme_intent::{IntentId, Time};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request as HttpRequest;
+use axum::http::Response;
+use axum::routing::{get, post};
+use uuid::Uuid;
+
+use super::extract::{field, query};
+use super::inbox_rows::{Row, row};
+use super::inbox_session::form;
+use super::letterhead::Letterhead;
+use super::pages::{Page, leads, page, sent};
+use super::{Gateway, inbox_bulk, inbox_session};
+use axme_core::auth::browser::BrowserSession;
+use axme_core::error::Result;
+use axme_core::ops::links;
+use axme_core::ops::own_inbox;
+use axme_core::state::AppState;
+use axme_store::person_accounts as records;
+use axme_store::{Shard, Tx};
+
+/// Maximum number of sessions that the page lists.
+const MAX_SESSIONS: i64 = 100;
+
+type State = axum::extract::State<Arc<AppState>>;
+
+pub fn routes() -> Router<Gateway> {
+    Router::new()
+        .route(api::PAGE.path, get(show))
+        .route(api::SIGN_IN.path, post(inbox_session::sign_in))
+        .route(api::SIGN_OUT.path, post(inbox_session::sign_out))
+        .route(api::OPEN.path, post(open))
+        .route(api::ANSWER.path, post(inbox_bulk::answer))
+        .route(api::SESSIONS.path, get(sessions).post(revoke))
+}
+
+/// A decision as the list shows it.
+struct DoneRow {
+    title: String,
+    outcome: String,
+    comment: String,
+    at: String,
+    receipt: String,
+}
+
+#[derive(Template)]
+#[template(path = "inbox.html")]
+struct InboxPage {
+    head: Letterhead,
+    email: String,
+    csrf: String,
+    search: String,
+    rows: Vec<Row>,
+    all: usize,
+    has_simple: bool,
+    done: Vec<DoneRow>,
+    most: usize,
+}
+
+async fn show(app: State, request: HttpRequest) -> Response<Body> {
+    let token = inbox_session::token(&app, request.headers());
+    let session = match inbox_session::find(&app, &token).await {
+        Ok(Some(session)) => session,
+        Ok(None) => return sent(&app, inbox_session::sign_in_page(&app, 200, "", "", "")),
+        Err(error) => return sent(&app, Err(error)),
+    };
+    let search = field(&query(request.uri().query()), "q");
+    sent(&app, list(&app, &session, &token, search.trim()).await)
+}
+
+async fn list(app: &Arc<AppState>, session: &BrowserSession, token: &str, search: &str) -> Result<Page> {
+    let email = session.account.email.clone();
+    let look =
+        move |tx: &mut Tx<'_>| -> Result<_> { Ok((own_inbox::waiting(tx, &email)?, own_inbox::decided(tx, &email)?)) };
+    let (waiting, decided) = app.store.read(look).await?;
+    let all = waiting.len();
+    let wanted = search.to_lowercase();
+    let is_wanted =
+        |texts: &[&str]| wanted.is_empty() || texts.iter().any(|text| text.to_lowercase().contains(&wanted));
+    let mut rows: Vec<Row> = waiting.iter().map(row).collect();
+    rows.retain(|row| {
+        let values: Vec<String> = row.facts.iter().map(|fact| fact.value.text()).collect();
+        is_wanted(&[&row.title, &row.requester, &row.place]) || values.iter().any(|value| is_wanted(&[value]))
+    });
+    rows.sort_by_key(|row| (row.due.is_none(), row.due, row.since));
+    let done = decided.iter().filter_map(|receipt| {
+        let body: Receipt = serde_json::from_str(&receipt.body).ok()?;
+        let row = DoneRow {
+            outcome: words(&body.outcome),
+            comment: body.comment.unwrap_or_default(),
+            at: body.decided_at,
+            receipt: receipt.id.to_string(),
+            title: body.title,
+        };
+        is_wanted(&[&row.title, &row.comment]).then_some(row)
+    });
+    let template = InboxPage {
+        head: Letterhead::at(&app.site.base_url, "app/"),
+        email: session.account.email.clone(),
+        csrf: axme_core::auth::browser::csrf(token),
+        search: search.to_owned(),
+        has_simple: rows.iter().any(|row| row.is_simple),
+        rows,
+        all,
+        done: done.collect(),
+        most: inbox_bulk::MAX_ANSWERS,
+    };
+    page(200, &template)
+}
+
+fn read_task(text: &str) -> Result<(Uuid, IntentId)> {
+    let unknown = || ApiError::not_found("task");
+    let (workspace, intent) = text.split_once(':').ok_or_else(unknown)?;
+    Ok((workspace.parse().map_err(|_| unknown())?, IntentId(intent.parse().map_err(|_| unknown())?)))
+}
+
+async fn open(app: State, request: HttpRequest) -> Response<Body> {
+    match open_task(&app, request).await {
+        Ok(to) => leads(&app, &to),
+        Err(error) => sent(&app, Err(error)),
+    }
+}
+
+/// Makes a link for the person, and returns its address relative to the inbox.
+async fn open_task(app: &Arc<AppState>, request: HttpRequest) -> Result<String> {
+    let (session, _, filled) = form(app, request).await?;
+    let (workspace, intent) = read_task(filled.get("task"))?;
+    let email = session.account.email;
+    let job = move |tx: &mut Tx<'_>| own_inbox::link(tx, &email, workspace, intent);
+    let new = app.store.write(Shard::of_intent(intent), job).await?;
+    Ok(links::url("..", &new))
+}
+
+#[derive(Template)]
+#[template(path = "sessions.html")]
+struct SessionsPage {
+    head: Letterhead,
+    csrf: String,
+    current: Uuid,
+    sessions: Vec<records::Session>,
+}
+
+async fn sessions(app: State, request: HttpRequest) -> Response<Body> {
+    let token = inbox_session::token(&app, request.headers());
+    match inbox_session::find(&app, &token).await {
+        Ok(Some(session)) => sent(&app, sessions_page(&app, &session, &token).await),
+        Ok(None) => leads(&app, "../inbox"),
+        Err(error) => sent(&app, Err(error)),
+    }
+}
+
+async fn sessions_page(app: &AppState, session: &BrowserSession, token: &str) -> Result<Page> {
+    let (account, now) = (session.account.account_id, app.system.clock.now());
+    let sessions = app.store.read(move |tx| records::list_live_sessions(tx, account, now, MAX_SESSIONS)).await?;
+    let template = SessionsPage {
+        head: Letterhead::at(&app.site.base_url, "../app/"),
+        csrf: axme_core::auth::browser::csrf(token),
+        current: session.session_id,
+        sessions,
+    };
+    page(200, &template)
+}
+
+/// Ends a session of the person, or all others.
+async fn revoke(app: State, request: HttpRequest) -> Response<Body> {
+    match end(&app, request).await {
+        Ok(()) => leads(&app, "sessions"),
+        Err(error) => sent(&app, Err(error)),
+    }
+}
+
+async fn end(app: &Arc<AppState>, request: HttpRequest) -> Result<()> {
+    let (session, _, filled) = form(app, request).await?;
+    let chosen: Option<Uuid> = filled.get("session").parse().ok();
+    inbox_session::end(app, session, chosen).await
+}
