@@ -1,10 +1,11 @@
 //! Tasks of the repository: `cargo xtask openapi`, `cargo xtask schemas`, `cargo xtask covered`, `cargo xtask bench`,
-//! `cargo xtask count`, `cargo xtask sim`.
+//! `cargo xtask count`, `cargo xtask sim`, `cargo xtask dist`.
 //! Nothing here is shipped.
 
 mod bench;
 mod count;
 mod coverage;
+mod dist;
 mod openapi;
 mod schemas;
 mod sim;
@@ -37,6 +38,8 @@ enum Chore {
     Count(count::Options),
     /// Simulate the server under faults, one history per seed (docs/decisions/0008-simulation.md).
     Sim(sim::Options),
+    /// Build all packages and try each of them; options go to tools/dist.py.
+    Dist(dist::Options),
     /// The load generator, which the bench starts.
     #[command(hide = true)]
     BenchLoad,
@@ -56,6 +59,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(options) => bench::run(&options),
         Chore::Count(options) => count::run(&options),
         Chore::Sim(options) => sim::run(&options),
+        Chore::Dist(options) => dist::run(&options),
         Chore::BenchLoad => bench::load::serve(),
         Chore::BenchIdle { data } => bench::idle::serve(data),
         Chore::BenchServe { data } => bench::waiting::serve(data),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::op::{Access, Route};
 
 /// The plain routes of this family.
-pub const ROUTES: &[Route] = &[HEALTH, HEALTH_V1, READY, OPENAPI, REFERENCE, REFERENCE_PAGE, REFERENCE_FILTER];
+pub const ROUTES: &[Route] = &[HEALTH, HEALTH_V1, READY, METRICS, OPENAPI, REFERENCE, REFERENCE_PAGE, REFERENCE_FILTER];
 
 /// Returns the health of the server.
 pub const HEALTH: Route = Route::get("health.get", "/health")
@@ -20,6 +20,10 @@ pub const HEALTH_V1: Route = Route::get("health.get_v1", "/v1/health")
 pub const READY: Route = Route::get("health.ready", "/ready")
     .access(Access::Public)
     .about("Check whether the server accepts calls and reaches its database.");
+/// Returns the measurements of the node.
+pub const METRICS: Route = Route::get("health.metrics", "/metrics")
+    .access(Access::Admin)
+    .about("Get the measurements of this node in the text format of Prometheus.");
 /// Returns the OpenAPI document.
 pub const OPENAPI: Route = Route::get("health.openapi", "/openapi.json")
     .access(Access::Public)

@@ -45,6 +45,7 @@ static FORMS: &[(&Route, MakeForm)] = &[
     (&health::HEALTH, health),
     (&health::HEALTH_V1, health),
     (&health::READY, |_| Form::json("The server accepts calls.", object(&[ok_field()]))),
+    (&health::METRICS, |_| Form::answering("The measurements.", "text/plain", json!({ "type": "string" }))),
     (&health::OPENAPI, |_| Form::json("The OpenAPI document.", json!({ "type": "object" }))),
     (&health::REFERENCE, |_| Form::page(&[500])),
     (&health::REFERENCE_PAGE, |_| Form::page(&[404, 500])),

@@ -78,8 +78,12 @@ impl Reading {
 }
 
 /// Claims due deliveries and returns them in the order of their numbers. If there are none, returns when the next one
-/// becomes due. The claims are durable. Returns nothing while the agent is killed; its resume sends a signal.
+/// becomes due. The claims are durable. Returns nothing while the agent is killed (its resume sends a signal), and while
+/// offers are paused.
 pub async fn offer(app: &Arc<AppState>, reading: Reading) -> Result<(Vec<Offer>, Option<Time>)> {
+    if app.has_paused_offers() {
+        return Ok((Vec::new(), None));
+    }
     // A reader with a filter looks first: it may have to pass many deliveries that it does not want.
     if reading.is_announced && reading.status.is_none() {
         let offers = claim(app, &reading, None).await?;

@@ -3,6 +3,7 @@
 //! This crate has no sockets and no web framework. Edges pass in a [`request::Request`] and get an encoded reply.
 //! Requests to other servers go through [`system::Outbound`]. `ARCHITECTURE.md` has the map.
 
+pub mod audit_chain;
 pub mod auth;
 pub mod call;
 pub mod claims;
@@ -12,6 +13,7 @@ pub mod draft;
 pub mod engine;
 pub mod error;
 pub mod input;
+pub mod metrics;
 pub mod ops;
 pub mod policy;
 pub mod request;

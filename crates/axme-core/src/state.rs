@@ -4,9 +4,12 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
@@ -18,6 +21,7 @@ use crate::auth::oidc::OidcSettings;
 use crate::auth::{Caller, Keys};
 use crate::consumers::Consumers;
 use crate::error::Result;
+use crate::metrics::Metrics;
 use crate::policy::body_budget::BodyBudget;
 use crate::policy::fair_gate::FairGate;
 use crate::policy::quota;
@@ -35,6 +39,7 @@ pub struct AppState {
     pub consumers: Consumers,
     /// The turns of callers at the read connections.
     reads: Arc<FairGate>,
+    pub metrics: Metrics,
     /// The memory for request bodies.
     pub bodies: BodyBudget,
     pub limits: Arc<Limits>,
@@ -44,6 +49,8 @@ pub struct AppState {
     /// True once the server must stop.
     pub stopping: watch::Receiver<bool>,
     streams: Mutex<Streams>,
+    /// True while nothing is offered to any agent: after a restore.
+    has_paused_offers: AtomicBool,
 }
 
 /// The public side of the server: how it is reached, and how people get in.
@@ -61,6 +68,10 @@ pub struct Site {
     pub oidc: Option<Arc<OidcSettings>>,
     /// Anyone can get an organization and a key for a trial.
     pub trials: bool,
+    /// Web origins whose pages may call the API.
+    pub cors_origins: Vec<String>,
+    /// The SHA-256 of the token that reads the metrics.
+    pub scrape_token_hash: Option<[u8; 32]>,
 }
 
 /// How hosts of the Model Context Protocol reach the server.
@@ -76,6 +87,12 @@ impl Site {
     /// Returns true for the address of a trusted proxy.
     pub fn trusts(&self, address: &IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(&address.to_canonical()))
+    }
+
+    /// Returns true for the token that reads the metrics.
+    pub fn is_scrape_token(&self, shown: &str) -> bool {
+        let shown: [u8; 32] = Sha256::digest(shown).into();
+        self.scrape_token_hash.is_some_and(|hash| hash.ct_eq(&shown).into())
     }
 }
 
@@ -109,7 +126,7 @@ impl AppState {
     ) -> Arc<AppState> {
         let (keys, limiter) =
             (Keys::new(limits.cached_keys, &site.base_url, system.clock.clone()), RateLimiter::default());
-        let wakeups = store.wakeups().clone();
+        let (wakeups, metrics) = (store.wakeups().clone(), Metrics::new(store.metrics()));
         let (mails, _) = broadcast::channel(MAX_MAILS);
         Arc::new(AppState {
             store,
@@ -118,6 +135,7 @@ impl AppState {
             keys,
             limiter,
             consumers: Consumers::default(),
+            metrics,
             reads: FairGate::new(limits.read_threads * READS_AHEAD),
             bodies: BodyBudget::new(limits.bodies_bytes, limits.bodies_bytes_per_client),
             limits,
@@ -125,6 +143,7 @@ impl AppState {
             mails,
             stopping,
             streams: Mutex::default(),
+            has_paused_offers: AtomicBool::new(false),
         })
     }
 
@@ -142,6 +161,21 @@ impl AppState {
         *streams.of_account.entry(caller.service_account_id.clone()).or_default() += 1;
         *streams.of_workspace.entry(caller.workspace).or_default() += 1;
         Ok(StreamPermit { app: self.clone(), account: caller.service_account_id.clone(), workspace: caller.workspace })
+    }
+
+    /// Stops or resumes all offers to agents of this node.
+    pub fn pause_offers(&self, is_paused: bool) {
+        self.has_paused_offers.store(is_paused, Ordering::Relaxed);
+    }
+
+    /// Returns true while nothing is offered to any agent.
+    pub fn has_paused_offers(&self) -> bool {
+        self.has_paused_offers.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number of open streams.
+    pub fn streams_open(&self) -> usize {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).of_account.values().sum()
     }
 
     /// Reads in the store for a caller. When the read connections are busy, callers take turns.

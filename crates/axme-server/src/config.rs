@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use axme_api::mcp::selection::Selection;
 use axme_core::auth::oidc::OidcSettings;
 use axme_store::{Limits, Tier};
 
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
     pub listen: SocketAddr,
@@ -25,6 +25,8 @@ pub struct Config {
     pub public_url: Option<String>,
     pub mail: MailSettings,
     pub media: MediaSettings,
+    pub metrics: MetricsSettings,
+    pub retention: RetentionSettings,
     /// Whether the first sign-in with an unknown email address creates an organization. If not, only members of
     /// organizations can sign in.
     pub sign_up: bool,
@@ -35,6 +37,9 @@ pub struct Config {
     /// Web origins that may show task pages in a frame, such as `https://intranet.example.com`.
     pub embed_origins: Vec<String>,
     pub mcp: McpSettings,
+    /// Web origins whose pages may call the API from a browser.
+    pub cors_origins: Vec<String>,
+    pub tls: TlsSettings,
     /// The tier of workspaces without individually agreed limits.
     #[serde(deserialize_with = "named_tier")]
     pub tier: Tier,
@@ -53,7 +58,7 @@ fn named_tier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tier, D::Err
 }
 
 /// The mail server.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSettings {
     /// `smtp://`, `smtp://…?tls=required` or `smtps://user:password@host:port`. If unset, mail is written to the folder
@@ -69,8 +74,46 @@ impl Default for MailSettings {
     }
 }
 
+/// The readers of the metrics besides the operators.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// An address that serves `/metrics` to anyone who reaches it, and nothing else.
+    pub listen: Option<SocketAddr>,
+    /// A token that reads `/metrics` on the main port.
+    pub token: Option<String>,
+}
+
+/// The files of TLS, in PEM. Without them, a proxy before the server has the certificate.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsSettings {
+    /// The certificate of the server, and those between it and its authority.
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+}
+
+/// How many days data is kept; forever if unset. Workspaces may have rules of their own.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// Intents that have ended, from their end.
+    pub intents_days: Option<u64>,
+    /// Finished files.
+    pub files_days: Option<u64>,
+    /// Lines of the audit trail, up to a signed checkpoint.
+    pub audit_days: Option<u64>,
+    /// Mail in the folder `outbox`.
+    pub outbox_days: Option<u64>,
+    /// A folder that gets what is deleted first, as JSON Lines.
+    pub export: Option<PathBuf>,
+}
+
+/// The shortest scrape token. A short one can be guessed.
+const MIN_TOKEN_CHARS: usize = 16;
+
 /// The file store.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MediaSettings {
     /// `s3://bucket/prefix`. If unset, files are stored in the folder `media` in the data folder.
@@ -104,11 +147,15 @@ impl Default for Config {
             public_url: None,
             mail: MailSettings::default(),
             media: MediaSettings::default(),
+            metrics: MetricsSettings::default(),
+            retention: RetentionSettings::default(),
             sign_up: false,
             trials: false,
             oidc: None,
             embed_origins: Vec::new(),
             mcp: McpSettings::default(),
+            cors_origins: Vec::new(),
+            tls: TlsSettings::default(),
             tier: Tier::SelfHosted,
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
@@ -135,21 +182,30 @@ impl Config {
         {
             return Err(format!("public_url \"{url}\" must begin with http:// or https://"));
         }
+        let RetentionSettings { intents_days, files_days, audit_days, outbox_days, .. } = self.retention;
+        if [intents_days, files_days, audit_days, outbox_days].contains(&Some(0)) {
+            return Err("the settings under retention are days, at least 1; leave one out to keep its data".to_owned());
+        }
+        if self.metrics.token.as_ref().is_some_and(|token| token.chars().count() < MIN_TOKEN_CHARS) {
+            return Err(format!("metrics.token needs at least {MIN_TOKEN_CHARS} characters"));
+        }
         self.oidc.as_ref().map_or(Ok(()), OidcSettings::validate)?;
         let is_origin = |text: &str| {
             let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
             !host.is_empty() && host != "*" && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:*[]".contains(&b))
         };
-        if let Some(wrong) = self.mcp.origins.iter().find(|origin| !is_origin(origin)) {
-            return Err(format!(
-                "mcp.origins: \"{wrong}\" is not an origin; write it like https://assistant.example.com"
-            ));
-        }
         Selection::parse(&self.mcp.tools).map_err(|wrong| format!("mcp.{wrong}"))?;
-        if let Some(wrong) = self.embed_origins.iter().find(|origin| !is_origin(origin)) {
-            return Err(format!(
-                "embed_origins: \"{wrong}\" is not an origin; write it like https://intranet.example.com"
-            ));
+        let lists = [
+            ("embed_origins", &self.embed_origins),
+            ("cors_origins", &self.cors_origins),
+            ("mcp.origins", &self.mcp.origins),
+        ];
+        for (name, origins) in lists {
+            if let Some(wrong) = origins.iter().find(|origin| !is_origin(origin)) {
+                return Err(format!(
+                    "{name}: \"{wrong}\" is not an origin; write it like https://intranet.example.com"
+                ));
+            }
         }
         if limits.offer_seconds.is_empty() || limits.offer_seconds.contains(&0) {
             return Err("limits.offer_seconds needs at least one number, each at least 1".to_owned());

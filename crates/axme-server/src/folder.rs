@@ -26,6 +26,9 @@ pub struct RunFile {
     pub pid: u32,
 }
 
+/// The file of a restored folder whose server delivers nothing while it is there.
+pub(crate) const PAUSED: &str = "deliveries-paused";
+
 const DRAFT: &str = "bootstrap.json.draft";
 
 /// A locked data folder. Dropping the value releases the lock.
@@ -70,6 +73,11 @@ impl Folder {
     /// The lock file. While it is the one that this server has locked, the folder is this server's.
     pub(crate) fn lock(&self) -> Arc<FileIdentity> {
         self.lock.clone()
+    }
+
+    /// Returns true while the folder has just been restored, and nobody has resumed it.
+    pub(crate) fn is_paused(path: &Path) -> bool {
+        path.join(PAUSED).exists()
     }
 
     /// Writes the draft of `bootstrap.json` durably. This happens before the commit, so that a crash loses no key.

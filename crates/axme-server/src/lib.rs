@@ -4,6 +4,7 @@
 //! through `http` and goes to the core and back. `workers` do everything that waits, and `deliver` makes all outgoing
 //! connections. `ARCHITECTURE.md` has the map.
 
+pub mod backup;
 pub mod config;
 pub mod deliver;
 pub mod files;
@@ -25,6 +26,7 @@ use axme_core::state::{AppState, McpSite, Site};
 use axme_core::system::{Mail, System};
 use axme_store::wakeups::{SWEEP_BETWEEN_NODES, SWEEP_IN_PROCESS};
 use axme_store::{Limits, Store, StoreError, StoreOptions, Wakeups};
+use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
@@ -34,6 +36,9 @@ pub use config::Config;
 pub use folder::{Bootstrap, RunFile};
 use folder::{Folder, FolderError};
 use http::Gateway;
+
+/// How often the server of a restored folder looks whether it may deliver.
+const LOOK_AT_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -58,6 +63,22 @@ pub struct Running {
     patience: Duration,
     mails: broadcast::Sender<Mail>,
     failure: watch::Receiver<Option<String>>,
+}
+
+/// Checks the settings as a start does, without opening or creating anything.
+pub fn check(config: &Config) -> Result<(), StartError> {
+    config.validate().map_err(StartError::Config)?;
+    let networks = deliver::guard::networks;
+    networks(&config.limits.outbound_allow)
+        .map_err(|why| StartError::Config(format!("limits.outbound_allow: {why}")))?;
+    networks(&config.trusted_proxies).map_err(|why| StartError::Config(format!("trusted_proxies: {why}")))?;
+    deliver::mailer::Mailer::new(&config.mail, Path::new("outbox")).map_err(StartError::Config)?;
+    files::Files::open(&config.media, config.data.join("media"), true).map_err(StartError::Config)?;
+    http::tls::Tls::open(&config.tls).map_err(StartError::Config)?;
+    if let Some(url) = &config.database_url {
+        Store::check_url(url).map_err(|error| StartError::Store(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Opens the store, starts the workers and listens. The server accepts calls when this returns.
@@ -86,10 +107,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let store = open_store(&config, &folder, &system, &limits).await?;
     let files = files::Files::open(&config.media, folder.path().join("media"), limits.durable);
     let files = Some(files.map_err(StartError::Config)?);
-    let listener =
-        TcpListener::bind(config.listen).await.map_err(|why| StartError::Listen { address: config.listen, why })?;
-    let addr = listener.local_addr().map_err(|why| StartError::Listen { address: config.listen, why })?;
-    let local_url = format!("http://{}", reachable(addr));
+    let tls = http::tls::Tls::open(&config.tls).map_err(StartError::Config)?;
+    let (listener, addr) = listen(config.listen).await?;
+    let metrics_listener = match config.metrics.listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let local_url = format!("{scheme}://{}", reachable(addr));
     let base_url = config.public_url.as_ref().map_or(local_url.clone(), |url| url.trim_end_matches('/').to_owned());
     let site = Site {
         base_url: base_url.clone(),
@@ -103,20 +128,30 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         sign_up: config.sign_up,
         trials: config.trials,
         oidc: config.oidc.clone().map(Arc::new),
+        cors_origins: config.cors_origins.clone(),
+        scrape_token_hash: config.metrics.token.as_ref().map(|token| Sha256::digest(token).into()),
     };
     let app = AppState::new(store, system, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
+    let kept = workers::retention::Places {
+        settings: config.retention.clone(),
+        files: files.clone(),
+        outbox: folder.path().join("outbox"),
+    };
+    let resumed = resumption(&app, folder.path());
     // Workers start before the first call, so that they miss no signal.
     let (fails, failure) = watch::channel(None);
     let mut workers = vec![
         spawn("folder_watch", workers::folder_watch::run(app.clone(), folder.lock(), fails)),
-        spawn("timers", workers::timers::run(app.clone())),
+        spawn("timers", after(&app, &resumed, workers::timers::run(app.clone()))),
         spawn("sweep", workers::sweep::run(app.clone(), files.clone())),
+        spawn("retention", workers::retention::run(app.clone(), kept)),
+        spawn("audit_chain", workers::audit_chain::run(app.clone())),
         spawn("billing", workers::billing::run(app.clone())),
-        spawn("push", workers::push_dispatcher::run(app.clone())),
+        spawn("push", after(&app, &resumed, workers::push_dispatcher::run(app.clone()))),
         spawn("fanout", workers::fanout::run(app.clone())),
-        spawn("notices", workers::notices::run(app.clone())),
         spawn("receipts", workers::receipts::run(app.clone())),
+        spawn("notices", after(&app, &resumed, workers::notices::run(app.clone()))),
         spawn("mesh", workers::mesh::run(app.clone())),
         spawn("key_uses", workers::key_uses::run(app.clone())),
         spawn("consumers", workers::consumers::run(app.clone())),
@@ -125,14 +160,73 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         workers.push(spawn("pg_wakeups", workers::pg_wakeups::run(app.clone(), url.clone())));
         workers.push(spawn("statistics", workers::statistics::run(app.clone(), url.clone())));
     }
-    let router = http::router(Gateway { app: app.clone(), files });
-    let server = tokio::spawn(http::connections::serve(listener, router, app.clone()));
+    let gateway = Gateway { app: app.clone(), files, scrapes: Arc::default() };
+    if let Some((listener, addr)) = metrics_listener {
+        let router = http::metrics::open_router(gateway.clone());
+        workers.push(spawn("metrics", http::connections::serve(listener, router, app.clone(), None)));
+        tracing::info!(%addr, "metrics are served to anyone who reaches this address");
+    }
+    if let Some(tls) = &tls {
+        workers.push(spawn("tls", tls.clone().watch(app.clone())));
+    }
+    let router = http::router(gateway);
+    let server = tokio::spawn(http::connections::serve(listener, router, app.clone(), tls));
     // Commands on this machine use the local address, even if public_url is set.
-    folder.write_run(&RunFile { base_url: local_url, pid: std::process::id() })?;
+    // A certificate names the public address, not the local one.
+    let run_url = if scheme == "https" { base_url.clone() } else { local_url };
+    folder.write_run(&RunFile { base_url: run_url, pid: std::process::id() })?;
     tracing::info!(%addr, base_url, storage = app.store.engine.as_str(), data = %folder.path().display(), "axme is listening");
     let mails = app.mails.clone();
     let patience = Duration::from_secs(limits.shutdown_seconds);
     Ok(Running { addr, base_url, folder, stop, server, workers, patience, mails, failure })
+}
+
+/// Returns a signal that is true once the server may deliver: at once, or when an operator resumes a restored folder.
+fn resumption(app: &Arc<AppState>, data: &Path) -> watch::Receiver<bool> {
+    let is_paused = Folder::is_paused(data);
+    let (resume, resumed) = watch::channel(!is_paused);
+    if is_paused {
+        app.pause_offers(true);
+        tracing::warn!("this folder was restored: nothing is delivered until you run axme restore --resume");
+        let (app, data) = (app.clone(), data.to_owned());
+        tokio::spawn(async move {
+            while Folder::is_paused(&data) && !*app.stopping.borrow() {
+                tokio::time::sleep(LOOK_AT_PAUSE).await;
+            }
+            app.pause_offers(false);
+            app.wakeups.signal_all_here();
+            tracing::info!("deliveries are resumed");
+            // An error means that the server has stopped.
+            let _ = resume.send(true);
+        });
+    }
+    resumed
+}
+
+/// Runs a worker once the server may deliver.
+fn after(
+    app: &Arc<AppState>,
+    resumed: &watch::Receiver<bool>,
+    worker: impl Future<Output = ()> + Send + 'static,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (app, mut resumed) = (app.clone(), resumed.clone());
+    async move {
+        let is_resumed = tokio::select! {
+            outcome = resumed.wait_for(|resumed| *resumed) => outcome.is_ok(),
+            () = app.stopped() => false,
+        };
+        if is_resumed || *resumed.borrow() {
+            worker.await;
+        }
+    }
+}
+
+/// Listens on an address, and returns the address with its port.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |why| StartError::Listen { address, why };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    Ok((listener, addr))
 }
 
 /// Starts a worker in a span that names it.

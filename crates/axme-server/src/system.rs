@@ -20,11 +20,16 @@ struct RealClock {
     began: std::time::Instant,
 }
 
+/// Returns the time of day.
+pub fn now() -> Time {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Time::from_micros(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
+}
+
 impl Clock for RealClock {
     fn now(&self) -> Time {
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-        let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Time::from_micros(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
+        now()
     }
 
     fn running(&self) -> Duration {

@@ -141,7 +141,7 @@ impl Cluster {
         let (store, commits) = Store::open_simulated(&file, &options).expect("the store opens");
         let (stop, stopping) = watch::channel(false);
         let app = AppState::new(store, system, limits, Site::default(), stopping);
-        let router = http::router(Gateway { app: app.clone(), files: None });
+        let router = http::router(Gateway { app: app.clone(), files: None, scrapes: Arc::default() });
         Node { router, app, commits, is_down: false, _stop: stop }
     }
 

@@ -216,9 +216,11 @@ pub fn count_from_outside(tx: &mut Tx<'_>, org: Uuid, now: Time) -> Result<i64, 
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let statements = [
         "DELETE FROM access_requests WHERE access_request_id IN (SELECT access_request_id FROM access_requests \
-         WHERE state IN ('approved', 'rejected') AND reviewed_at < $1 LIMIT $2)",
+         WHERE state IN ('approved', 'rejected') AND reviewed_at < $1 \
+         AND from_workspace_id NOT IN (SELECT workspace_id FROM retention_rules WHERE held = 1) LIMIT $2)",
         "DELETE FROM access_requests WHERE access_request_id IN (SELECT access_request_id FROM access_requests \
-         WHERE expires_at IS NOT NULL AND expires_at < $1 AND state NOT IN ('approved', 'rejected') LIMIT $2)",
+         WHERE expires_at IS NOT NULL AND expires_at < $1 AND state NOT IN ('approved', 'rejected') \
+         AND from_workspace_id NOT IN (SELECT workspace_id FROM retention_rules WHERE held = 1) LIMIT $2)",
     ];
     let mut gone = 0;
     for statement in statements {

@@ -69,7 +69,8 @@ pub fn accept(tx: &mut Tx<'_>, invite: &Invite, user: Uuid, now: Time) -> Result
 /// Deletes up to `limit` invites that expired before a time. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, hash FROM invites WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
+        "SELECT workspace_id, hash FROM invites WHERE expires_at < $1 AND workspace_id NOT IN \
+         (SELECT workspace_id FROM retention_rules WHERE held = 1) ORDER BY expires_at LIMIT $2",
         &[before.into(), limit.into()],
     )?;
     for row in &rows {

@@ -12,10 +12,13 @@ pub mod access_requests;
 pub mod alpha;
 pub mod approvals;
 pub mod audit;
+pub mod audit_chain;
+pub mod backup;
 pub mod billing;
 pub mod clock;
 pub mod consumers;
 pub mod error;
+pub mod gauges;
 pub mod groups;
 mod identity;
 pub mod inbox;
@@ -28,6 +31,7 @@ pub mod logins;
 pub mod media;
 pub mod members;
 pub mod mesh;
+pub mod metrics;
 mod migrations;
 pub mod notices;
 pub mod organizations;
@@ -42,6 +46,7 @@ pub mod receipts;
 pub mod received_intents;
 pub mod replies;
 mod reply_key;
+pub mod retention;
 pub mod rng;
 pub mod routed_deliveries;
 pub mod routing;
@@ -63,7 +68,7 @@ pub mod wakeups;
 pub mod webhooks;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +81,7 @@ pub use clock::Clock;
 pub use error::{JobError, StoreError};
 pub use identity::FileIdentity;
 pub use limits::{Limits, Tier};
+pub use metrics::StoreMetrics;
 pub use postgres::{ListenConnection, statistics};
 pub use rng::{Rng, hex};
 pub use shard::Shard;
@@ -95,7 +101,17 @@ pub struct Store {
     readers: Queue,
     environment: Arc<Environment>,
     clock: Arc<dyn Clock>,
+    /// The file of an SQLite database.
+    file: Option<PathBuf>,
     pub engine: StorageEngine,
+}
+
+/// The bytes on disk of a database.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    pub database: u64,
+    /// The write-ahead log of SQLite. PostgreSQL has one for all its databases, which is not ours to measure.
+    pub log: Option<u64>,
 }
 
 /// The resources of a store besides its database.
@@ -110,8 +126,8 @@ pub struct StoreOptions {
 impl StoreOptions {
     fn environment(&self) -> Arc<Environment> {
         let StoreOptions { limits, rng, wakeups, clock } = self.clone();
-        let (rules, latest, closed) = Default::default();
-        Arc::new(Environment { rng, limits, wakeups, rules, clock, latest, closed })
+        let (rules, latest, closed, metrics) = Default::default();
+        Arc::new(Environment { rng, limits, wakeups, rules, clock, latest, closed, metrics })
     }
 }
 
@@ -127,7 +143,13 @@ impl Store {
         let readers = readers.collect::<Result<_, _>>()?;
         let writers = vec![Queue::spawn("write", vec![Box::new(writer)], limits.write_group, QUEUE_JOBS)];
         let readers = Queue::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: StorageEngine::Sqlite })
+        let (clock, file) = (options.clock.clone(), Some(file.to_owned()));
+        Ok(Store { writers, readers, environment, clock, file, engine: StorageEngine::Sqlite })
+    }
+
+    /// Checks the URL of a PostgreSQL database, and the files of TLS that it names.
+    pub fn check_url(url: &str) -> Result<(), StoreError> {
+        postgres::Target::parse(url, true).map(|_| ())
     }
 
     /// Connects to PostgreSQL and brings its schema up to date. Waits at most `start_seconds` for a database that is not
@@ -147,7 +169,8 @@ impl Store {
         let readers =
             (0..limits.read_threads.max(1)).map(|_| connect(Role::Reader) as Box<dyn writer::Engine>).collect();
         let readers = Queue::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: StorageEngine::Postgresql })
+        let clock = options.clock.clone();
+        Ok(Store { writers, readers, environment, clock, file: None, engine: StorageEngine::Postgresql })
     }
 
     /// Runs a job in a write transaction and returns once it is durable. `shard` belongs to the family that the job
@@ -212,6 +235,31 @@ impl Store {
     /// Returns why the store is closed; `None` if it is open. A store closes by itself when its file is gone.
     pub fn closed(&self) -> Option<&str> {
         self.environment.closed.get().map(String::as_str)
+    }
+
+    /// Gives up to `pages` free pages of an SQLite database back to the disk. Returns false if none is left, and on
+    /// PostgreSQL, whose own vacuum does it.
+    pub async fn give_back_space(&self) -> Result<bool, StoreError> {
+        if self.engine != StorageEngine::Sqlite {
+            return Ok(false);
+        }
+        self.write(Shard::CONTROL, sqlite::give_back_space).await
+    }
+
+    /// The measurements of the writers.
+    pub fn metrics(&self) -> &StoreMetrics {
+        &self.environment.metrics
+    }
+
+    /// Returns the bytes of the database, and of the log beside it where there is one.
+    pub async fn sizes(&self) -> Result<Sizes, StoreError> {
+        let Some(file) = &self.file else {
+            let database = self.read(postgres::database_bytes).await?;
+            return Ok(Sizes { database, log: None });
+        };
+        let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+        let log = file.with_extension("db-wal");
+        Ok(Sizes { database: bytes(file), log: Some(bytes(&log)) })
     }
 
     /// The waiters that commits wake.

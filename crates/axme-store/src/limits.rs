@@ -2,10 +2,10 @@
 //! which limits a workspace has by default.
 
 pub use axme_types::quotas::Tier;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// All limits of the server. The name of each has its unit.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// The longest request body.

@@ -90,7 +90,8 @@ pub fn mark_used(tx: &mut Tx<'_>, link: &Link, outcome: &str, now: Time) -> Resu
 /// Deletes up to `limit` links that expired before a time. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, hash FROM task_links WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
+        "SELECT workspace_id, hash FROM task_links WHERE expires_at < $1 AND workspace_id NOT IN \
+         (SELECT workspace_id FROM retention_rules WHERE held = 1) ORDER BY expires_at LIMIT $2",
         &[before.into(), limit.into()],
     )?;
     for row in &rows {

@@ -187,7 +187,8 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
     }
     let uploads = tx.rows(
         "SELECT workspace_id, upload_id FROM media_uploads \
-         WHERE expires_at < $1 AND finalized_at IS NULL AND stored_file IS NULL ORDER BY expires_at LIMIT $2",
+         WHERE expires_at < $1 AND finalized_at IS NULL AND stored_file IS NULL AND workspace_id NOT IN \
+         (SELECT workspace_id FROM retention_rules WHERE held = 1) ORDER BY expires_at LIMIT $2",
         &[before.into(), limit.into()],
     )?;
     for row in &uploads {

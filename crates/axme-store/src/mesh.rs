@@ -404,7 +404,8 @@ fn event(row: &Row) -> Result<Event, StoreError> {
 /// Deletes up to `limit` rows: events before a time, and counters of hours that ended before it. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let events = tx.rows(
-        "SELECT workspace_id, event_id FROM mesh_events WHERE at < $1 ORDER BY at LIMIT $2",
+        "SELECT workspace_id, event_id FROM mesh_events WHERE at < $1 AND workspace_id NOT IN \
+         (SELECT workspace_id FROM retention_rules WHERE held = 1) ORDER BY at LIMIT $2",
         &[before.into(), limit.into()],
     )?;
     for row in &events {
@@ -414,7 +415,8 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
         )?;
     }
     let hours = tx.rows(
-        "SELECT workspace_id, address, hour FROM mesh_hours WHERE hour < $1 ORDER BY hour LIMIT $2",
+        "SELECT workspace_id, address, hour FROM mesh_hours WHERE hour < $1 AND workspace_id NOT IN \
+         (SELECT workspace_id FROM retention_rules WHERE held = 1) ORDER BY hour LIMIT $2",
         &[hour_of(before).into(), (limit - events.len() as i64).into()],
     )?;
     for row in &hours {

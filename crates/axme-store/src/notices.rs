@@ -124,7 +124,8 @@ fn set_open(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, open: i64) -> Result<(),
 /// Deletes up to `limit` notices created before a time, with their queue items. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, notice_id, queue, channel FROM notices WHERE created_at < $1 ORDER BY created_at LIMIT $2",
+        "SELECT workspace_id, notice_id, queue, channel FROM notices WHERE created_at < $1 AND workspace_id NOT IN \
+         (SELECT workspace_id FROM retention_rules WHERE held = 1) ORDER BY created_at LIMIT $2",
         &[before.into(), limit.into()],
     )?;
     for row in &rows {

@@ -10,9 +10,12 @@
 mod batch;
 mod errors;
 mod live;
+mod sizes;
 pub(crate) mod startup;
 pub mod statistics;
 mod target;
+mod tls;
+mod url;
 mod values;
 
 use std::collections::{HashMap, VecDeque};
@@ -27,7 +30,9 @@ use crate::error::StoreError;
 use crate::tx::{Environment, Tx};
 use crate::writer::{Engine, Failure, QueuedJob};
 use errors::fault;
+use errors::{explain, fault, in_statement};
 use live::Live;
+pub(crate) use sizes::database_bytes;
 pub use target::ListenConnection;
 pub(crate) use target::Target;
 use target::within;
@@ -145,7 +150,13 @@ impl Postgres {
             live.roll_back();
             return Err(StoreError::Fault("a job succeeded although a statement had failed".to_owned()).into());
         }
-        match live.commit() {
+        let (is_writer, began) = (live.role == Role::Writer, environment.clock.running());
+        let committed = live.commit();
+        if is_writer {
+            let took = environment.clock.running().saturating_sub(began);
+            environment.metrics.commit(outcomes.len(), took, committed.is_ok());
+        }
+        match committed {
             // No job may run again, and none knows how it ended.
             Err(StoreError::Unknown(why)) => {
                 Ok(outcomes.iter().map(|_| Err(StoreError::Unknown(why.clone()).into())).collect())

@@ -152,7 +152,8 @@ pub fn list_since(tx: &mut Tx<'_>, workspace: Uuid, hour: i64) -> Result<Vec<(St
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let hour = before.minus_millis(KEPT_DAYS * 24 * 3_600_000).micros().div_euclid(3_600_000_000);
     let rows = tx.rows(
-        "SELECT workspace_id, dimension, hour, slot FROM usage_slots WHERE hour < $1 ORDER BY hour LIMIT $2",
+        "SELECT workspace_id, dimension, hour, slot FROM usage_slots WHERE hour < $1 AND workspace_id NOT IN \
+         (SELECT workspace_id FROM retention_rules WHERE held = 1) ORDER BY hour LIMIT $2",
         &[hour.into(), limit.into()],
     )?;
     for row in &rows {

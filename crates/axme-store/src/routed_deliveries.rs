@@ -151,7 +151,8 @@ fn routed(row: &Row) -> Result<RoutedDelivery, StoreError> {
 /// Deletes up to `limit` deliveries created before a time. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, delivery_id FROM routed_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2",
+        "SELECT workspace_id, delivery_id FROM routed_deliveries WHERE created_at < $1 AND workspace_id NOT IN \
+         (SELECT workspace_id FROM retention_rules WHERE held = 1) ORDER BY created_at LIMIT $2",
         &[before.into(), limit.into()],
     )?;
     for row in &rows {

@@ -121,7 +121,7 @@ impl Store {
             Ok(())
         }));
         let clock = options.clock.clone();
-        Ok((Store { writers, readers, environment, clock, engine: StorageEngine::Sqlite }, control))
+        Ok((Store { writers, readers, environment, clock, file: None, engine: StorageEngine::Sqlite }, control))
     }
 }
 

@@ -64,6 +64,8 @@ impl Sqlite {
         private(file, environment.limits.durable)
             .map_err(|e| StoreError::Unavailable(format!("{}: {e}", file.display())))?;
         let mut connection = rusqlite::Connection::open(file).map_err(fault)?;
+        // Takes effect in an empty file only: free pages can be given back later.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(fault)?;
         let synchronous = if environment.limits.durable { "FULL" } else { "OFF" };
         connection
             .execute_batch(&format!(
@@ -152,7 +154,13 @@ impl Sqlite {
             // There is one writer, so one slot is enough.
             used.write(&mut Tx::new(&mut live, &self.environment, last.now()), 0)?;
         }
-        self.commit()?;
+        let began = self.environment.clock.running();
+        let committed = self.commit();
+        if self.role != Role::Reader {
+            let took = self.environment.clock.running().saturating_sub(began);
+            self.environment.metrics.commit(outcomes.len(), took, committed.is_ok());
+        }
+        committed?;
         Ok(outcomes)
     }
 
@@ -264,6 +272,14 @@ impl Sqlite {
             tracing::error!("could not roll back a failed transaction");
         }
     }
+}
+
+/// Moves free pages to the end of the file, and cuts them off. Returns whether some are left.
+pub(crate) fn give_back_space(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+    // Each step of the statement frees one page.
+    tx.rows("PRAGMA incremental_vacuum(500)", &[])?;
+    let free = tx.row("PRAGMA freelist_count", &[])?;
+    free.map_or(Ok(false), |row| Ok(row.int(0)? > 0))
 }
 
 /// Lets a prepared statement keep its plan. Without this, SQLite plans a statement with a `LIMIT` anew for each value.

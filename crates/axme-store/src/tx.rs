@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::limits::Limits;
+use crate::metrics::StoreMetrics;
 use crate::reply_key::ReplyKey;
 use crate::rng::Rng;
 use crate::rules_cache::{CachedRules, Entry, RulesCache};
@@ -92,6 +93,7 @@ pub(crate) struct Environment {
     pub clock: Arc<dyn Clock>,
     /// The latest time of any job, in microseconds. It is ahead of the clock after that was set back.
     pub latest: AtomicI64,
+    pub metrics: StoreMetrics,
 }
 
 /// The interface of an engine inside a transaction. Parameters are `$1`, `$2`, … and must first appear in ascending

@@ -290,7 +290,8 @@ pub fn count_dead(tx: &mut Tx<'_>, workspace: Uuid, event: Uuid) -> Result<i64, 
 /// Deletes up to `limit` events created before a time, with their dead letters. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, event_id FROM webhook_events WHERE created_at < $1 ORDER BY created_at LIMIT $2",
+        "SELECT workspace_id, event_id FROM webhook_events WHERE created_at < $1 AND workspace_id NOT IN \
+         (SELECT workspace_id FROM retention_rules WHERE held = 1) ORDER BY created_at LIMIT $2",
         &[before.into(), limit.into()],
     )?;
     for row in &rows {

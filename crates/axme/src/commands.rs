@@ -5,6 +5,7 @@ mod about;
 mod agents;
 mod api;
 mod audit;
+mod backup;
 mod completion;
 mod conformance;
 mod context;
@@ -62,6 +63,8 @@ pub(crate) fn definition() -> clap::Command {
 pub(crate) enum Command {
     Serve(serve::Serve),
     Dev(serve::Dev),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     #[command(subcommand, alias = "example")]
     Examples(examples::Examples),
     #[command(subcommand, alias = "scenario")]
@@ -131,6 +134,8 @@ impl Command {
         match self {
             Command::Serve(serve) => serve.run(&flags).await,
             Command::Dev(dev) => dev.run(&flags).await,
+            Command::Backup(backup) => backup.run(&flags),
+            Command::Restore(restore) => restore.run(&flags),
             Command::Examples(examples) => examples.run(flags).await,
             Command::Scenarios(scenarios) => scenarios.run(&flags).await,
             Command::Tasks(tasks) => tasks.run(&flags).await,

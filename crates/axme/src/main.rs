@@ -24,6 +24,7 @@ mod session;
 mod settings;
 mod signature;
 mod stdin;
+mod systemd;
 mod task_hints;
 mod text_file;
 

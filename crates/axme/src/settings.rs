@@ -1,38 +1,26 @@
 //! The settings of a server: flags override environment variables (`AXME_LISTEN`, `AXME_LIMITS__BODY_BYTES`, …), and
-//! these override a TOML file. Unknown `AXME_` variables are ignored; unknown keys in the file are errors. A variable is
-//! text: the type of its setting decides how it is read, so that a secret `0042` keeps its zeros.
+//! these override a TOML file. An unknown key in the file is an error, and so is a variable that resembles a setting;
+//! other `AXME_` variables are ignored. A variable is text: the type of its setting decides how it is read, so that a
+//! secret `0042` keeps its zeros.
 
+mod effective;
+mod names;
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
+pub(crate) use effective::Setting;
+
 use crate::failure::Failure;
 use crate::{folders, server, text_file};
 
-/// The keys that a settings file may have.
-const KEYS: [&str; 17] = [
-    "sign_up",
-    "trials",
-    "oidc",
-    "listen",
-    "data",
-    "database_url",
-    "owner_email",
-    "public_url",
-    "mail",
-    "media",
-    "embed_origins",
-    "mcp",
-    "tier",
-    "trusted_proxies",
-    "limits",
-    "log",
-    "log_format",
-];
-
 /// The settings that are lists. A text stands for its entries between commas, and any other value for one entry.
-const LISTS: [&str; 7] = [
+const LISTS: [&str; 8] = [
+    "cors_origins",
     "embed_origins",
     "mcp.origins",
     "oidc.domains",
@@ -65,7 +53,7 @@ pub(crate) struct ServerFlags {
     /// Log filter, such as info,axme_server=debug [default: info for serve, warn for dev]
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,
-    /// Format of the log lines [default: text]
+    /// Format of the log lines [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
 }
@@ -77,51 +65,63 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+impl LogFormat {
+    /// Text for a person at a terminal, JSON for the program that collects the lines elsewhere.
+    fn usual() -> LogFormat {
+        if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json }
+    }
+}
+
 pub(crate) struct Settings {
     pub(crate) server: server::Config,
     pub(crate) log: Option<String>,
     pub(crate) log_format: LogFormat,
+    /// Every setting in force, with its source.
+    pub(crate) effective: Vec<Setting>,
 }
 
 impl Settings {
     pub(crate) fn load(flags: &ServerFlags) -> Result<Settings, Failure> {
-        let variables = std::env::vars().collect();
+        let variables = std::env::vars_os();
+        let variables =
+            variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let variables: HashMap<String, String> = variables.collect();
         let file = flags.config.clone().or_else(|| folders::environment("AXME_CONFIG").map(PathBuf::from));
         let config = merge(flags, file.as_deref(), variables)?;
         let has = |key: &str| config.get_string(key).is_ok();
         let data = if has("data") { None } else { Some(folders::default_data()?) };
         let wrong = |e: config::ConfigError| Failure::usage(format!("settings: {e}"));
-        let settings = Settings {
+        let mut settings = Settings {
+            effective: Vec::new(),
             log: if has("log") { Some(config.get_string("log").map_err(wrong)?) } else { None },
-            log_format: if has("log_format") { config.get("log_format").map_err(wrong)? } else { LogFormat::Text },
-            server: config.try_deserialize().map_err(wrong)?,
+            log_format: if has("log_format") { config.get("log_format").map_err(wrong)? } else { LogFormat::usual() },
+            server: config.clone().try_deserialize().map_err(wrong)?,
         };
-        let server = match data {
-            Some(data) => server::Config { data, ..settings.server },
-            None => settings.server,
-        };
-        Ok(Settings { server, ..settings })
+        if let Some(data) = data {
+            settings.server.data = data;
+        }
+        settings.effective = effective::list(flags, file.as_deref(), &config, &settings.server);
+        Ok(settings)
     }
 }
 
-fn merge(
-    flags: &ServerFlags,
-    file: Option<&Path>,
-    variables: std::collections::HashMap<String, String>,
-) -> Result<Config, Failure> {
+fn merge(flags: &ServerFlags, file: Option<&Path>, variables: HashMap<String, String>) -> Result<Config, Failure> {
     let wrong = |e: config::ConfigError| Failure::usage(format!("settings: {e}"));
     let mut builder = Config::builder();
     if let Some(path) = file {
         let source = File::from_str(&text_file::read(path)?, FileFormat::Toml);
         let read = Config::builder().add_source(source.clone()).build();
-        check_keys(path, &read.map_err(|e| Failure::usage(format!("settings: {}: {e}", path.display())))?)?;
+        check_file(path, &read.map_err(|e| Failure::usage(format!("settings: {}: {e}", path.display())))?)?;
         builder = builder.add_source(source);
     }
+    check_variables(&variables)?;
     builder = builder.add_source(Variables(variables));
     let config = builder.build_cloned().map_err(wrong)?;
     for key in LISTS {
         if let Ok(value) = config.get::<Value>(key) {
-            builder = builder.set_override(key, entries(value)).map_err(wrong)?;
+            let origin = value.origin().map(str::to_owned);
+            let list = Value::new(origin.as_ref(), ValueKind::Array(entries(value)));
+            builder = builder.set_override(key, list).map_err(wrong)?;
         }
     }
     let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
@@ -156,7 +156,7 @@ fn entries(value: Value) -> Vec<Value> {
 
 /// The variables of the environment, as text.
 #[derive(Debug, Clone)]
-struct Variables(std::collections::HashMap<String, String>);
+struct Variables(HashMap<String, String>);
 
 impl Source for Variables {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
@@ -165,8 +165,7 @@ impl Source for Variables {
 
     fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
         let setting = |(name, text): (&String, &String)| {
-            let lower = name.to_lowercase();
-            let key = lower.strip_prefix("axme_").filter(|_| !text.is_empty())?.replace("__", ".");
+            let key = key_of(name).filter(|_| !text.is_empty())?;
             let origin = format!("the environment variable {name}");
             Some((key, Value::new(Some(&origin), ValueKind::String(text.clone()))))
         };
@@ -174,23 +173,41 @@ impl Source for Variables {
     }
 }
 
-fn check_keys(path: &Path, file: &Config) -> Result<(), Failure> {
-    let table: std::collections::HashMap<String, config::Value> =
+/// Refuses an unknown name in the file.
+fn check_file(path: &Path, file: &Config) -> Result<(), Failure> {
+    let table: serde_json::Value =
         file.clone().try_deserialize().map_err(|e| Failure::usage(format!("settings: {e}")))?;
-    match table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        Some(key) => Err(Failure::usage(format!(
-            "{}: unknown setting \"{key}\"; use one of {}",
-            path.display(),
-            KEYS.join(", ")
-        ))),
+    let (names, mut found) = (names::all(), Default::default());
+    names::flatten("", &table, &mut found);
+    match found.keys().find(|key| !names.contains(key)) {
+        Some(key) => {
+            Err(Failure::usage(format!("{}: unknown setting \"{key}\"{}", path.display(), names::advice(key, &names))))
+        }
         None => Ok(()),
     }
 }
 
+/// Refuses a variable that can only be a misspelled setting.
+fn check_variables(variables: &HashMap<String, String>) -> Result<(), Failure> {
+    let names = names::all();
+    for name in variables.keys() {
+        let Some(key) = key_of(name) else { continue };
+        if !names.contains(&key) && names::is_meant(&key, &names) {
+            let advice = names::advice(&key, &names).replace('.', "__").to_uppercase();
+            let advice = advice.replace("; DID YOU MEAN ", "; did you mean AXME_");
+            return Err(Failure::usage(format!("the environment variable {name}: unknown setting{advice}")));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the name of the setting that a variable stands for.
+fn key_of(variable: &str) -> Option<String> {
+    Some(variable.to_lowercase().strip_prefix("axme_")?.replace("__", "."))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
 
     fn variables(given: &[(&str, &str)]) -> HashMap<String, String> {
@@ -290,12 +307,22 @@ mod tests {
     fn mistakes_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("axme.toml");
-        std::fs::write(&file, "lisen = '127.0.0.1:1'").unwrap();
-        let failure = merge(&ServerFlags::default(), Some(&file), HashMap::new()).unwrap_err();
-        assert!(
-            failure.ending == crate::exit::Ending::Usage && failure.message.contains("unknown setting \"lisen\""),
-            "{failure:?}"
-        );
+        for (text, wrong) in [
+            ("lisen = '127.0.0.1:1'", "unknown setting \"lisen\"; did you mean listen?"),
+            ("[limits]\nbody_byte = 1", "unknown setting \"limits.body_byte\"; did you mean limits.body_bytes?"),
+            ("[mail]\nx = 1", "unknown setting \"mail.x\""),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let failure = merge(&ServerFlags::default(), Some(&file), HashMap::new()).unwrap_err();
+            assert!(failure.ending == crate::exit::Ending::Usage && failure.message.contains(wrong), "{failure:?}");
+        }
+        for (name, near) in
+            [("AXME_PUBLIC_ULR", "AXME_PUBLIC_URL"), ("AXME_LIMITS__BODY_BYTE", "AXME_LIMITS__BODY_BYTES")]
+        {
+            let failure = merge(&ServerFlags::default(), None, variables(&[(name, "1")])).unwrap_err();
+            let wrong = format!("the environment variable {name}: unknown setting; did you mean {near}?");
+            assert!(failure.ending == crate::exit::Ending::Usage && failure.message == wrong, "{failure:?}");
+        }
         let missing = folder.path().join("missing.toml");
         assert!(merge(&ServerFlags::default(), Some(&missing), HashMap::new()).is_err());
         let config = merge(&ServerFlags::default(), None, variables(&[("AXME_LISTEN", "nowhere")])).unwrap();

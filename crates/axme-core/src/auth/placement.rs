@@ -217,7 +217,7 @@ pub(crate) fn is_of_operators(permission: Permission) -> bool {
 }
 
 /// Returns true if the caller is an operator: a person or a key that may change the operators' organization.
-pub(crate) fn is_operator(cx: &mut CallContext<'_, '_>) -> Result<bool> {
+pub fn is_operator(cx: &mut CallContext<'_, '_>) -> Result<bool> {
     let Some(org) = operators(cx)? else { return Ok(false) };
     Ok(RoleSet::in_org(cx, org)?.allows(Permission::ChangeOrganization, None))
 }

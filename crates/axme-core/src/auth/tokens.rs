@@ -61,6 +61,19 @@ struct DeliveryClaims<'a> {
     jti: Uuid,
 }
 
+/// The claims of a checkpoint of an audit trail. It has no audience, so the server refuses it as a token of a
+/// person.
+#[derive(Debug, Serialize)]
+struct CheckpointClaims<'a> {
+    /// The trail.
+    sub: Uuid,
+    iss: &'a str,
+    iat: u64,
+    /// The number and the hash of the line.
+    seq: i64,
+    hash: &'a str,
+}
+
 /// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenFault {
@@ -148,6 +161,22 @@ impl Signer {
         let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
         let signed = jsonwebtoken::encode(&header, &claims, &key.signs);
         Ok(signed.map_err(|error| StoreError::Fault(format!("a token could not be signed: {error}")))?)
+    }
+
+    /// Signs a statement about a line of an audit trail. Returns it with the public half of the key.
+    pub async fn sign_checkpoint(
+        &self,
+        store: &Store,
+        rng: &Rng,
+        now: Time,
+        (trail, seq, hash): (Uuid, i64, &str),
+    ) -> Result<(String, String)> {
+        let key = self.current(store, rng, now).await?;
+        let claims = CheckpointClaims { sub: trail, iss: &self.issuer, iat: now.millis() / 1_000, seq, hash };
+        let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
+        let signed = jsonwebtoken::encode(&header, &claims, &key.signs);
+        let signed = signed.map_err(|error| StoreError::Fault(format!("a checkpoint could not be signed: {error}")))?;
+        Ok((signed, key.x.clone()))
     }
 
     /// Verifies a token. The inner error says why it is invalid.

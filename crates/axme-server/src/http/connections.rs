@@ -22,10 +22,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Sleep;
 use tower::ServiceExt;
+
+use super::tls::Tls;
 
 /// The longest headers of a request, and the buffers of a connection, in bytes.
 const BUFFER_BYTES: usize = 32 * 1024;
@@ -35,7 +37,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 const WARN_SECONDS: u64 = 60;
 
 /// Serves until the server stops, then finishes the connections in progress.
-pub async fn serve(listener: TcpListener, router: Router, app: Arc<AppState>) {
+pub async fn serve(listener: TcpListener, router: Router, app: Arc<AppState>, tls: Option<Arc<Tls>>) {
     let places = Arc::new(OpenConnections::default());
     let (open, is_open) = watch::channel(());
     let mut warned_at = None;
@@ -62,10 +64,15 @@ pub async fn serve(listener: TcpListener, router: Router, app: Arc<AppState>) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "could not set TCP_NODELAY on a connection");
         }
-        let (router, app, is_open) = (router.clone(), app.clone(), is_open.clone());
+        let (router, app, is_open, tls) = (router.clone(), app.clone(), is_open.clone(), tls.clone());
         tokio::spawn(async move {
             let _held = (place, is_open);
-            answer(stream, peer, router, &app).await;
+            let Some(tls) = tls else { return answer(stream, peer, router, &app).await };
+            // A handshake has as long as the headers of a request. One that fails is the client's fault.
+            let patience = Duration::from_secs(app.limits.header_seconds);
+            if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.acceptor().accept(stream)).await {
+                answer(stream, peer, router, &app).await;
+            }
         });
     }
     drop((listener, is_open));
@@ -81,7 +88,10 @@ fn warn_of_refusal(app: &AppState, warned_at: &mut Option<Time>, address: IpAddr
 }
 
 /// Answers the requests of one connection.
-async fn answer(stream: TcpStream, peer: SocketAddr, router: Router, app: &AppState) {
+async fn answer<S>(stream: S, peer: SocketAddr, router: Router, app: &AppState)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request.map(Body::new))
@@ -114,12 +124,13 @@ struct Counts {
 /// The place of a connection. Dropping it frees the place.
 struct ConnectionPermit {
     places: Arc<OpenConnections>,
+    app: Arc<AppState>,
     /// `None` for a trusted proxy, whose connections belong to many clients.
     network: Option<IpAddr>,
 }
 
 impl OpenConnections {
-    fn take(self: &Arc<OpenConnections>, app: &AppState, address: IpAddr) -> Option<ConnectionPermit> {
+    fn take(self: &Arc<OpenConnections>, app: &Arc<AppState>, address: IpAddr) -> Option<ConnectionPermit> {
         let network = Some(network(address)).filter(|_| !app.site.trusts(&address));
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.total >= app.limits.connections {
@@ -133,12 +144,14 @@ impl OpenConnections {
             *open += 1;
         }
         counts.total += 1;
-        Some(ConnectionPermit { places: self.clone(), network })
+        app.metrics.connections.inc();
+        Some(ConnectionPermit { places: self.clone(), app: app.clone(), network })
     }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
+        self.app.metrics.connections.dec();
         let mut counts = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.total -= 1;
         let Some(network) = self.network else { return };
@@ -153,15 +166,15 @@ impl Drop for ConnectionPermit {
 
 /// A connection that ends with an error when its client reads nothing for too long. Its answers are held in memory until
 /// then.
-struct Patient {
-    stream: TcpStream,
+struct Patient<S> {
+    stream: S,
     patience: Duration,
     /// Set while a write waits for the client.
     unread: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patient {
-    fn new(stream: TcpStream, patience: Duration) -> Patient {
+impl<S> Patient<S> {
+    fn new(stream: S, patience: Duration) -> Patient<S> {
         Patient { stream, patience, unread: None }
     }
 
@@ -179,13 +192,13 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl AsyncWrite for Patient {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, data);
         self.within_patience(cx, written)

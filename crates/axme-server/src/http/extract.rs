@@ -15,7 +15,7 @@ use axme_core::policy::rate_limit::client_of;
 use axme_core::request::{Credentials, Edge, KeyHeader, RequestMeta};
 use axme_core::state::AppState;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Response};
 use http_body_util::BodyExt;
@@ -32,6 +32,22 @@ impl RequestId {
     pub fn span(parts: &Extensions, op: &str) -> tracing::Span {
         let id = parts.get::<RequestId>().and_then(|id| id.0.to_str().ok()).unwrap_or_default();
         tracing::info_span!("call", op, request_id = id)
+    }
+}
+
+/// The route of an answer: the id of its operation, or the template of its path. The metrics count calls by it.
+#[derive(Clone)]
+pub(crate) enum Route {
+    Operation(&'static str),
+    Path(MatchedPath),
+}
+
+impl Route {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Route::Operation(id) => id,
+            Route::Path(path) => path.as_str(),
+        }
     }
 }
 

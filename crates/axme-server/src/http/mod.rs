@@ -2,6 +2,7 @@
 
 pub mod connections;
 mod drain;
+mod encoding;
 mod extract;
 mod form;
 mod frames;
@@ -13,6 +14,7 @@ mod letterhead;
 mod login;
 mod mcp;
 mod media;
+pub mod metrics;
 mod mount;
 mod pages;
 mod provider;
@@ -23,6 +25,7 @@ mod stream;
 mod task_page;
 mod task_prose;
 mod task_view;
+pub mod tls;
 
 use std::sync::Arc;
 
@@ -47,6 +50,7 @@ pub struct Gateway {
     pub app: Arc<AppState>,
     /// The file store. Without one, the routes of files return 503.
     pub files: Option<Files>,
+    pub scrapes: Arc<metrics::Scrapes>,
 }
 
 impl FromRef<Gateway> for Arc<AppState> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axme_api::{Access, ApiError, Effect, ErrorCode, Method, Route};
+use axme_api::{Access, ApiError, Effect, ErrorCode, Method};
 use axme_core::call::{self, Binding};
 use axme_core::error::Result;
 use axme_core::request::Request;
@@ -20,8 +20,8 @@ use axum::http::request::Parts;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use tracing::Instrument;
 
-use super::extract::{Fields, PathFields, RequestId, meta, query, read_body, read_public_body};
-use super::{Gateway, refusal, respond};
+use super::extract::{Fields, PathFields, RequestId, Route, meta, query, read_body, read_public_body};
+use super::{Gateway, encoding, refusal, respond};
 
 type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 type TailHandler = Arc<dyn Fn(Arc<AppState>, Fields, HttpRequest) -> Answer + Send + Sync>;
@@ -92,7 +92,7 @@ impl Mount {
     }
 
     /// Mounts a stream below a wildcard. The handler gets the wildcard's value.
-    pub fn tail<F, A>(&mut self, route: &Route, handle: F)
+    pub fn tail<F, A>(&mut self, route: &axme_api::Route, handle: F)
     where
         F: Fn(Arc<AppState>, String, Parts) -> A + Copy + Send + Sync + 'static,
         A: Future<Output = Result<Response<Body>>> + Send,
@@ -186,7 +186,10 @@ async fn answer(
     request: HttpRequest,
 ) -> Response<Body> {
     let span = RequestId::span(request.extensions(), binding.info().id);
-    answer_in_span(app, binding, path_fields, request).instrument(span).await
+    let mut response = answer_in_span(app, binding, path_fields, request).instrument(span).await;
+    response.extensions_mut().insert(Route::Operation(binding.info().id));
+    encoding::mark(binding.info(), &mut response);
+    response
 }
 
 async fn answer_in_span(

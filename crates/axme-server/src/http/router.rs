@@ -1,6 +1,7 @@
 //! Routes: every operation under its method and paths, the streams, health, and the fallbacks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axme_api::{
     ApiError, agents as api_agents, health as api_health, intents as api_intents, mcp as api_mcp,
@@ -11,24 +12,67 @@ use axme_core::state::AppState;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request as HttpRequest, State};
-use axum::http::{HeaderName, HeaderValue, Response, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, Response, Uri, header};
 use axum::middleware::{self, Next};
 use axum::routing::{get, post};
+use tower_http::cors::CorsLayer;
+use tower_http::decompression::RequestDecompressionLayer;
 use tracing::Instrument;
 
 use super::drain::finish_body;
-use super::extract::{PathFields, RequestId, meta};
+use super::extract::{PathFields, RequestId, Route, meta};
 use super::mount::{Mount, method_not_allowed, no_operation};
 use super::{
-    Gateway, inbox, login, mcp, media, pages, provider, reference, refusal, respond, scheduler, stream, task_page,
+    Gateway, encoding, inbox, login, mcp, media, metrics, pages, provider, reference, refusal, respond, scheduler,
+    stream, task_page,
 };
 
 /// Returns the service that answers every request.
 pub fn router(gateway: Gateway) -> Router {
     // Outside of the routes, because they are chosen by the path.
+    let cors = cors(&gateway.app.site.cors_origins);
     let routes = tower::util::MapRequest::new(routes(gateway), without_slash);
-    Router::new().fallback_service(routes).layer(middleware::from_fn(finish_body))
+    let router = Router::new()
+        .fallback_service(routes)
+        .layer(RequestDecompressionLayer::new())
+        .layer(middleware::from_fn(encoding::refuse_unknown))
+        .layer(middleware::from_fn(finish_body))
+        .layer(encoding::compression());
+    match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
 }
+
+/// Lets pages of these origins call the API. They send a key or a token themselves; cookies are not used.
+fn cors(origins: &[String]) -> Option<CorsLayer> {
+    const HEADERS: [HeaderName; 9] = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        HeaderName::from_static("x-api-key"),
+        HeaderName::from_static("idempotency-key"),
+        HeaderName::from_static("x-owner-agent"),
+        HeaderName::from_static("x-request-id"),
+        HeaderName::from_static("x-trace-id"),
+        HeaderName::from_static("x-axme-client"),
+        HeaderName::from_static("last-event-id"),
+    ];
+    const SHOWN: [HeaderName; 6] = [
+        HeaderName::from_static("x-request-id"),
+        HeaderName::from_static("x-trace-id"),
+        header::RETRY_AFTER,
+        HeaderName::from_static("x-ratelimit-limit"),
+        HeaderName::from_static("x-ratelimit-remaining"),
+        HeaderName::from_static("x-ratelimit-reset"),
+    ];
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let layer = CorsLayer::new().allow_methods(methods).allow_headers(HEADERS).expose_headers(SHOWN);
+    (!origins.is_empty()).then(|| layer.allow_origin(origins).max_age(PREFLIGHT))
+}
+
+/// How long a browser remembers what it may call.
+const PREFLIGHT: Duration = Duration::from_secs(3_600);
 
 /// Removes one slash from the end of the path.
 fn without_slash(mut request: HttpRequest) -> HttpRequest {
@@ -62,6 +106,7 @@ fn routes(gateway: Gateway) -> Router {
         .merge(by_address)
         .route(api_sessions::STREAM.path, get(session_feed))
         .route(api_intents::STREAM.path, get(intent_events))
+        .merge(metrics::routes())
         .route(api_mcp::ENDPOINT.path, post(mcp::answer).options(mcp::preflight))
         .route(api_health::HEALTH.path, get(health))
         .route(api_health::HEALTH_V1.path, get(health))
@@ -80,7 +125,9 @@ fn routes(gateway: Gateway) -> Router {
 /// Adds a span, named by the path, to a route that is not an operation.
 async fn span_of_route(path: MatchedPath, request: HttpRequest, next: Next) -> Response<Body> {
     let span = RequestId::span(request.extensions(), path.as_str());
-    next.run(request).instrument(span).await
+    let mut response = next.run(request).instrument(span).await;
+    response.extensions_mut().insert(Route::Path(path));
+    response
 }
 
 async fn session_feed(State(app): State<Arc<AppState>>, path: PathFields, request: HttpRequest) -> Response<Body> {
@@ -153,13 +200,16 @@ async fn trace(State(app): State<Arc<AppState>>, mut request: HttpRequest, next:
     } else {
         None
     };
-    let began = app.system.clock.now();
+    let began = app.system.clock.running();
     if let Some(id) = request_id.clone() {
         request.extensions_mut().insert(RequestId(id));
     }
     let mut response = next.run(request).await;
+    let took = app.system.clock.running().saturating_sub(began);
+    let measured = response.extensions().get::<Route>();
+    app.metrics.call(measured.map_or("none", Route::as_str), response.status().as_str(), took);
     if let Some((method, route)) = line {
-        let millis = u64::try_from(app.system.clock.now().since(began).as_millis()).unwrap_or(u64::MAX);
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let request_id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
         let route = route.unwrap_or_default();
         tracing::debug!(%method, route, status = response.status().as_u16(), millis, request_id, "call");

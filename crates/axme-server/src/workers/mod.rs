@@ -1,6 +1,7 @@
 //! Background work beside the calls. A worker runs a bounded round of what is due, after a signal and after an
 //! interval. Several nodes run the same workers.
 
+pub mod audit_chain;
 pub mod billing;
 pub mod consumers;
 pub mod fanout;
@@ -11,14 +12,28 @@ pub mod notices;
 pub mod pg_wakeups;
 pub mod push;
 pub mod push_dispatcher;
-pub mod statistics;
 pub mod receipts;
+pub mod retention;
+pub mod statistics;
 pub mod sweep;
 pub mod timers;
 pub mod webhooks;
 
+use axme_core::metrics::Attempt;
+use axme_core::system::PostError;
+
 /// The length at which the reason of a failed delivery is cut off.
 const MAX_ERROR_CHARS: usize = 300;
+
+/// Classifies the outcome of an attempt for the metrics.
+fn attempt_of(outcome: &Result<(), PostError>, is_put_off: bool) -> Attempt {
+    match outcome {
+        _ if is_put_off => Attempt::Postponed,
+        Ok(()) => Attempt::Delivered,
+        Err(unsent) if unsent.is_final() => Attempt::GivenUp,
+        Err(_) => Attempt::Failed,
+    }
+}
 
 /// Cuts off the reason of a failed delivery, which may quote what a receiver has sent.
 fn short(error: &str) -> String {

@@ -26,6 +26,7 @@ use crate::deliver::mail_templates::{self, TaskMail};
 use crate::http::host;
 use axme_core::auth::membership;
 use axme_core::error::{Result, StoreError};
+use axme_core::metrics::Attempt;
 use axme_core::ops::links::LinkRequest;
 use axme_core::ops::{alpha, links, logins, requester};
 use axme_core::policy::asking::asks;
@@ -223,6 +224,7 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> 
     let now = app.system.clock.now();
     let pause = outcome.as_ref().err().and_then(|unsent| unsent.pause(notice.created_at, now));
     if let Some((seconds, why)) = pause {
+        app.metrics.attempt(&notice.channel, Attempt::Postponed);
         return put_off(app, notice, now.plus_seconds(seconds), short(why)).await;
     }
     let again_at = outcome.as_ref().err().filter(|unsent| !unsent.is_final()).and_then(|_| {
@@ -231,6 +233,14 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> 
         usual.or(Some(MAIL_PAUSE_SECONDS).filter(|_| is_patient)).map(|pause| now.plus_seconds(pause))
     });
     let error = outcome.err().map(|unsent| short(unsent.why()));
+    app.metrics.attempt(
+        &notice.channel,
+        match (&error, again_at) {
+            (None, _) => Attempt::Delivered,
+            (Some(_), Some(_)) => Attempt::Failed,
+            (Some(_), None) => Attempt::GivenUp,
+        },
+    );
     let (channel, intent) = (&notice.channel, notice.intent.map(tracing::field::display));
     // Here and not in the transaction, which may run twice.
     match (&error, again_at) {

@@ -9,7 +9,7 @@ use axme_intent::{Command, IntentId, Status, Time};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use super::short;
+use super::{attempt_of, short};
 use crate::deliver;
 use axme_core::claims;
 use axme_core::claims::{Offer, Reading};
@@ -53,6 +53,7 @@ async fn push(app: &Arc<AppState>, account: &ServiceAccount, offer: &Offer) -> R
     let outcome = deliver::push(app, account, offer).await;
     let now = app.system.clock.now();
     let pause = outcome.as_ref().err().and_then(|unsent| unsent.pause(offer.intent.created_at, now));
+    app.metrics.attempt("push", attempt_of(&outcome, pause.is_some()));
     if let Some((seconds, why)) = pause {
         return put_off(app, account, offer.intent.id, now.plus_seconds(seconds), short(why)).await;
     }

@@ -155,7 +155,10 @@ pub async fn fire_all(app: &Arc<AppState>, due: Vec<Timer>) -> Result<usize> {
 
 /// Fires a timer. Returns false if that failed.
 async fn fire_or_postpone(app: &Arc<AppState>, timer: Timer) -> Result<bool> {
-    let Err(error) = fire(app, timer.clone()).await else { return Ok(true) };
+    let Err(error) = fire(app, timer.clone()).await else {
+        app.metrics.timer(app.system.clock.now().since(timer.due_at));
+        return Ok(true);
+    };
     tracing::error!(%error, intent = %timer.intent_id, "a timer failed and stays set");
     // A timer that can never fire must not block the others.
     if matches!(error, Error::Store(StoreError::Fault(_)) | Error::Api(_)) {

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::short;
+use super::{attempt_of, short};
 use crate::deliver::outbound::PATIENCE;
 use axme_core::error::Result;
 use axme_core::ops::webhooks::pause_gone;
@@ -119,6 +119,8 @@ async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u
         tracing::warn!(subscription = %to.id, error = short(unsent.why()), "a webhook failed");
     }
     let now = app.system.clock.now();
+    let is_put_off = outcome.as_ref().err().is_some_and(|unsent| unsent.pause(event.created_at, now).is_some());
+    app.metrics.attempt("webhook", attempt_of(&outcome, is_put_off));
     let pauses = app.limits.push_retry_seconds.clone();
     let (workspace, to, id, created_at) = (to.workspace, to.clone(), event.id, event.created_at);
     let item = QueueItem::webhook_event(id);

@@ -36,7 +36,9 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-pub use databases::{dump_postgres, fresh_schema, lock_migrations, migration, with_database};
+pub use databases::{
+    Tamper, dump_postgres, fresh_schema, lock_migrations, migration, tamper_with_audit, with_database,
+};
 pub use engines::{Engine, run};
 pub(crate) use engines::{each_engine, postgres_only};
 pub use log_lines::LogWatch;
@@ -178,7 +180,7 @@ impl Server {
         };
         let bootstrap: Bootstrap = known.cloned().unwrap_or_else(first_start);
         let files = Files::in_folder(folder.path().join("media"), false);
-        let router = http::router(Gateway { app: app.clone(), files: Some(files.clone()) });
+        let router = http::router(Gateway { app: app.clone(), files: Some(files.clone()), scrapes: Arc::default() });
         log.note_text(&bootstrap.api_key);
         Server { engine, files, app, clock, admin: bootstrap.api_key.clone(), bootstrap, router, stop, folder, log }
     }

@@ -46,8 +46,16 @@ async fn see(server: &Server, key: &str, upload: &Value) -> Value {
     server.get(key, &format!("/v1/media/{}", upload["upload_id"].as_str().unwrap())).await["upload"].clone()
 }
 
+/// Uploads and finishes a file of ten bytes; returns its id.
+pub async fn finished(server: &Server) -> String {
+    let upload = announce(server, json!({})).await;
+    put(server, &upload, b"0123456789").await.ok();
+    finish(server, &upload, json!({})).await.ok();
+    upload["upload_id"].as_str().unwrap().to_owned()
+}
+
 /// Returns the number of files on the disk.
-fn files(server: &Server) -> usize {
+pub fn files(server: &Server) -> usize {
     std::fs::read_dir(server.folder().join("media")).map_or(0, Iterator::count)
 }
 

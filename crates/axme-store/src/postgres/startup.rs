@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::{Target, fault, statistics};
 use crate::error::StoreError;
@@ -16,6 +16,9 @@ const MIGRATION_LOCK: i64 = 0x4158_4d45;
 const REPORT: Duration = Duration::from_secs(3);
 /// The pause before another try.
 const RETRY: Duration = Duration::from_millis(250);
+
+/// Looks at a pooler for its sessions.
+const LOOKS: usize = 3;
 
 /// Brings the schema up to date, one node at a time. Waits at most `patience` for its turn.
 pub(crate) async fn migrate(target: &Target, patience: Duration) -> Result<(), StoreError> {
@@ -44,8 +47,9 @@ pub(crate) async fn migrate(target: &Target, patience: Duration) -> Result<(), S
 
 /// Connects and takes the lock. Retries until the caller gives up; `reason` says what it waits for.
 async fn locked(target: &Target, reason: &Mutex<String>) -> Result<Client, StoreError> {
+    let mut is_checked = false;
     loop {
-        match try_lock(target).await {
+        match try_lock(target, &mut is_checked).await {
             Ok(Some(client)) => return Ok(client),
             Ok(None) => write(reason, "another node is changing its schema".to_owned()),
             Err(StoreError::Unavailable(why)) => write(reason, why),
@@ -57,10 +61,42 @@ async fn locked(target: &Target, reason: &Mutex<String>) -> Result<Client, Store
 
 /// Returns a connection that holds the lock; `None` if another node holds it. Each try has a connection of its own, so
 /// that none is idle when the lock becomes free.
-async fn try_lock(target: &Target) -> Result<Option<Client>, StoreError> {
+async fn try_lock(target: &Target, is_checked: &mut bool) -> Result<Option<Client>, StoreError> {
     let client = target.connect().await?;
+    if !std::mem::replace(is_checked, true) {
+        check_sessions(target, &client).await.inspect_err(|_| *is_checked = false)?;
+    }
     let taken = client.query_one("SELECT pg_try_advisory_lock($1)", &[&MIGRATION_LOCK]).await.map_err(fault)?;
     Ok(taken.get::<_, bool>(0).then_some(client))
+}
+
+/// Refuses a pooler that lends one session of the database to several clients, such as PgBouncer in transaction mode.
+/// Locks and limits belong to a session, and so do the notifications between nodes: they would be lost, or would reach
+/// another client.
+async fn check_sessions(target: &Target, client: &Client) -> Result<(), StoreError> {
+    let other = target.connect().await?;
+    let first = session_id(client).await?;
+    for _ in 0..LOOKS {
+        if session_id(&other).await? == first || session_id(client).await? != first {
+            return Err(StoreError::Fault(
+                "the database URL leads to a pooler that shares sessions, such as PgBouncer in transaction mode. \
+                 Use the address of the database itself, or a pooler in session mode"
+                    .to_owned(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the process of the database that serves a connection. The simple protocol needs no prepared statement, which
+/// a pooler may lose.
+async fn session_id(client: &Client) -> Result<Option<String>, StoreError> {
+    let answer = client.simple_query("SELECT pg_backend_pid()").await.map_err(fault)?;
+    let row = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    Ok(row.map(str::to_owned))
 }
 
 async fn report(reason: &Mutex<String>) -> std::convert::Infallible {

@@ -1,6 +1,5 @@
 //! The database to connect to, and the connection on which nodes notify each other.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -10,6 +9,8 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Config};
 
 use super::errors::fault;
+use super::tls;
+use super::url::DatabaseUrl;
 use super::{ROUND_TRIP, SILENCE};
 use crate::error::StoreError;
 
@@ -26,10 +27,7 @@ pub(crate) struct Target {
 
 impl Target {
     pub fn parse(url: &str, durable: bool) -> Result<Target, StoreError> {
-        // The parser's error may contain the URL, and so the password.
-        let mut config: Config = url
-            .parse()
-            .map_err(|_| StoreError::Unavailable("the database URL is not a valid postgres:// URL".to_owned()))?;
+        let DatabaseUrl { mut config, tls, has_mode } = DatabaseUrl::parse(url)?;
         config.connect_timeout(CONNECT_TIMEOUT).application_name("axme");
         // Detects a silent database within seconds, not hours.
         config
@@ -38,17 +36,11 @@ impl Target {
             .keepalives_interval(SILENCE / 3)
             .keepalives_retries(3);
         // Debian's server offers TLS with a certificate that cannot be verified. A local connection does not need TLS.
-        if !url.contains("sslmode") && config.get_hosts().iter().all(is_local) {
+        if !has_mode && tls.authorities.is_none() && config.get_hosts().iter().all(is_local) {
             config.ssl_mode(SslMode::Disable);
         }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|e| StoreError::Fault(e.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Target { config, tls: tokio_postgres_rustls::MakeRustlsConnect::new(tls), durable })
+        let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls::config(&tls)?);
+        Ok(Target { config, tls, durable })
     }
 
     /// Opens a connection. A port that accepts and stays silent is an error.

@@ -12,8 +12,8 @@ use crate::contexts::{self, Context, Contexts, Secrets};
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::output::line;
-use crate::settings::{ServerFlags, Settings};
-use crate::{local, logs, server};
+use crate::settings::{ServerFlags, Setting, Settings};
+use crate::{local, logs, server, systemd};
 
 /// Run a server
 ///
@@ -27,6 +27,9 @@ use crate::{local, logs, server};
 pub(crate) struct Serve {
     #[command(flatten)]
     flags: ServerFlags,
+    /// Check the settings, print those in force with their sources, and start nothing
+    #[arg(long)]
+    check: bool,
 }
 
 /// Run a development server and make it the target of this command line
@@ -50,16 +53,22 @@ const FEW_FILES: u64 = 4_096;
 
 impl Serve {
     pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        if self.check {
+            return check(self.flags, flags);
+        }
         let mut stop = ShutdownSignal::new()?;
         let starting = start(self.flags, flags, "info", |_| {});
         let Some(running) = unless_stopped(starting, &mut stop).await? else { return Ok(()) };
+        systemd::ready();
         let outcome = tokio::select! {
+            never = systemd::watch() => match never {},
             signal = stop.recv() => {
                 info!(signal, "stopping");
                 Ok(())
             }
             why = running.failed() => Err(Failure::new(why)),
         };
+        systemd::stopping();
         running.stop().await;
         outcome
     }
@@ -88,6 +97,17 @@ impl Dev {
         running.stop().await;
         outcome
     }
+}
+
+/// Checks the settings and prints those in force. Opens no file and no connection, so it may run beside the server.
+fn check(mut settings: ServerFlags, flags: &Flags) -> Result<(), Failure> {
+    settings.data = settings.data.or_else(|| flags.data.clone());
+    let settings = Settings::load(&settings)?;
+    let width = settings.effective.iter().map(|setting| setting.name.len()).max().unwrap_or_default();
+    for Setting { name, value, source } in &settings.effective {
+        line(format!("{name:width$}  {value}  ({source})"))?;
+    }
+    server::check(&settings.server).map_err(Failure::usage)
 }
 
 /// Shows outgoing mail with its links. Returns only if the output fails.

@@ -8,6 +8,7 @@ mod agents;
 mod help;
 mod intents;
 mod login;
+mod operating;
 mod outcomes;
 mod output;
 mod settings;

@@ -147,6 +147,33 @@ pub async fn dump_postgres() -> Vec<u8> {
     text
 }
 
+/// A forbidden change of the second line of an audit trail, made in the database.
+#[derive(Debug, Clone, Copy)]
+pub enum Tamper {
+    Change,
+    Delete,
+    /// Deletes the last line instead.
+    Truncate,
+}
+
+pub async fn tamper_with_audit(server: &super::Server, trail: Uuid, tamper: Tamper) {
+    let tamper = move |tx: &mut axme_store::Tx<'_>| {
+        let changed = match tamper {
+            Tamper::Change => tx.run(
+                "UPDATE audit_events SET actor = 'nobody' WHERE trail_id = $1 AND seq = 2",
+                &[trail.into()],
+            ),
+            Tamper::Delete => tx.run("DELETE FROM audit_events WHERE trail_id = $1 AND seq = 2", &[trail.into()]),
+            Tamper::Truncate => tx.run(
+                "DELETE FROM audit_events WHERE trail_id = $1 AND seq = (SELECT seq FROM audit_heads WHERE trail_id = $1)",
+                &[trail.into()],
+            ),
+        };
+        changed.inspect(|rows| assert_eq!(*rows, 1))
+    };
+    server.app.store.write(Shard::CONTROL, tamper).await.expect("the line is there");
+}
+
 thread_local! {
     /// The PostgreSQL resources of the test on this thread.
     static IN_USE: RefCell<InUse> = const { RefCell::new(InUse { schemas: Vec::new(), servers: Vec::new() }) };

@@ -1,0 +1,55 @@
+//! Compression of answers and requests with gzip.
+//!
+//! Only answers of operations that read are compressed, and never those with a secret. Beside a secret, the length of a
+//! compressed answer tells an attacker what they have guessed right. Streams and pages stay as they are. The limits of
+//! bodies apply to the inflated size.
+
+use axme_api::{ApiError, ErrorCode, OpInfo};
+use axum::body::Body;
+use axum::extract::Request as HttpRequest;
+use axum::http::{Response, header};
+use axum::middleware::Next;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate, SizeAbove};
+
+use super::refusal;
+
+/// Answers below this size are not compressed, in bytes.
+const MIN_BYTES: u16 = 1_024;
+
+/// The mark of an answer that may be compressed.
+#[derive(Clone)]
+pub(super) struct Compressible;
+
+/// Marks the answer of an operation, if it may be compressed.
+pub(super) fn mark(info: &OpInfo, response: &mut Response<Body>) {
+    if info.effect == axme_api::Effect::Read && !info.secret {
+        response.extensions_mut().insert(Compressible);
+    }
+}
+
+/// Compresses marked answers for clients that accept gzip.
+pub(super) fn compression() -> CompressionLayer<impl Predicate> {
+    CompressionLayer::new().gzip(true).compress_when(Marked(SizeAbove::new(MIN_BYTES)))
+}
+
+#[derive(Clone)]
+struct Marked(SizeAbove);
+
+impl Predicate for Marked {
+    fn should_compress<B: http_body::Body>(&self, response: &Response<B>) -> bool {
+        response.extensions().get::<Compressible>().is_some() && self.0.should_compress(response)
+    }
+}
+
+/// Refuses a body in an encoding that the server cannot read.
+pub(super) async fn refuse_unknown(request: HttpRequest, next: Next) -> Response<Body> {
+    let encoding = request.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
+    match encoding {
+        None | Some("gzip" | "identity") => next.run(request).await,
+        Some(other) => {
+            let message = format!("content-encoding \"{other}\" is not supported; send gzip, or no encoding");
+            refusal(&ApiError::new(ErrorCode::BodyUnreadable, message))
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Deletes what is older than its workspace keeps: ended intents, files and audit lines. Exports each of them first, if
+//! a folder for exports is set.
+//!
+//! A workspace on hold loses nothing. Deletions run in small transactions, so that calls get their turn in between. After
+//! a crash the next sweep continues; an export may then hold an intent twice.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axme_core::audit_chain::{self, Verdict};
+use axme_core::error::{Result, StoreError};
+use axme_core::state::AppState;
+use axme_intent::Time;
+use axme_store::retention::{self as store, Rules};
+use axme_store::{Shard, Tx, audit_chain as chain};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::config::RetentionSettings;
+use crate::files::Files;
+
+/// Intents or files looked at in one query, and deleted in one transaction.
+const BATCH: i64 = 50;
+/// Audit lines deleted in one transaction.
+const LINES: i64 = 500;
+/// Workspaces, or trails, read in one query.
+const PAGE: i64 = 100;
+const INTERVAL_SECONDS: u64 = 3_600;
+
+/// The places that a sweep works on besides the database.
+#[derive(Clone)]
+pub struct Places {
+    pub settings: RetentionSettings,
+    pub files: Option<Files>,
+    /// The folder to which mail is written without a mail server.
+    pub outbox: PathBuf,
+}
+
+/// The numbers of deleted things.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub intents: usize,
+    pub files: usize,
+    pub audit_lines: u64,
+    pub mails: usize,
+}
+
+/// Runs until the server stops.
+pub async fn run(app: Arc<AppState>, places: Places) {
+    loop {
+        match tick(&app, &places).await {
+            Ok(swept) if swept == Swept::default() => {}
+            Ok(Swept { intents, files, audit_lines, mails }) => {
+                tracing::info!(intents, files, audit_lines, mails, "deleted what was older than it is kept");
+            }
+            Err(error) => tracing::warn!(%error, "could not delete what is older than it is kept"),
+        }
+        let next = app.system.clock.now().plus_seconds(INTERVAL_SECONDS);
+        tokio::select! {
+            () = app.system.clock.sleep_until(next) => {}
+            () = app.stopped() => return,
+        }
+    }
+}
+
+/// Sweeps everything that is due.
+pub async fn tick(app: &Arc<AppState>, places: &Places) -> Result<Swept> {
+    let mut swept = Swept::default();
+    let mut after = Uuid::nil();
+    loop {
+        let workspaces = app.store.read(move |tx| store::list(tx, after, PAGE)).await?;
+        let Some((last, _)) = workspaces.last() else { break };
+        after = *last;
+        for (workspace, rules) in workspaces.into_iter().filter(|(_, rules)| !rules.held) {
+            if let Some(before) = limit(app, rules.intents_days, places.settings.intents_days) {
+                swept.intents += sweep_intents(app, places, workspace, before).await?;
+            }
+            if let Some(before) = limit(app, rules.files_days, places.settings.files_days) {
+                swept.files += sweep_files(app, places, workspace, before).await?;
+            }
+        }
+    }
+    swept.audit_lines = sweep_audit(app, places).await?;
+    swept.mails = sweep_outbox(app, places);
+    while swept != Swept::default() && !*app.stopping.borrow() && app.store.give_back_space().await? {}
+    Ok(swept)
+}
+
+/// Returns the time before which data goes; `None` if it is kept forever. The workspace's own rule wins.
+fn limit(app: &AppState, own: Option<i64>, of_server: Option<u64>) -> Option<Time> {
+    let days = own.and_then(|days| u64::try_from(days).ok()).or(of_server)?;
+    Some(app.system.clock.now().minus_millis(days * 86_400_000))
+}
+
+async fn sweep_intents(app: &Arc<AppState>, places: &Places, workspace: Uuid, before: Time) -> Result<usize> {
+    let (mut gone, mut after) = (0, Uuid::nil());
+    loop {
+        let page = app.store.read(move |tx| store::list_ended(tx, workspace, after, before, BATCH)).await?;
+        let Some(last) = page.last else { return Ok(gone) };
+        after = last;
+        if page.due.is_empty() {
+            continue;
+        }
+        if let Some(folder) = &places.settings.export {
+            let due = page.due.clone();
+            let look = move |tx: &mut Tx<'_>| -> Result<Vec<Value>, StoreError> {
+                let lines = due.iter().map(|id| store::export_intent(tx, workspace, *id));
+                lines.filter_map(Result::transpose).collect()
+            };
+            export(folder, app.system.clock.now(), "intents", app.store.read(look).await?).await?;
+        }
+        let due = page.due;
+        let delete = move |tx: &mut Tx<'_>| -> Result<usize, StoreError> {
+            // A hold that began in the meantime counts.
+            if store::is_held(tx, workspace)? {
+                return Ok(0);
+            }
+            let mut deleted = 0;
+            for id in &due {
+                deleted += usize::from(store::delete_intent(tx, workspace, *id)?);
+            }
+            Ok(deleted)
+        };
+        gone += app.store.write(Shard::of_workspace(workspace), delete).await?;
+    }
+}
+
+async fn sweep_files(app: &Arc<AppState>, places: &Places, workspace: Uuid, before: Time) -> Result<usize> {
+    let (mut gone, mut after) = (0, Uuid::nil());
+    loop {
+        let page = app.store.read(move |tx| store::list_files(tx, workspace, after, before, BATCH)).await?;
+        let Some(last) = page.last() else { return Ok(gone) };
+        after = last.id;
+        let due: Vec<_> = page.into_iter().filter(|file| file.finalized_at < before).collect();
+        let ids: Vec<Uuid> = due.iter().map(|file| file.id).collect();
+        let delete = move |tx: &mut Tx<'_>| -> Result<bool, StoreError> {
+            if store::is_held(tx, workspace)? {
+                return Ok(false);
+            }
+            for id in &ids {
+                store::delete_file(tx, workspace, *id)?;
+            }
+            Ok(true)
+        };
+        if !app.store.write(Shard::of_workspace(workspace), delete).await? {
+            return Ok(gone);
+        }
+        gone += due.len();
+        // The row went first: a crash leaves bytes that the sweep of orphans removes.
+        for stored in due.into_iter().filter_map(|file| file.stored) {
+            if let Some(files) = &places.files
+                && let Err(error) = files.remove(&stored.file).await
+            {
+                tracing::warn!(name = stored.file, %error, "could not remove a file yet");
+            }
+        }
+    }
+}
+
+/// Deletes audit lines up to a signed checkpoint, which stays. A trail that does not verify is left alone.
+async fn sweep_audit(app: &Arc<AppState>, places: &Places) -> Result<u64> {
+    let (mut gone, mut after) = (0, Uuid::nil());
+    loop {
+        let trails = app.store.read(move |tx| chain::list_trails(tx, after, PAGE)).await?;
+        let Some(last) = trails.last() else { return Ok(gone) };
+        after = *last;
+        for trail in trails {
+            gone += sweep_trail(app, places, trail).await?;
+        }
+    }
+}
+
+async fn sweep_trail(app: &Arc<AppState>, places: &Places, trail: Uuid) -> Result<u64> {
+    let rules: Rules = app.store.read(move |tx| store::find(tx, trail)).await?;
+    let Some(before) = limit(app, rules.audit_days, places.settings.audit_days).filter(|_| !rules.held) else {
+        return Ok(0);
+    };
+    let look = move |tx: &mut Tx<'_>| -> Result<_, StoreError> {
+        Ok((chain::find_head(tx, trail)?, chain::last_checkpoint(tx, trail, before)?))
+    };
+    let (Some(head), Some(checkpoint)) = app.store.read(look).await? else { return Ok(0) };
+    let (from, seq) = (head.swept_seq, checkpoint.link.seq);
+    if seq > from {
+        if let Verdict::Broken { seq, why } = audit_chain::verify(app, trail).await? {
+            tracing::error!(%trail, seq, why, "the audit trail does not verify: nothing of it is deleted");
+            return Ok(0);
+        }
+        if let Some(folder) = &places.settings.export {
+            export_lines(app, folder, trail, from, &checkpoint).await?;
+        }
+        let mark = move |tx: &mut Tx<'_>| chain::begin_sweep(tx, trail, seq);
+        app.store.write(Shard::of_workspace(trail), mark).await?;
+    }
+    let mut gone = 0;
+    loop {
+        let delete = move |tx: &mut Tx<'_>| -> Result<u64, StoreError> {
+            if store::is_held(tx, trail)? { Ok(0) } else { chain::sweep(tx, trail, LINES) }
+        };
+        let swept = app.store.write(Shard::of_workspace(trail), delete).await?;
+        gone += swept;
+        if swept < LINES as u64 {
+            return Ok(gone);
+        }
+    }
+}
+
+async fn export_lines(
+    app: &Arc<AppState>,
+    folder: &Path,
+    trail: Uuid,
+    from: i64,
+    checkpoint: &chain::Checkpoint,
+) -> Result<()> {
+    let mut after = from;
+    let hex = |hash: &[u8]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    while after < checkpoint.link.seq {
+        let lines = app.store.read(move |tx| chain::list_chained(tx, trail, after, LINES)).await?;
+        let Some(last) = lines.last().and_then(|line| line.link) else { break };
+        after = last.seq;
+        let line = |line: &chain::Line| {
+            let link = line.link?;
+            (link.seq <= checkpoint.link.seq).then(|| {
+                json!({
+                    "kind": "audit", "trail_id": trail, "seq": link.seq, "hash": hex(&link.hash), "audit_id": line.id,
+                    "at": line.at.to_string(), "actor": line.actor, "action": line.action, "subject": line.subject,
+                    "details": line.details,
+                })
+            })
+        };
+        export(folder, app.system.clock.now(), "audit", lines.iter().filter_map(line).collect()).await?;
+    }
+    let statement = json!({
+        "kind": "audit_checkpoint", "trail_id": trail, "seq": checkpoint.link.seq, "hash": hex(&checkpoint.link.hash),
+        "statement": checkpoint.statement, "public_key": checkpoint.public_key,
+    });
+    export(folder, app.system.clock.now(), "audit", vec![statement]).await
+}
+
+/// Appends lines to the export of a day. They are on disk when this returns.
+async fn export(folder: &Path, now: Time, what: &str, lines: Vec<Value>) -> Result<()> {
+    let day = now.to_string().chars().take(10).collect::<String>();
+    let (folder, path) = (folder.to_owned(), folder.join(format!("{what}-{day}.jsonl")));
+    let append = move || -> std::io::Result<()> {
+        std::fs::create_dir_all(&folder)?;
+        let mut options = std::fs::File::options();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path)?;
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    let written = tokio::task::spawn_blocking(append).await;
+    let failed = |why: String| StoreError::Unavailable(format!("the export before a deletion failed: {why}"));
+    Ok(written.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?)
+}
+
+/// Deletes old mail from the folder that stands in for a mail server. Returns the number of files.
+fn sweep_outbox(app: &AppState, places: &Places) -> usize {
+    let Some(before) = limit(app, None, places.settings.outbox_days) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(&places.outbox) else { return 0 };
+    let is_old = |entry: &std::fs::DirEntry| {
+        let modified = entry.metadata().and_then(|found| found.modified()).ok();
+        let since = modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        since.is_some_and(|since| i64::try_from(since.as_micros()).is_ok_and(|micros| micros < before.micros()))
+    };
+    entries.flatten().filter(is_old).filter(|entry| std::fs::remove_file(entry.path()).is_ok()).count()
+}

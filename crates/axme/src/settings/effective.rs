@@ -1,0 +1,90 @@
+//! The settings in force, each with its value and its source, for `axme serve --check`. Secrets are masked.
+
+use std::path::Path;
+
+use config::{Config, Value};
+
+use super::{ServerFlags, names};
+use crate::server;
+
+/// One setting in force.
+#[derive(Debug, PartialEq, serde::Serialize)]
+pub(crate) struct Setting {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) source: String,
+}
+
+/// Lists the settings in force by name.
+pub(super) fn list(flags: &ServerFlags, file: Option<&Path>, merged: &Config, server: &server::Config) -> Vec<Setting> {
+    let shown = |name: String, value: &serde_json::Value| {
+        let source = source(flags, file, merged, &name);
+        let value = match value {
+            serde_json::Value::Null => "none".to_owned(),
+            serde_json::Value::String(text) if names::SECRETS.contains(&name.as_str()) => masked(text),
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Array(items) if items.is_empty() => "none".to_owned(),
+            serde_json::Value::Array(items) => items
+                .iter()
+                .map(|item| item.as_str().map_or(item.to_string(), str::to_owned))
+                .collect::<Vec<_>>()
+                .join(", "),
+            other => other.to_string(),
+        };
+        Setting { name, value, source }
+    };
+    names::flat(server).into_iter().map(|(name, value)| shown(name, &value)).collect()
+}
+
+fn source(flags: &ServerFlags, file: Option<&Path>, merged: &Config, name: &str) -> String {
+    let by_flag = match name {
+        "listen" => flags.listen.is_some(),
+        "data" => flags.data.is_some(),
+        "database_url" => flags.database_url.is_some(),
+        "owner_email" => flags.owner_email.is_some(),
+        "public_url" => flags.public_url.is_some(),
+        _ => false,
+    };
+    if by_flag {
+        return format!("--{}", name.replace('_', "-"));
+    }
+    // A variable names itself. Values of the file have no origin.
+    match (merged.get::<Value>(name).ok(), file) {
+        (None, _) => "default".to_owned(),
+        (Some(value), file) => match (value.origin(), file) {
+            (Some(variable), _) => variable.to_owned(),
+            (None, Some(file)) => file.display().to_string(),
+            (None, None) => "default".to_owned(),
+        },
+    }
+}
+
+/// Shows a URL without its password and its parameters, and nothing of any other secret.
+fn masked(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return "(set)".to_owned() };
+    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?…"));
+    match rest.rsplit_once('@') {
+        Some((user, place)) => {
+            let user = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:…@{place}{query}")
+        }
+        None => format!("{scheme}://{rest}{query}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_hides_every_part_of_a_secret() {
+        for (secret, shown) in [
+            ("postgres://app:hunter2@db/axme", "postgres://app:…@db/axme"),
+            ("postgres://app:hunt@er2@db/axme?password=hunter2", "postgres://app:…@db/axme?…"),
+            ("smtp://127.0.0.1:25", "smtp://127.0.0.1:25"),
+            ("hunter2", "(set)"),
+        ] {
+            assert_eq!(masked(secret), shown);
+        }
+    }
+}

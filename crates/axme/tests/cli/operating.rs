@@ -1,0 +1,77 @@
+//! The commands of an operator: the check of settings, backup and restore.
+
+use std::fs;
+
+use super::{Home, mode, until};
+
+#[test]
+fn the_settings_in_force_are_shown_with_their_sources_and_without_secrets() {
+    let home = Home::new();
+    fs::write(home.path("axme.toml"), "tier = 'corporate'\n[mail]\nsmtp_url = 'smtps://me:hunter2@mail.example.com'\n")
+        .unwrap();
+    let mut command = home.command(&["serve", "--check", "--config", "axme.toml", "--listen", "127.0.0.1:9"]);
+    let output = command.env("AXME_LIMITS__OFFER_SECONDS", "20, 40").output().unwrap();
+    let said = super::stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", super::stderr(&output));
+    let line = |name: &str| {
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+        said.lines().find(|line| line.starts_with(&format!("{name} "))).map(words).unwrap_or_default()
+    };
+    assert_eq!(line("listen"), "listen 127.0.0.1:9 (--listen)");
+    assert!(line("tier").starts_with("tier corporate (axme.toml"), "{said}");
+    let offers = "limits.offer_seconds 20, 40 (the environment variable AXME_LIMITS__OFFER_SECONDS)";
+    assert_eq!(line("limits.offer_seconds"), offers);
+    assert_eq!(line("trials"), "trials false (default)");
+    assert!(line("mail.smtp_url").starts_with("mail.smtp_url smtps://me:…@mail.example.com (axme.toml"), "{said}");
+    assert!(!said.contains("hunter2"));
+    assert!(!home.path(".local").exists(), "a check creates nothing");
+
+    let wrong = |name: &str, value: &str| {
+        let output = home.command(&["serve", "--check"]).env(name, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        super::stderr(&output)
+    };
+    assert!(wrong("AXME_PUBLIC_ULR", "https://a.example.com").contains("did you mean AXME_PUBLIC_URL?"));
+    let url = wrong("AXME_DATABASE_URL", "postgres://app:hunter2@db/axme?sslmode=always");
+    assert!(url.contains("sslmode: use one of") && !url.contains("hunter2"), "{url}");
+    assert!(wrong("AXME_TRUSTED_PROXIES", "10.0.0").contains("trusted_proxies: \"10.0.0\" is not a network"));
+}
+
+#[test]
+fn a_log_that_is_no_terminal_has_json_lines() {
+    let home = Home::new();
+    let (code, said) = home.serve("serve").stop();
+    assert_eq!(code, Some(0), "{said}");
+    let line = said.lines().find(|line| line.contains("axme is listening")).unwrap_or_else(|| panic!("{said}"));
+    let line: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+    assert_eq!((&line["message"], &line["level"]), (&"axme is listening".into(), &"INFO".into()));
+}
+
+#[test]
+fn a_backup_is_made_checked_and_restored_by_commands() {
+    let home = Home::new();
+    let server = home.serve("serve");
+    home.ok(&["agents", "register", "--name", "alice"]);
+    let said = home.ok(&["backup", "axme.tar"]);
+    assert!(said.starts_with("axme.tar: written, 2 entries, "), "{said}");
+    assert_eq!(mode(&home.path("axme.tar")), 0o600);
+    assert!(home.fails(&["backup", "axme.tar"], 2).contains("axme.tar exists"));
+    assert!(home.ok(&["backup", "verify", "axme.tar"]).contains("complete and undamaged"));
+    assert!(home.fails(&["restore", "axme.tar"], 1).contains("another server uses the data folder"));
+    server.stop();
+    assert!(home.fails(&["restore", "axme.tar"], 2).contains("has a database already"));
+
+    fs::rename(home.path(".local/share/axme"), home.path("old")).unwrap();
+    let said = home.ok(&["restore", "axme.tar"]);
+    for part in ["Restored the backup from ", "These API keys are valid again", "owner@local", "restore --resume"] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    let server = home.serve("serve");
+    until("the server answers", || home.run(&["agents", "list"]).status.success());
+    assert!(home.ok(&["agents", "list"]).contains("alice"));
+    assert!(home.ok(&["restore", "--resume"]).contains("delivers from now on"));
+    assert_eq!(home.ok(&["restore", "--resume"]), "It was not paused.\n");
+    server.stop();
+    fs::write(home.path("axme.tar"), "not a backup").unwrap();
+    assert!(home.fails(&["backup", "verify", "axme.tar"], 1).contains("the backup is damaged"));
+}

@@ -1,0 +1,57 @@
+//! `cargo xtask dist`: the packages of the program. `tools/dist.py` builds and tries them; this checks the files for
+//! monitoring first, with the programs of Prometheus and PyPI.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use clap::Args;
+
+#[derive(Args)]
+pub struct Options {
+    /// Check the files in deploy/ only, and build nothing
+    #[arg(long)]
+    files_only: bool,
+    /// Options of tools/dist.py, after --
+    #[arg(last = true)]
+    options: Vec<String>,
+}
+
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let prometheus = root.join("deploy/prometheus");
+    let token = tempfile::NamedTempFile::new()?;
+    check("promtool", &["check", "rules"], &[prometheus.join("alerts.yml")])?;
+    check("promtool", &["test", "rules"], &[prometheus.join("alerts_test.yml")])?;
+    // The file of the token is on the machine of the operator only.
+    let scrape = std::fs::read_to_string(prometheus.join("prometheus.yml"))?;
+    let scrape = scrape.replace("/etc/prometheus/axme-token", &token.path().display().to_string());
+    let copied = tempfile::tempdir()?;
+    std::fs::write(copied.path().join("prometheus.yml"), scrape)?;
+    std::fs::copy(prometheus.join("alerts.yml"), copied.path().join("alerts.yml"))?;
+    check("promtool", &["check", "config"], &[copied.path().join("prometheus.yml")])?;
+    check("systemd-analyze", &["verify", "--man=no"], &[unit(copied.path(), &root)?])?;
+    if options.files_only {
+        return Ok(());
+    }
+    let status = Command::new("python3").arg(root.join("tools/dist.py")).args(&options.options).status();
+    ensure!(status.context("python3")?.success(), "the packages could not be made");
+    Ok(())
+}
+
+/// Returns a copy of the unit with a program that is on this machine.
+fn unit(folder: &Path, root: &Path) -> anyhow::Result<PathBuf> {
+    let text = std::fs::read_to_string(root.join("deploy/systemd/axme.service"))?;
+    let path = folder.join("axme.service");
+    std::fs::write(&path, text.replace("/usr/bin/axme", "/bin/true"))?;
+    Ok(path)
+}
+
+fn check(program: &str, words: &[&str], files: &[PathBuf]) -> anyhow::Result<()> {
+    let done = Command::new(program).args(words).args(files).output();
+    let done = done.with_context(|| format!("{program} is not installed"))?;
+    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    ensure!(done.status.success(), "{program} {}: {said}", words.join(" "));
+    println!("{program} {}: {}", words.join(" "), files.iter().map(|f| f.display().to_string()).collect::<String>());
+    Ok(())
+}
