@@ -5,7 +5,7 @@
 
 use crate::op::{OpInfo, Route};
 use crate::{
-    agents, alpha, auth, health, inbox_pages, intents, mcp, media, receipts, scheduler, sessions, table, tasks,
+    agents, alpha, auth, health, inbox_pages, intents, mcp, media, oauth, receipts, scheduler, sessions, table, tasks,
 };
 
 /// A family of operations, or a part of a large one.
@@ -162,6 +162,8 @@ pub const FAMILIES: &[Family] = &[
     Family::new("alpha", "Trials", "Start a trial workspace, if this server offers trials.").routes(alpha::ROUTES),
     Family::new("mcp", "Model Context Protocol", "Call the operations as tools of a language model.")
         .routes(mcp::ROUTES),
+    Family::new("oauth", "OAuth", "Let a client of the Model Context Protocol act in the name of a person.")
+        .routes(oauth::ROUTES),
     Family::new("scheduler", "Scheduler", "Do due work of the caller's workspace now instead of a moment later.")
         .routes(scheduler::ROUTES),
     Family::new("health", "Health and description", "Check that the server works, and read its description.")

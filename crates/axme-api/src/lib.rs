@@ -40,6 +40,7 @@ pub mod media;
 pub mod members;
 pub mod mesh;
 pub mod number;
+pub mod oauth;
 pub mod op;
 pub mod openapi;
 pub mod organizations;
@@ -128,6 +129,7 @@ pub fn routes() -> Vec<Route> {
         agents::ROUTES,
         sessions::ROUTES,
         mcp::ROUTES,
+        oauth::ROUTES,
         scheduler::ROUTES,
         health::ROUTES,
         media::ROUTES,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::op::{Route, access_codes, path_fields};
 use crate::responses::{error_responses, join_words, resolved, security};
 use crate::{
-    ConsumerName, ErrorCode, Status, agents, alpha, auth, health, inbox_pages, intents, mcp, media, receipts,
+    ConsumerName, ErrorCode, Status, agents, alpha, auth, health, inbox_pages, intents, mcp, media, oauth, receipts,
     scheduler, sessions, tasks,
 };
 
@@ -100,6 +100,17 @@ static FORMS: &[(&Route, MakeForm)] = &[
         form.query("code", "The authorization code of the provider.")
     }),
     (&auth::PROVIDER_CONFIRM, |_| Form::page(&[403, 404, 409, 410]).filled("The token of the page.")),
+    (&oauth::RESOURCE, |_| Form::metadata()),
+    (&oauth::RESOURCE_OF_ENDPOINT, |_| Form::metadata()),
+    (&oauth::SERVER, |_| Form::metadata()),
+    (&oauth::REGISTER, |_| {
+        let metadata = object(&[("redirect_uris", json!({ "type": "array", "items": { "type": "string" } }))]);
+        Form::oauth(201, "The client as registered.").body(JSON, "The metadata of the client.", metadata)
+    }),
+    (&oauth::AUTHORIZE, |_| authorize(Form::page(&[400, 503]))),
+    (&oauth::AUTHORIZE_ANSWER, |_| Form::page(&[403, 404, 409, 410, 429]).filled("The fields of the step.")),
+    (&oauth::TOKEN, |_| Form::oauth(200, "The tokens.").body(FORM, "The fields of RFC 6749.", fields())),
+    (&oauth::REVOKE, |_| Form::oauth(200, "The grant is ended.").body(FORM, "The token.", fields())),
     (&alpha::LINK, |_| Form::redirect().query("token", TOKEN).errors(&[ErrorCode::NotFound])),
     (&alpha::PAGE, |_| Form::page(&[]).query("token", TOKEN)),
     (&alpha::PAGE_ANSWER, |_| Form::page(&[403, 404, 409, 410]).filled("The token of the link.")),
@@ -224,6 +235,26 @@ impl Form {
         form
     }
 
+    /// A description that a standard defines.
+    fn metadata() -> Form {
+        Form::json("The metadata.", json!({ "type": "object" }))
+    }
+
+    /// An endpoint of OAuth, whose errors have the form of RFC 6749.
+    fn oauth(status: u16, about: &str) -> Form {
+        let text = |about: &str| json!({ "type": "string", "description": about });
+        let error =
+            object(&[("error", text("The code of the standard.")), ("error_description", text("What is wrong."))]);
+        let answer =
+            |about: &str, schema: Value| json!({ "description": about, "content": { JSON: { "schema": schema } } });
+        let wrong =
+            [400, 401, 500, 503].map(|status| (status, answer("What is wrong, and what to do.", error.clone())));
+        let mut form = Form::new(BTreeMap::from(wrong));
+        form.answers.insert(status, answer(about, json!({ "type": "object" })));
+        form.errors = vec![ErrorCode::RateLimitExceeded];
+        form
+    }
+
     fn redirect() -> Form {
         let to = json!({ "schema": { "type": "string" }, "description": "Where the browser goes." });
         let answer = json!({ "description": "The browser goes to another page.", "headers": { "Location": to } });
@@ -265,9 +296,26 @@ impl Form {
 
     /// A page that is sent a form.
     fn filled(self, about: &str) -> Form {
-        let fields = json!({ "type": "object", "additionalProperties": { "type": "string" } });
-        self.body(FORM, about, fields).pages(&[400, 408, 413, 422])
+        self.body(FORM, about, fields()).pages(&[400, 408, 413, 422])
     }
+}
+
+fn fields() -> Value {
+    json!({ "type": "object", "additionalProperties": { "type": "string" } })
+}
+
+/// The page that asks a person on behalf of a client (`spec/protocol.md` §7.8).
+fn authorize(mut form: Form) -> Form {
+    let leads = Form::redirect().answers;
+    form.answers.extend(leads);
+    form.query("response_type", "`code`.")
+        .query("client_id", "The id of the client, or the URL of its metadata document.")
+        .query("redirect_uri", "One of the client's own URIs, letter by letter.")
+        .query("code_challenge", "The SHA-256 of the verifier, in base64url.")
+        .query("code_challenge_method", "`S256`.")
+        .query("state", "Returned unchanged.")
+        .query("scope", "Names with blanks between them. Without any, all but `tasks:decide`.")
+        .query("resource", "The address of `/mcp` (RFC 8707).")
 }
 
 fn object(fields: &[(&str, Value)]) -> Value {

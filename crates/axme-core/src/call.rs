@@ -36,7 +36,7 @@ use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
 use crate::policy::rate_limit::RateLeft;
 use crate::policy::tier::{self, Allowance};
-use crate::request::{Request, RequestMeta};
+use crate::request::{Edge, Request, RequestMeta};
 use crate::state::AppState;
 
 /// The status and the body of an answer. The status is 200, except for a stored refusal.
@@ -88,6 +88,7 @@ pub async fn authenticate(app: &AppState, access: Access, meta: &RequestMeta) ->
             Arc::new(anonymous)
         }
         Access::Person | Access::Newcomer => app.keys.identify_person(&app.store, &meta.credentials, now).await?,
+        _ if meta.edge == Edge::Model => app.keys.identify_client(&app.store, &meta.credentials, now).await?,
         _ => app.keys.identify(&app.store, &meta.credentials, now).await?,
     };
     let allowance = app.allowance(caller.workspace).await?;

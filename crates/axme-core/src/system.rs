@@ -105,7 +105,7 @@ const MAX_RETRY_AFTER_SECONDS: u64 = 3_600;
 /// The time after which a receiver's wish for a pause counts as a failure.
 const MAX_PUT_OFF_SECONDS: u64 = 86_400;
 
-/// A request to a trusted server, which the settings name.
+/// A request whose answer is read.
 #[derive(Debug, Clone)]
 pub struct Fetch {
     pub url: String,
@@ -147,6 +147,8 @@ pub trait Outbound: Send + Sync {
     fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<PostAnswer, PostError>> + Send + '_>>;
     /// Sends a request to a trusted server.
     fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>>;
+    /// Sends a GET to a URL that a stranger chose. Only public addresses are called.
+    fn fetch_public(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>>;
     /// Hands a mail to the mail server.
     fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + '_>>;
 }

@@ -88,6 +88,10 @@ impl Outbound for SimulatedOutbound {
         Box::pin(async { Err("connection refused".to_owned()) })
     }
 
+    fn fetch_public(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
+        Box::pin(async { Err("connection refused".to_owned()) })
+    }
+
     fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + '_>> {
         Box::pin(async move {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);

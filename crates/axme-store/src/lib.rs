@@ -34,6 +34,7 @@ pub mod mesh;
 pub mod metrics;
 mod migrations;
 pub mod notices;
+pub mod oauth;
 pub mod organizations;
 pub mod person_accounts;
 pub mod policies;

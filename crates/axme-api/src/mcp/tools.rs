@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::official::{Argument, Does, ENTRIES, Entry, Hints, Listing};
 use super::plain;
+use crate::Scope;
 use crate::op::{Access, Effect, Input, Method, OpInfo};
 use crate::openapi::{document, input_fields};
 
@@ -39,6 +40,18 @@ pub struct HostTool {
     pub input_schema: Value,
     /// The schema of the structured result.
     pub output_schema: Value,
+}
+
+impl HostTool {
+    /// The right that a client needs to call the tool in the name of a person.
+    pub fn scope(&self) -> Scope {
+        match (self.decides, self.hints.reads, self.access) {
+            (true, ..) => Scope::TasksDecide,
+            (_, true, _) => Scope::Read,
+            (_, _, Access::Admin) => Scope::Admin,
+            _ => Scope::Write,
+        }
+    }
 }
 
 /// The work that the server does for a tool.

@@ -7,24 +7,26 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axme_api::{ApiError, ErrorCode};
+use axme_api::{ApiError, ErrorCode, Scope};
 use axme_intent::human::is_same_person;
 use axme_intent::{Address, Time};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use uuid::Uuid;
 
 use super::caller::{Bearer, Caller, Role, role_of_account};
+use super::grants::Grant;
 use super::key_uses::KeyUses;
 use super::membership;
 use super::receipt_keys::ReceiptSigner;
 use super::refusals::{invalid_key, missing_key};
-use super::tokens::{Person, Signer, TokenFault};
+use super::tokens::{GrantClaims, Person, Signer, TokenFault};
 use crate::error::{Error, Result};
 use crate::request::Credentials;
 use axme_store::organizations::{OrganizationStatus, WorkspaceStatus};
 use axme_store::person_accounts::{Account, Membership};
 use axme_store::service_accounts::{AccountRole, AccountStatus};
-use axme_store::{Clock, Rng, Store, Tx, groups, person_accounts as records, service_accounts};
+use axme_store::{Clock, Rng, Store, Tx, groups, oauth, person_accounts as records, service_accounts};
 
 /// How long a look-up is cached.
 const TRUST: Duration = Duration::from_secs(1);
@@ -77,6 +79,37 @@ impl Keys {
             (Some(key), Some(token)) => hash(&format!("{key} {token}")),
             (None, None) => return Err(missing_key().into()),
         };
+        self.remembered(hash, now, self.look_up(store, (key, token), now)).await
+    }
+
+    /// Identifies the caller at the endpoint of the Model Context Protocol. Only there, a token may be that of a grant.
+    pub(crate) async fn identify_client(
+        &self,
+        store: &Store,
+        credentials: &Credentials,
+        now: Time,
+    ) -> Result<Arc<Caller>> {
+        if let (None, Some(token)) = credentials.presented()? {
+            match self.signer.read_grant(store, token, now).await? {
+                // Remembered apart from the tokens of people, which other endpoints accept.
+                Ok(claims) => {
+                    let hash = hash(&format!("grant {token}"));
+                    return self.remembered(hash, now, self.of_grant(store, claims, now)).await;
+                }
+                Err(TokenFault::Expired) => return Err(bad_token(TokenFault::Expired).into()),
+                Err(TokenFault::Invalid) => {}
+            }
+        }
+        self.identify(store, credentials, now).await
+    }
+
+    /// Returns the cached caller of a hash, or looks it up and caches it.
+    async fn remembered(
+        &self,
+        hash: Hash,
+        now: Time,
+        look_up: impl Future<Output = Result<(Caller, Time)>>,
+    ) -> Result<Arc<Caller>> {
         let running = self.clock.running();
         let is_valid = |known: &Known| running < known.trusted_until && now < known.ends_at;
         if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&hash)
@@ -84,8 +117,7 @@ impl Keys {
         {
             return Ok(known.caller.clone());
         }
-        let found = self.look_up(store, (key, token), now).await;
-        let (caller, ends_at) = match found {
+        let (caller, ends_at) = match look_up.await {
             Ok(found) => found,
             Err(error) => {
                 self.forget(&hash);
@@ -124,12 +156,26 @@ impl Keys {
         (key, token): (Option<&str>, Option<&str>),
         now: Time,
     ) -> Result<(Caller, Time)> {
-        let (mut caller, until) = self.find_caller(store, (key, token), now).await?;
-        if caller.is_person() && !caller.workspace.is_nil() {
-            let (workspace, person) = (caller.workspace, caller.owner.clone());
-            caller.groups = store.read(move |tx| groups::addresses_of(tx, workspace, &person)).await?;
+        let (caller, until) = self.find_caller(store, (key, token), now).await?;
+        Ok((with_groups(store, caller).await?, until))
+    }
+
+    /// Looks up the person of a grant, who acts in its workspace through its client.
+    async fn of_grant(&self, store: &Store, claims: GrantClaims, now: Time) -> Result<(Caller, Time)> {
+        let invalid = || bad_token(TokenFault::Invalid);
+        let live = self.live_session(store, (claims.sid, claims.sub, claims.exp), now).await?;
+        let mut signed_in = live.map_err(bad_token)?;
+        let session = claims.sid;
+        let grant = store.read(move |tx| oauth::find_grant(tx, session)).await?.ok_or_else(invalid)?;
+        signed_in.account.selected_workspace = Some(grant.workspace);
+        let (mut caller, until) = of_person(store, signed_in).await?;
+        // The person has left the workspace, or it is closed.
+        if caller.workspace != grant.workspace {
+            return Err(invalid().into());
         }
-        Ok((caller, until))
+        let scopes = grant.scopes.split(' ').filter_map(Scope::parse).collect();
+        caller.grant = Some(Arc::new(Grant { client: grant.client_id, scopes }));
+        Ok((with_groups(store, caller).await?, until))
     }
 
     async fn find_caller(
@@ -180,7 +226,16 @@ impl Keys {
             Ok(claims) => claims,
             Err(bad) => return Ok(Err(bad)),
         };
-        let (session, account) = (claims.sid, claims.sub);
+        self.live_session(store, (claims.sid, claims.sub, claims.exp), now).await
+    }
+
+    /// Loads the person of a session that has not ended. `ends_at` is the end of the token, in seconds since 1970.
+    async fn live_session(
+        &self,
+        store: &Store,
+        (session, account, ends_at): (Uuid, Uuid, u64),
+        now: Time,
+    ) -> Result<std::result::Result<PersonSession, TokenFault>> {
         let look = move |tx: &mut Tx<'_>| -> Result<_> {
             let Some(session) = records::find_session(tx, session)?.filter(|s| s.account_id == account) else {
                 return Ok(None);
@@ -197,13 +252,22 @@ impl Keys {
         }
         let person =
             Person { account_id: account.account_id, session_id: session.session_id, email: account.email.clone() };
-        let until = Time::from_micros(i64::try_from(claims.exp.saturating_mul(1_000_000)).unwrap_or(i64::MAX));
+        let until = Time::from_micros(i64::try_from(ends_at.saturating_mul(1_000_000)).unwrap_or(i64::MAX));
         Ok(Ok(PersonSession { person: Arc::new(person), account, memberships, until }))
     }
 
     fn forget(&self, hash: &Hash) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
     }
+}
+
+/// Adds the groups of a person.
+async fn with_groups(store: &Store, mut caller: Caller) -> Result<Caller> {
+    if caller.is_person() && !caller.workspace.is_nil() {
+        let (workspace, person) = (caller.workspace, caller.owner.clone());
+        caller.groups = store.read(move |tx| groups::addresses_of(tx, workspace, &person)).await?;
+    }
+    Ok(caller)
 }
 
 /// Loads the caller that a key identifies.

@@ -7,6 +7,7 @@ pub mod grants;
 pub mod key_uses;
 mod keys;
 pub mod membership;
+pub mod oauth;
 pub mod oidc;
 pub mod passwords;
 pub mod placement;

@@ -50,6 +50,14 @@ impl NewSession {
         self.refresh_token
     }
 
+    pub(crate) fn person(&self) -> &Person {
+        &self.person
+    }
+
+    pub(crate) fn refresh_token(&self) -> &str {
+        &self.refresh_token
+    }
+
     /// Encrypts the session under a secret that only its program knows.
     pub(crate) fn seal(&self, rng: &Rng, secret: &str) -> Option<Vec<u8>> {
         seal::seal(rng, secret, SEALED_SESSION, &serde_json::to_string(self).ok()?)

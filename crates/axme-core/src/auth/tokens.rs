@@ -9,10 +9,12 @@ use axme_intent::Time;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::oauth::resource;
 use crate::error::{Result, StoreError};
 use axme_store::person_accounts::Seed;
 use axme_store::{Rng, Shard, Store, Tx, person_accounts};
@@ -74,6 +76,24 @@ struct CheckpointClaims<'a> {
     hash: &'a str,
 }
 
+/// The claims of the token of a grant (`spec/protocol.md` §1.3). Its audience is the endpoint of the Model Context
+/// Protocol, so that it is refused everywhere else.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GrantClaims {
+    /// The account of the person.
+    pub sub: Uuid,
+    pub iss: String,
+    pub aud: String,
+    /// Seconds since 1970.
+    pub exp: u64,
+    pub iat: u64,
+    pub jti: Uuid,
+    /// The session of the grant.
+    pub sid: Uuid,
+    pub client_id: String,
+    pub scope: String,
+}
+
 /// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenFault {
@@ -112,6 +132,12 @@ impl Key {
     pub fn published(&self) -> Value {
         json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": self.id, "x": self.x })
     }
+
+    fn sign(&self, claims: &impl Serialize) -> Result<String> {
+        let header = Header { kid: Some(self.id.clone()), ..Header::new(Algorithm::EdDSA) };
+        let signed = jsonwebtoken::encode(&header, claims, &self.signs);
+        Ok(signed.map_err(|error| StoreError::Fault(format!("a token could not be signed: {error}")))?)
+    }
 }
 
 /// Returns true if a text looks like a token, not like a key.
@@ -139,9 +165,32 @@ impl Signer {
             scope: TokenScope::Api,
             owner_agent: format!("user://{}", person.email),
         };
-        let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
-        let signed = jsonwebtoken::encode(&header, &claims, &key.signs);
-        Ok(signed.map_err(|error| StoreError::Fault(format!("a token could not be signed: {error}")))?)
+        key.sign(&claims)
+    }
+
+    /// Signs a token for the client of a grant.
+    pub async fn sign_grant(
+        &self,
+        store: &Store,
+        rng: &Rng,
+        now: Time,
+        person: &Person,
+        grant: &axme_store::oauth::Grant,
+    ) -> Result<String> {
+        let key = self.current(store, rng, now).await?;
+        let iat = now.millis() / 1_000;
+        let claims = GrantClaims {
+            sub: person.account_id,
+            iss: self.issuer.clone(),
+            aud: resource(&self.issuer),
+            exp: iat + TOKEN_SECONDS,
+            iat,
+            jti: rng.uuid(),
+            sid: grant.session_id,
+            client_id: grant.client_id.clone(),
+            scope: grant.scopes.clone(),
+        };
+        key.sign(&claims)
     }
 
     /// Signs a token for one attempt to send a routed delivery to an endpoint.
@@ -158,9 +207,7 @@ impl Signer {
         let aud = &origin.unwrap_or_else(|_| endpoint.to_owned());
         let exp = iat + DELIVERY_TOKEN_SECONDS;
         let claims = DeliveryClaims { sub: principal, iss: &self.issuer, aud, exp, iat, jti: delivery };
-        let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
-        let signed = jsonwebtoken::encode(&header, &claims, &key.signs);
-        Ok(signed.map_err(|error| StoreError::Fault(format!("a token could not be signed: {error}")))?)
+        key.sign(&claims)
     }
 
     /// Signs a statement about a line of an audit trail. Returns it with the public half of the key.
@@ -173,28 +220,46 @@ impl Signer {
     ) -> Result<(String, String)> {
         let key = self.current(store, rng, now).await?;
         let claims = CheckpointClaims { sub: trail, iss: &self.issuer, iat: now.millis() / 1_000, seq, hash };
-        let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
-        let signed = jsonwebtoken::encode(&header, &claims, &key.signs);
-        let signed = signed.map_err(|error| StoreError::Fault(format!("a checkpoint could not be signed: {error}")))?;
-        Ok((signed, key.x.clone()))
+        Ok((key.sign(&claims)?, key.x.clone()))
     }
 
-    /// Verifies a token. The inner error says why it is invalid.
+    /// Verifies a token of a person. The inner error says why it is invalid.
     pub async fn read(&self, store: &Store, token: &str, now: Time) -> Result<std::result::Result<Claims, TokenFault>> {
+        let claims: std::result::Result<Claims, _> = self.verified(store, token, now, AUDIENCE).await?;
+        Ok(claims.and_then(|claims| fresh(claims.exp, now).map(|()| claims)))
+    }
+
+    /// Verifies a token of a grant. The inner error says why it is invalid.
+    pub async fn read_grant(
+        &self,
+        store: &Store,
+        token: &str,
+        now: Time,
+    ) -> Result<std::result::Result<GrantClaims, TokenFault>> {
+        let audience = resource(&self.issuer);
+        let claims: std::result::Result<GrantClaims, _> = self.verified(store, token, now, &audience).await?;
+        Ok(claims.and_then(|claims| fresh(claims.exp, now).map(|()| claims)))
+    }
+
+    /// Verifies the signature, the issuer and the audience of a token.
+    async fn verified<C: DeserializeOwned>(
+        &self,
+        store: &Store,
+        token: &str,
+        now: Time,
+        audience: &str,
+    ) -> Result<std::result::Result<C, TokenFault>> {
         let Ok(header) = jsonwebtoken::decode_header(token) else { return Ok(Err(TokenFault::Invalid)) };
         let (Algorithm::EdDSA, Some(id)) = (header.alg, header.kid) else { return Ok(Err(TokenFault::Invalid)) };
         let Some(key) = self.named(store, &id, now).await? else { return Ok(Err(TokenFault::Invalid)) };
         let mut validation = Validation::new(Algorithm::EdDSA);
-        // Expiry is checked below, with our own clock.
+        // Expiry is checked with our own clock.
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
-        validation.set_audience(&[AUDIENCE]);
+        validation.set_audience(&[audience]);
         validation.set_issuer(&[&self.issuer]);
-        let Ok(token) = jsonwebtoken::decode::<Claims>(token, &key.checks, &validation) else {
-            return Ok(Err(TokenFault::Invalid));
-        };
-        let is_over = token.claims.exp <= now.millis() / 1_000;
-        Ok(if is_over { Err(TokenFault::Expired) } else { Ok(token.claims) })
+        let decoded = jsonwebtoken::decode::<C>(token, &key.checks, &validation);
+        Ok(decoded.map(|token| token.claims).map_err(|_| TokenFault::Invalid))
     }
 
     /// Returns the public halves as a JSON Web Key Set.
@@ -244,6 +309,11 @@ impl Signer {
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys?;
         Ok(())
     }
+}
+
+/// Refuses a token after its end, in seconds since 1970.
+fn fresh(ends_at: u64, now: Time) -> std::result::Result<(), TokenFault> {
+    if ends_at <= now.millis() / 1_000 { Err(TokenFault::Expired) } else { Ok(()) }
 }
 
 /// A person who has signed in.

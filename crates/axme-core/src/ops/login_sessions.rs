@@ -20,9 +20,10 @@ use crate::call::{AsyncContext, Binding, BoxFuture, PrepareContext, async_handle
 use crate::context::CallContext;
 use crate::error::{Error, Result};
 use crate::input::read_id;
+use crate::state::AppState;
 use axme_store::person_accounts::Session;
 use axme_store::webhooks::EventSource;
-use axme_store::{Shard, Tx, person_accounts as store, service_accounts};
+use axme_store::{Shard, Tx, oauth, person_accounts as store, service_accounts};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -44,46 +45,13 @@ const MAX_SESSIONS: i64 = 500;
 /// The `client_type` of a session that was opened with a key.
 pub(super) const DASHBOARD: &str = "dashboard";
 /// The prefix of the `client_type` of an assistant's session.
-const ASSISTANT: &str = "assistant:";
+pub(crate) const ASSISTANT: &str = "assistant:";
 
 pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<RefreshAnswer> {
     Box::pin(async move {
-        let (now, rules) = (context.now, SignInRules::of(&context.app));
-        let (hash, presented) = (auth::hash(&input.refresh_token), input.refresh_token);
-        // An invalid token, or one of an ended session, must not occupy the writer.
-        let look = move |tx: &mut Tx<'_>| -> Result<_> {
-            let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
-            check_live(store::find_session(tx, known.session_id)?, &known, now).map(|_| ())
-        };
-        context.app.store.read(look).await?;
-        let job = move |tx: &mut Tx<'_>| -> Result<_> {
-            let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
-            let session = check_live(store::lock_session(tx, known.session_id)?, &known, now)?;
-            let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
-            // Read the token again under the lock: it may have been used meanwhile.
-            let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
-            let token = match known.used_at {
-                Some(at) if at.plus_seconds(REPEAT_SECONDS) <= now => {
-                    // Two parties hold the token. End the session; the rightful one can sign in again.
-                    store::revoke_session(tx, session.account_id, session.session_id, now)?;
-                    tell_ended(tx, &account, &[session.session_id], "refresh_token_reused")?;
-                    let message = "this refresh token was already used, so its session was ended; sign in again";
-                    return Err(Error::kept(ApiError::new(ErrorCode::RefreshTokenReused, message)));
-                }
-                // The first answer may be lost, or two windows of one browser ask at once: all get the same token.
-                Some(_) => last_refresh(tx, &presented)?,
-                None => {
-                    let expires_at = now.plus_seconds(rules.session_days * 86_400);
-                    let session = Session { refreshed_at: now, expires_at, ..session.clone() };
-                    store::extend_session(tx, &session)?;
-                    next_refresh(tx, &presented, &session)?
-                }
-            };
-            let person =
-                Person { account_id: account.account_id, session_id: session.session_id, email: account.email };
-            Ok((person, token))
-        };
-        let (person, refresh_token) = context.app.store.write(Shard::CONTROL, job).await?;
+        // The token of a client's grant gives no token of the person.
+        let is_own = |tx: &mut Tx<'_>, session| Ok(oauth::find_grant(tx, session)?.is_none().then_some(()));
+        let (person, refresh_token, ()) = rotate(&context.app, &input.refresh_token, is_own).await?;
         let access_token =
             context.app.keys.signer.sign(&context.app.store, &context.app.system.rng, context.now, &person).await?;
         Ok(RefreshAnswer {
@@ -96,6 +64,53 @@ pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<RefreshA
             session_id: person.session_id.into(),
         })
     })
+}
+
+/// Uses a refresh token up and creates the next one. `check` says what the session is, or `None` if the token is not for
+/// the caller.
+pub(crate) async fn rotate<T: Send + 'static>(
+    app: &AppState,
+    refresh_token: &str,
+    check: impl Fn(&mut Tx<'_>, Uuid) -> Result<Option<T>> + Clone + Send + 'static,
+) -> Result<(Person, String, T)> {
+    let (now, rules) = (app.system.clock.now(), SignInRules::of(app));
+    let (hash, presented) = (auth::hash(refresh_token), refresh_token.to_owned());
+    // An invalid token, or one of an ended session, must not occupy the writer.
+    let checked = check.clone();
+    let look = move |tx: &mut Tx<'_>| -> Result<_> {
+        let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
+        checked(tx, known.session_id)?.ok_or_else(unknown)?;
+        check_live(store::find_session(tx, known.session_id)?, &known, now).map(|_| ())
+    };
+    app.store.read(look).await?;
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
+        let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
+        let session = check_live(store::lock_session(tx, known.session_id)?, &known, now)?;
+        let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
+        let checked = check(tx, session.session_id)?.ok_or_else(unknown)?;
+        // Read the token again under the lock: it may have been used meanwhile.
+        let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
+        let token = match known.used_at {
+            Some(at) if at.plus_seconds(REPEAT_SECONDS) <= now => {
+                // Two parties hold the token. End the session; the rightful one can sign in again.
+                store::revoke_session(tx, session.account_id, session.session_id, now)?;
+                tell_ended(tx, &account, &[session.session_id], "refresh_token_reused")?;
+                let message = "this refresh token was already used, so its session was ended; sign in again";
+                return Err(Error::kept(ApiError::new(ErrorCode::RefreshTokenReused, message)));
+            }
+            // The first answer may be lost, or two windows of one browser ask at once: all get the same token.
+            Some(_) => last_refresh(tx, &presented)?,
+            None => {
+                let expires_at = now.plus_seconds(rules.session_days * 86_400);
+                let session = Session { refreshed_at: now, expires_at, ..session.clone() };
+                store::extend_session(tx, &session)?;
+                next_refresh(tx, &presented, &session)?
+            }
+        };
+        let person = Person { account_id: account.account_id, session_id: session.session_id, email: account.email };
+        Ok((person, token, checked))
+    };
+    app.store.write(Shard::CONTROL, job).await
 }
 
 /// Maximum number of refreshes that are followed after a repeated token.

@@ -267,7 +267,24 @@ pub fn approve(tx: &mut Tx<'_>, grant: &[u8], account: &Account) -> Result<()> {
     Err(ApiError::new(ErrorCode::GrantExpired, message).into())
 }
 
-fn fresh_grant_id(rng: &Rng) -> String {
+/// Creates a grant for a page of this server that waits like a program. Returns its secret id and its user code.
+pub async fn begin_grant(app: &AppState) -> Result<(String, String)> {
+    let grant_id = fresh_grant_id(&app.system.rng);
+    let id = grant_id.clone();
+    let job = move |tx: &mut Tx<'_>| put_grant(tx, &id, GRANT_SECONDS, true);
+    let user_code = app.store.write(Shard::CONTROL, job).await?.user_code;
+    Ok((grant_id, user_code))
+}
+
+/// Uses up a grant for a page that holds its secret id. Returns the account that approved it; `None` while it is pending.
+pub fn approver(tx: &mut Tx<'_>, grant_id: &str) -> Result<Option<Account>> {
+    let (hash, now) = (auth::hash(grant_id), tx.now);
+    let Some(account) = check_grant(store::lock_grant(tx, &hash)?, now)? else { return Ok(None) };
+    store::mark_delivered(tx, &hash, now, &[])?;
+    Ok(records::find(tx, account)?)
+}
+
+pub fn fresh_grant_id(rng: &Rng) -> String {
     format!("grant_{}", rng.hex::<32>())
 }
 
@@ -296,11 +313,7 @@ fn put_grant(tx: &mut Tx<'_>, id: &str, seconds: u64, is_device: bool) -> Result
 
 pub fn grant(context: AsyncContext, _: CreateGrant) -> BoxFuture<CreateGrantAnswer> {
     Box::pin(async move {
-        let rng = context.app.system.rng.clone();
-        let grant_id = fresh_grant_id(&rng);
-        let id = grant_id.clone();
-        let job = move |tx: &mut Tx<'_>| put_grant(tx, &id, GRANT_SECONDS, true);
-        let user_code = context.app.store.write(Shard::CONTROL, job).await?.user_code;
+        let (grant_id, user_code) = begin_grant(&context.app).await?;
         Ok(CreateGrantAnswer {
             ok: true,
             grant_id,

@@ -26,7 +26,7 @@ const IN_ALL: usize = 512;
 pub const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECT_SECONDS: u64 = 5;
 
-/// The longest answer of a trusted server, in bytes.
+/// The longest answer that is read, in bytes.
 const MAX_FETCHED_BYTES: usize = 1024 * 1024;
 
 pub struct Web {
@@ -114,21 +114,37 @@ impl Outbound for Web {
             for (name, value) in fetch.headers {
                 request = request.header(name, value);
             }
-            let mut answer = request.send().await.map_err(|error| reason(&error))?;
-            let mut body = Vec::new();
-            while let Some(part) = answer.chunk().await.map_err(|error| reason(&error))? {
-                body.extend_from_slice(&part);
-                if body.len() > MAX_FETCHED_BYTES {
-                    return Err(format!("the answer is longer than {MAX_FETCHED_BYTES} bytes"));
-                }
+            read_answer(request).await
+        })
+    }
+
+    fn fetch_public(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
+        Box::pin(async move {
+            let mut request = self.client.get(self.guard.check(&fetch.url)?);
+            for (name, value) in fetch.headers {
+                request = request.header(name, value);
             }
-            Ok((answer.status().as_u16(), body))
+            let _place = self.all.try_acquire().map_err(|_| "too many requests at the moment".to_owned())?;
+            read_answer(request).await
         })
     }
 
     fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + '_>> {
         Box::pin(self.mailer.send(mail))
     }
+}
+
+/// Sends a request and reads its answer.
+async fn read_answer(request: reqwest::RequestBuilder) -> FetchResult {
+    let mut answer = request.send().await.map_err(|error| reason(&error))?;
+    let mut body = Vec::new();
+    while let Some(part) = answer.chunk().await.map_err(|error| reason(&error))? {
+        body.extend_from_slice(&part);
+        if body.len() > MAX_FETCHED_BYTES {
+            return Err(format!("the answer is longer than {MAX_FETCHED_BYTES} bytes"));
+        }
+    }
+    Ok((answer.status().as_u16(), body))
 }
 
 /// Reads `Retry-After`: seconds, or a date, which is compared with the date of the answer.

@@ -254,7 +254,7 @@ async fn device(app: &AppState, code: &str) -> Result<Page> {
     )
 }
 
-fn provider(app: &AppState) -> &str {
+pub(super) fn provider(app: &AppState) -> &str {
     match app.site.oidc.as_deref() {
         None => "",
         Some(oidc) if oidc.name.is_empty() => "your organization",

@@ -27,10 +27,10 @@ use std::sync::Arc;
 use axme_core::state::AppState;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Response, header};
+use axum::http::{HeaderMap, Response, StatusCode, header};
 
 use super::mount::method_not_allowed;
-use super::{refusal, respond};
+use super::{oauth, refusal, respond};
 
 /// Answers a request, or in the dialect a batch of them.
 pub async fn answer(State(app): State<Arc<AppState>>, request: Request) -> Response<Body> {
@@ -42,6 +42,9 @@ pub async fn answer(State(app): State<Arc<AppState>>, request: Request) -> Respo
         true => respond(dialect::handle(&app, request).await),
         false => respond(host::handle(&app, request).await),
     };
+    if response.status() == StatusCode::UNAUTHORIZED {
+        oauth::challenge(&app, response.headers_mut());
+    }
     origins::allow(origin, response.headers_mut());
     response
 }

@@ -16,6 +16,7 @@ mod mcp;
 mod media;
 pub mod metrics;
 mod mount;
+mod oauth;
 mod pages;
 mod provider;
 mod reference;

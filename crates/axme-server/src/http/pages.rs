@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use axum::routing::get;
+use reqwest::Url;
 
 use super::Gateway;
 use super::letterhead::Letterhead;
@@ -97,6 +98,23 @@ pub(super) fn sent(app: &AppState, outcome: Result<Page>) -> Response<Body> {
 pub(super) fn leads(app: &AppState, to: &str) -> Response<Body> {
     let mut response = sent(app, Ok(Page(303, String::new())));
     response.headers_mut().extend(HeaderValue::from_str(to).ok().map(|to| (header::LOCATION, to)));
+    response
+}
+
+/// Sends a page whose form leads to another site in the end, which browsers must be told. `uri` is that address, or empty.
+pub(super) fn sent_leading_to(app: &AppState, outcome: Result<Page>, uri: &str) -> Response<Body> {
+    let mut response = sent(app, outcome);
+    let Ok(url) = Url::parse(uri) else { return response };
+    // The address of a program on the person's machine has no origin.
+    let origin = match url.origin() {
+        origin if origin.is_tuple() => origin.ascii_serialization(),
+        _ => format!("{}:", url.scheme()),
+    };
+    let headers = response.headers_mut();
+    let policy = headers.get(header::CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());
+    let policy = policy.map(|policy| policy.replace("form-action 'self'", &format!("form-action 'self' {origin}")));
+    let policy = policy.and_then(|policy| HeaderValue::from_str(&policy).ok());
+    headers.extend(policy.map(|policy| (header::CONTENT_SECURITY_POLICY, policy)));
     response
 }
 

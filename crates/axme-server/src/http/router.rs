@@ -23,8 +23,8 @@ use super::drain::finish_body;
 use super::extract::{PathFields, RequestId, Route, meta};
 use super::mount::{Mount, method_not_allowed, no_operation};
 use super::{
-    Gateway, encoding, inbox, login, mcp, media, metrics, pages, provider, reference, refusal, respond, scheduler,
-    stream, task_page,
+    Gateway, encoding, inbox, login, mcp, media, metrics, oauth, pages, provider, reference, refusal, respond,
+    scheduler, stream, task_page,
 };
 
 /// Returns the service that answers every request.
@@ -98,7 +98,8 @@ fn routes(gateway: Gateway) -> Router {
         .merge(task_page::routes())
         .merge(inbox::routes())
         .merge(login::routes())
-        .merge(provider::routes());
+        .merge(provider::routes())
+        .merge(oauth::routes());
     let by_address = by_address.route_layer(middleware::from_fn_with_state(gateway.clone(), limit_address));
     let routes = scheduler::routes()
         .merge(reference::routes())

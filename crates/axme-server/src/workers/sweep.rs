@@ -13,8 +13,8 @@ use axme_core::error::{Result, StoreError};
 use axme_core::ops::access_requests::KEPT_DAYS as REQUESTS_KEPT_DAYS;
 use axme_core::state::AppState;
 use axme_store::{
-    Shard, Tx, access_requests, consumers, invites, links, logins, media, mesh, notices, person_accounts, quotas,
-    replies, routed_deliveries, webhooks,
+    Shard, Tx, access_requests, consumers, invites, links, logins, media, mesh, notices, oauth, person_accounts,
+    quotas, replies, routed_deliveries, webhooks,
 };
 
 /// Rows deleted in one transaction.
@@ -69,8 +69,9 @@ pub async fn tick(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
     }
     app.limiter.sweep(app.system.clock.now());
     type Sweep = fn(&mut Tx<'_>, Time, i64) -> Result<usize, StoreError>;
-    let sweeps: [(Sweep, u64); 12] = [
+    let sweeps: [(Sweep, u64); 13] = [
         (logins::sweep, LOGINS_KEPT_HOURS),
+        (oauth::sweep, LOGINS_KEPT_HOURS),
         (consumers::sweep, CONSUMERS_KEPT_HOURS),
         (person_accounts::sweep, KEPT_DAYS * 24),
         (invites::sweep, KEPT_DAYS * 24),

@@ -52,6 +52,7 @@ mod members;
 mod mesh;
 mod metrics;
 mod nodes;
+mod oauth;
 mod oidc;
 mod openapi;
 mod organizations;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use axme_api::mcp::selection::Selection;
 use axme_api::mcp::tools::{HostTool, PLACEMENT};
 use axme_api::openapi::input_fields;
-use axme_api::{ApiError, ErrorCode, Json, JsonFields};
+use axme_api::{ApiError, Effect, ErrorCode, Json, JsonFields, Scope};
 use axme_core::auth::Caller;
 use axme_core::call::{self, CallPermit};
 use axme_core::request::{KeyHeader, RequestMeta};
@@ -37,13 +37,27 @@ impl HostCall {
     /// Returns true if a list shows the tool to the caller.
     pub(super) fn may_call(&self, tool: &HostTool) -> bool {
         let is_allowed = call::authorize(tool.access, self.caller()).is_ok();
-        is_allowed && (!tool.decides || self.caller().is_granted_to_decide())
+        is_allowed && self.check_scope(tool.scope()).is_ok() && (!tool.decides || self.caller().is_granted_to_decide())
+    }
+
+    /// Refuses work that the person has not given the client. Without a grant, the caller's role alone decides.
+    pub(super) fn check_scope(&self, scope: Scope) -> Result<(), ApiError> {
+        match &self.caller().grant {
+            Some(grant) if !grant.allows(scope) => Err(ApiError::forbidden(format!(
+                "the person has not given this client the scope {scope}: connect it again and allow that"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Calls an operation with flat arguments, as its route does.
     pub(super) async fn operate(&self, id: &str, mut arguments: JsonFields) -> Result<Json, ApiError> {
         let binding = axme_core::ops::find(id).ok_or_else(ApiError::internal)?;
         let info = binding.info();
+        // Resources and tasks come here without a tool.
+        if info.effect == Effect::Read {
+            self.check_scope(Scope::Read)?;
+        }
         let meta = self.meta_of(binding, &mut arguments)?;
         let request = request_of(info, arguments, meta).map_err(ApiError::invalid)?;
         let reply = call::call(&self.app, binding, &self.permit, request).await.map_err(|error| error.into_api())?;

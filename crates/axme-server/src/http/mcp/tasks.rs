@@ -2,7 +2,7 @@
 //! restarts of host and server.
 
 use axme_api::mcp::tools::find_host_tool;
-use axme_api::{ApiError, ErrorKind, Json, JsonFields, Status};
+use axme_api::{ApiError, ErrorKind, Json, JsonFields, Scope, Status};
 use rmcp::model::{DetailedTask, JsonObject, Task, TaskPayload, TaskStatus};
 use serde_json::{Value, json};
 
@@ -36,6 +36,7 @@ pub(super) async fn find(call: &HostCall, id: &str) -> Result<Option<TaskState>,
 /// Cancels the intent of a task.
 pub(super) async fn cancel(call: &HostCall, id: &str) -> Result<(), ApiError> {
     let arguments = with("intent_id", id).with("status", "CANCELED").with("reason", "canceled by the host");
+    call.check_scope(Scope::Write)?;
     call.operate("intents.resolve", arguments).await.map(|_| ())
 }
 

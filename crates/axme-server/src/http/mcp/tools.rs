@@ -15,6 +15,7 @@ const DEFAULTS: [(&str, &str, &str); 1] = [("quota_upgrade_request", "requested_
 pub(super) async fn run(call: &HostCall, tool: &HostTool, reporter: &Reporter) -> Result<Json, ApiError> {
     call.permit.admit_tool(&call.app, &tool.name).map_err(|error| error.into_api())?;
     authorize(tool.access, call.caller()).map_err(|error| error.into_api())?;
+    call.check_scope(tool.scope())?;
     let mut arguments = call.arguments.clone();
     match tool.work {
         Work::Composed => composed::run(call, tool, reporter).await,
