@@ -25,7 +25,7 @@ def who_is_asked_gets_a_mail_and_answers_by_its_link(world: World) -> None:
     assert letter.message.get_content_type() == "multipart/alternative", letter.message.get_content_type()
     assert letter.message["Auto-Submitted"] == "auto-generated" and letter.message["Message-ID"], letter.message
     assert "Tonight & <here>." in letter.text and intent_id in letter.text, letter.text
-    assert "Tonight &#38; &#60;here&#62;." in letter.html, letter.html
+    assert "Tonight &amp; &lt;here&gt;." in letter.html, letter.html
     assert letter.link.startswith(f"{world.server.base_url}/app/tasks/{intent_id}?token="), letter.link
 
     page = Page.opened(letter.link)

@@ -128,7 +128,7 @@ pub struct MediaSettings {
 }
 
 /// How hosts of the Model Context Protocol reach the server.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct McpSettings {
     /// Web origins that may call `/mcp`, such as `https://assistant.example.com`.

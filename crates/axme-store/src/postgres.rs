@@ -30,7 +30,6 @@ use crate::error::StoreError;
 use crate::tx::{Environment, Tx};
 use crate::writer::{Engine, Failure, QueuedJob};
 use errors::fault;
-use errors::{explain, fault, in_statement};
 use live::Live;
 pub(crate) use sizes::database_bytes;
 pub use target::ListenConnection;
@@ -150,7 +149,7 @@ impl Postgres {
             live.roll_back();
             return Err(StoreError::Fault("a job succeeded although a statement had failed".to_owned()).into());
         }
-        let (is_writer, began) = (live.role == Role::Writer, environment.clock.running());
+        let (is_writer, began) = (self.role == Role::Writer, environment.clock.running());
         let committed = live.commit();
         if is_writer {
             let took = environment.clock.running().saturating_sub(began);

@@ -2,7 +2,6 @@
 //! the transaction of the call.
 
 use axme_intent::Time;
-use uuid::Uuid;
 
 use super::Tx;
 pub use super::reply_key::ReplyKey;

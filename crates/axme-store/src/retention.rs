@@ -131,8 +131,8 @@ pub fn export_intent(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<O
 pub fn delete_intent(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<bool, StoreError> {
     let key = [workspace.into(), id.into()];
     let owners = tx.rows(
-        "SELECT to_agent FROM intents WHERE workspace_id = $1 AND intent_id = $2 AND live = 0 UNION \
-         SELECT reply_to FROM intents WHERE workspace_id = $1 AND intent_id = $2 AND live = 0 AND reply_to IS NOT NULL UNION \
+        "SELECT to_agent FROM intents WHERE workspace_id = $1 AND intent_id = $2 AND live = 0 UNION ALL \
+         SELECT reply_to FROM intents WHERE workspace_id = $1 AND intent_id = $2 AND live = 0 AND reply_to IS NOT NULL UNION ALL \
          SELECT owner FROM inbox_members WHERE workspace_id = $1 AND thread_id = $2",
         &key,
     )?;

@@ -325,6 +325,10 @@ impl Outbound for Nowhere {
         Box::pin(async { Err("there is no network".to_owned()) })
     }
 
+    fn fetch_public(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
+        Box::pin(async { Err("there is no network".to_owned()) })
+    }
+
     fn mail(&self, _: Mail) -> Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + '_>> {
         let error = MailError { why: "there is no network".to_owned(), is_final: true };
         Box::pin(async { Err(error) })

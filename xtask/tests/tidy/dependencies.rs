@@ -29,7 +29,7 @@ const SOURCE: &str = "registry+https://github.com/rust-lang/";
 
 /// Crates that may have several versions in the lock file, with the reason. An entry that is no longer needed is an
 /// error.
-const DUPLICATES: [(&str, &str); 13] = [
+const DUPLICATES: [(&str, &str); 14] = [
     ("base64", "0.22 for us, tokens and PostgreSQL; 0.23 for mail, HTTP and S3"),
     ("const-oid", "0.9 for the certificates of PostgreSQL, 0.10 for hashes"),
     ("crypto-common", "0.1 comes with digest 0.10"),

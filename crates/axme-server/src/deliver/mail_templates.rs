@@ -21,6 +21,8 @@ const MAX_SUBJECT_CHARS: usize = 200;
 pub struct TaskMail {
     pub about: Occasion,
     pub task: HumanTask,
+    /// The description as HTML that is safe to put into a mail.
+    pub description_html: String,
     pub requester: Requester,
     /// The key facts, or else the fields of the payload: labels and values.
     pub facts: Vec<(String, String)>,

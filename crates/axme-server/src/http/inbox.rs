@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use askama::Template;
 use axme_api::{ApiError, inbox_pages as api};
+use axme_intent::IntentId;
 use axme_intent::facts::FactValue;
 use axme_intent::fields::words;
 use axme_intent::receipt::Receipt;
-use axme_intent::{IntentId, Time};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;

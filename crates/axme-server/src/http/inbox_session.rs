@@ -87,10 +87,10 @@ pub(super) fn check_origin(app: &AppState, headers: &HeaderMap) -> Result<()> {
 
 /// Reads a form of a session. Refuses one that another site has sent.
 pub(super) async fn form(app: &AppState, request: HttpRequest) -> Result<(BrowserSession, String, FormFields)> {
-    inbox_check_origin(app, request.headers())?;
-    let token = inbox_token(app, request.headers());
+    check_origin(app, request.headers())?;
+    let token = token(app, request.headers());
     let filled = read_form(app, request).await?;
-    let found = inbox_find(app, &token).await?.filter(|_| browser::is_csrf(&token, filled.get("csrf")));
+    let found = find(app, &token).await?.filter(|_| browser::is_csrf(&token, filled.get("csrf")));
     let session =
         found.ok_or_else(|| ApiError::forbidden("the form is not from your session: open the inbox again"))?;
     Ok((session, token, filled))

@@ -42,6 +42,7 @@ use serde_json::Value;
 pub use frames::envelope;
 pub(crate) use letterhead::host;
 pub use router::router;
+pub(crate) use task_prose::html as description_html;
 
 use crate::files::Files;
 

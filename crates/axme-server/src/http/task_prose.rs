@@ -9,7 +9,7 @@ use axme_intent::facts;
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
 /// Renders Markdown. The result is safe to put into a page.
-pub(super) fn html(markdown: &str) -> String {
+pub(crate) fn html(markdown: &str) -> String {
     let mut written = String::new();
     let mut links = Vec::new();
     let events = Parser::new_ext(markdown, Options::empty()).flat_map(|event| events(event, &mut links));

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use super::short;
 use crate::deliver::mail_templates::{self, TaskMail};
-use crate::http::host;
+use crate::http::{description_html, host};
 use axme_core::auth::membership;
 use axme_core::error::{Result, StoreError};
 use axme_core::metrics::Attempt;
@@ -359,6 +359,7 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
             history: history.iter().filter(|event| concerns_answer(event)).filter_map(sentences::of_event).collect(),
             intent_id: intent.to_string(),
             intent_type: head.intent_type.clone(),
+            description_html: task.description.as_deref().map(description_html).unwrap_or_default(),
             requester,
             facts: task_facts(task, &head, &spec),
             prospects: prospect::of(&head.intent, &spec),

@@ -70,7 +70,7 @@ async fn an_assignee_is_mailed_and_answers_by_the_link_once(engine: Engine) {
     ] {
         assert!(mail.text.contains(part), "{part}: {}", mail.text);
     }
-    assert!(mail.html.contains("Now &#38; here"), "{}", mail.html);
+    assert!(mail.html.contains("Now &amp; here"), "{}", mail.html);
     let files: Vec<_> = std::fs::read_dir(server.folder().join("outbox")).unwrap().collect();
     assert_eq!(files.len(), 1, "without a mail server mail is a file");
     assert!(server.mails().await.is_empty(), "once");

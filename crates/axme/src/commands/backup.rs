@@ -116,7 +116,7 @@ impl Restore {
             });
             let keys = keys.collect::<Vec<_>>();
             return flags
-                .output()
+                .format()
                 .print_json(&json!({ "ok": true, "data": data, "keys": keys, "paused": !self.resume }));
         }
         let ended = restored.ended;

@@ -5,19 +5,20 @@
 
 mod install;
 
+use std::io::{Write, stdout};
 use std::sync::Arc;
 
 use axme_client::{Client, Json, JsonFields};
 use clap::{Args, Subcommand};
 use futures_util::StreamExt;
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Stdout};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::session::Session;
+use crate::stdin::read_lines;
 
 /// The metadata that names the revision of a request, from 2026-07-28 on.
 const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
@@ -57,15 +58,7 @@ impl Mcp {
             None => {
                 let session = Session::open(flags).await?;
                 let parameters = parameters(&[("tools", self.tools), ("approvers", self.approvers)]);
-                Bridge {
-                    client: session.client.clone(),
-                    session,
-                    parameters,
-                    out: Mutex::new(tokio::io::stdout()),
-                    version: Mutex::default(),
-                }
-                .run()
-                .await
+                Bridge { client: session.client.clone(), session, parameters, version: Mutex::default() }.run().await
             }
         }
     }
@@ -85,7 +78,6 @@ struct Bridge {
     client: Client,
     session: Session,
     parameters: String,
-    out: Mutex<Stdout>,
     /// The revision that `initialize` agreed on.
     version: Mutex<Option<String>>,
 }
@@ -93,9 +85,9 @@ struct Bridge {
 impl Bridge {
     async fn run(self) -> Result<(), Failure> {
         let bridge = Arc::new(self);
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        let mut lines = read_lines();
         let mut open = JoinSet::new();
-        while let Some(line) = lines.next_line().await? {
+        while let Some(line) = lines.recv().await {
             if line.trim().is_empty() {
                 continue;
             }
@@ -103,7 +95,7 @@ impl Bridge {
                 open.join_next().await;
             }
             let Ok(message) = serde_json::from_str::<JsonFields>(&line) else {
-                bridge.fail(Json::default(), PARSE_ERROR, "a message must be a JSON object on one line").await?;
+                bridge.fail(Json::default(), PARSE_ERROR, "a message must be a JSON object on one line")?;
                 continue;
             };
             // The answer to this message decides how the next ones are sent.
@@ -131,7 +123,7 @@ impl Bridge {
         let answers = self.client.send_mcp(&self.parameters, &headers, &message.into()).await;
         let mut answers = match answers {
             Ok(answers) => answers,
-            Err(error) => return self.refuse(id, &self.session.explain(&error).message).await,
+            Err(error) => return self.refuse(id, &self.session.explain(&error).message),
         };
         while let Some(answer) = answers.next().await {
             match answer {
@@ -141,9 +133,9 @@ impl Bridge {
                             answer.field("result").and_then(|result| result.field("protocolVersion")?.string());
                         *self.version.lock().await = agreed;
                     }
-                    self.print(&answer).await?;
+                    self.print(&answer)?;
                 }
-                Err(error) => return self.refuse(id, &self.session.explain(&error).message).await,
+                Err(error) => return self.refuse(id, &self.session.explain(&error).message),
             }
         }
         Ok(())
@@ -168,23 +160,23 @@ impl Bridge {
     }
 
     /// Answers a message that could not be passed on. A notification has no answer.
-    async fn refuse(&self, id: Option<Json>, message: &str) -> Result<(), Failure> {
+    fn refuse(&self, id: Option<Json>, message: &str) -> Result<(), Failure> {
         match id {
-            Some(id) => self.fail(id, INTERNAL_ERROR, message).await,
+            Some(id) => self.fail(id, INTERNAL_ERROR, message),
             None => Ok(()),
         }
     }
 
-    async fn fail(&self, id: Json, code: i64, message: &str) -> Result<(), Failure> {
+    fn fail(&self, id: Json, code: i64, message: &str) -> Result<(), Failure> {
         let error = json!({ "code": code, "message": message });
-        self.print(&JsonFields::new().with("jsonrpc", "2.0").with("id", id).with("error", error).into()).await
+        self.print(&JsonFields::new().with("jsonrpc", "2.0").with("id", id).with("error", error).into())
     }
 
     /// Prints a message on one line. No other message is printed in between.
-    async fn print(&self, message: &Json) -> Result<(), Failure> {
-        let mut out = self.out.lock().await;
-        out.write_all(format!("{}\n", message.text()).as_bytes()).await?;
-        Ok(out.flush().await?)
+    fn print(&self, message: &Json) -> Result<(), Failure> {
+        let mut out = stdout().lock();
+        out.write_all(format!("{}\n", message.text()).as_bytes())?;
+        Ok(out.flush()?)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::text_file;
 
 /// Check the signed receipt of a decision
 #[derive(Args)]
+#[command(after_help = "Example: axme verify receipt.jws --keys receipt-keys.json --payload payload.json")]
 pub(crate) struct Verify {
     /// The file with the receipt, or - for stdin
     receipt: PathBuf,
@@ -71,7 +72,7 @@ fn report(flags: &Flags, claims: &Claims, has_payload: bool) -> Result<(), Failu
     if flags.format() == OutputFormat::Json {
         let payload = has_payload.then_some("verified");
         return flags
-            .output()
+            .format()
             .print_json(&json!({ "verified": true, "iss": iss, "receipt": receipt, "payload": payload }));
     }
     let mut lines = vec![
