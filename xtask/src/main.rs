@@ -1,11 +1,12 @@
 //! Tasks of the repository: `cargo xtask openapi`, `cargo xtask schemas`, `cargo xtask covered`, `cargo xtask bench`,
-//! `cargo xtask count`, `cargo xtask sim`, `cargo xtask dist`.
+//! `cargo xtask count`, `cargo xtask sim`, `cargo xtask nodes`, `cargo xtask dist`.
 //! Nothing here is shipped.
 
 mod bench;
 mod count;
 mod coverage;
 mod dist;
+mod nodes;
 mod openapi;
 mod schemas;
 mod sim;
@@ -40,6 +41,8 @@ enum Chore {
     Sim(sim::Options),
     /// Build all packages and try each of them; options go to tools/dist.py.
     Dist(dist::Options),
+    /// Kill, stop and restart three nodes on one PostgreSQL for a while, and check that nothing is lost.
+    Nodes(nodes::Options),
     /// The load generator, which the bench starts.
     #[command(hide = true)]
     BenchLoad,
@@ -60,6 +63,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Count(options) => count::run(&options),
         Chore::Sim(options) => sim::run(&options),
         Chore::Dist(options) => dist::run(&options),
+        Chore::Nodes(options) => nodes::run(&options),
         Chore::BenchLoad => bench::load::serve(),
         Chore::BenchIdle { data } => bench::idle::serve(data),
         Chore::BenchServe { data } => bench::waiting::serve(data),

@@ -12,3 +12,20 @@ pub(crate) fn is_zero(count: &u32) -> bool {
 pub(crate) fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(from).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::Tally;
+    use crate::workflow::Cursor;
+
+    #[test]
+    fn stored_counts_of_zero_take_no_room() {
+        assert_eq!(json!(Tally::default()), json!({}));
+        let tally = Tally { reminded: 1, failed_pushes: 2, ..Tally::default() };
+        assert_eq!(json!(tally), json!({ "reminded": 1, "failed_pushes": 2 }));
+        assert_eq!(json!(Cursor::default()).get("tries"), None);
+        assert_eq!(json!(Cursor { tries: 1, ..Cursor::default() })["tries"], 1);
+    }
+}

@@ -4,12 +4,14 @@
 mod agents;
 mod bundles;
 mod faults;
+mod groups;
 mod operators;
 mod people;
 mod readers;
 mod receivers;
 mod recipients;
 mod senders;
+mod workers;
 
 use std::collections::BTreeMap;
 
@@ -28,22 +30,24 @@ use crate::{CheckResult, Simulation};
 
 pub(crate) use agents::{claim, complete};
 pub(crate) use faults::run_workers;
+pub(crate) use groups::allow_everybody;
 pub(crate) use operators::resume_all_timeouts;
 pub(crate) use people::answer_all_tasks;
 pub(crate) use readers::check_inbox;
 pub(crate) use receivers::{answer_all_pushes, check_webhooks};
 pub(crate) use recipients::answer_all_links;
+pub(crate) use workers::finish_work;
 
 /// Agents that read from their queues.
 pub(crate) const AGENTS: [&str; 3] = ["ada", "bob", "cyd"];
 
-/// All agents. The last one receives pushes.
-pub(crate) const WORKERS: [&str; 4] = ["ada", "bob", "cyd", receivers::PUSH_AGENT];
+/// All agents. The last two are read by named workers, and receive pushes.
+pub(crate) const WORKERS: [&str; 5] = ["ada", "bob", "cyd", workers::TEAM, receivers::PUSH_AGENT];
 
 type Action = fn(&mut Simulation) -> CheckResult;
 
 /// Actions with their weights.
-const ACTIONS: [(u32, Action); 29] = [
+const ACTIONS: [(u32, Action); 36] = [
     (18, senders::submit),
     (16, senders::apply),
     (10, senders::repeat),
@@ -51,6 +55,10 @@ const ACTIONS: [(u32, Action); 29] = [
     (20, agents::answer),
     (4, agents::drop_claims),
     (5, agents::answer_any),
+    (20, workers::claim_some),
+    (6, workers::answer),
+    (3, workers::restart),
+    (3, workers::die),
     (8, people::answer_some),
     (4, people::answer_wrongly),
     (14, recipients::run_notice_worker),
@@ -64,6 +72,9 @@ const ACTIONS: [(u32, Action); 29] = [
     (5, operators::reassign),
     (3, operators::create_link),
     (4, operators::resume_timeout),
+    (4, groups::change_members),
+    (3, groups::change_rule),
+    (4, groups::answer_as_stranger),
     (8, receivers::run_delivery_workers),
     (8, receivers::answer_one),
     (6, readers::read_changes),
@@ -86,6 +97,7 @@ pub(crate) struct ActorState {
     /// Deliveries that agents hold: the index of the agent, and the intent.
     pub(crate) claims: Vec<(usize, IntentId)>,
     push_agent: receivers::PushAgent,
+    pub(crate) workers: workers::Workers,
     reader: readers::InboxReader,
     subscription: Uuid,
     /// Events that reached the subscriber: intent and sequence number, and the event type.
@@ -110,10 +122,7 @@ pub(crate) fn act(sim: &mut Simulation) -> CheckResult {
 /// Registers every actor, before faults begin.
 pub(crate) fn register_all(sim: &mut Simulation) -> CheckResult {
     for name in AGENTS {
-        let account = call_as_admin(sim, "POST", "/v1/service-accounts", json!({ "name": name }))?;
-        let id = text(&account.body, "service_account_id")?;
-        let key = call_as_admin(sim, "POST", &format!("/v1/service-accounts/{id}/keys"), json!({}))?;
-        let key = text(&key.body, "api_key")?;
+        let key = make_agent(sim, name)?;
         sim.actors.agents.push(key);
     }
     let me = call_as_admin(sim, "GET", "/v1/me", Value::Null)?;
@@ -121,7 +130,17 @@ pub(crate) fn register_all(sim: &mut Simulation) -> CheckResult {
     sim.actors.second_admin = make_admin(sim, "chief", id("org_id")?, id("workspace_id")?, AccountRole::Login);
     make_person(sim, "chief", id("org_id")?);
     sim.actors.other_workspace = make_other_workspace(sim);
+    workers::register(sim)?;
+    groups::register(sim)?;
     receivers::register(sim)
+}
+
+/// Registers an agent. Returns its key.
+fn make_agent(sim: &mut Simulation, name: &str) -> Result<String, String> {
+    let account = call_as_admin(sim, "POST", "/v1/service-accounts", json!({ "name": name }))?;
+    let id = text(&account.body, "service_account_id")?;
+    let key = call_as_admin(sim, "POST", &format!("/v1/service-accounts/{id}/keys"), json!({}))?;
+    text(&key.body, "api_key")
 }
 
 fn make_other_workspace(sim: &mut Simulation) -> String {
@@ -185,7 +204,8 @@ fn make_person(sim: &mut Simulation, name: &'static str, org: uuid::Uuid) {
             created_at: now,
             updated_at: now,
             given_by: None,
-            given_at: None,
+            // Before any intent, though clocks are set back: the role does not come from a requester.
+            given_at: Some(axme_intent::Time::from_micros(0)),
         };
         members::insert(tx, &member)?;
         Ok(())

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axme_intent::lifecycle::{Event, EventBody, Intent, IntentSpec, WaitingReason};
 use axme_intent::{IntentId, Status, StepKind, Time, apply};
 use axme_store::intents::Head;
-use axme_store::simulated::{HeadColumns, Snapshot, history};
+use axme_store::simulated::{AskingState, HeadColumns, Snapshot, history};
 
 use uuid::Uuid;
 
@@ -22,6 +22,12 @@ pub(crate) struct Checker {
     pub(crate) workspace: Option<Uuid>,
     /// Notices that arrived at external systems.
     pub(crate) delivered_notices: BTreeSet<Uuid>,
+    /// The groups and the rule at the last check, and now.
+    asking: [AskingState; 2],
+    /// People who have left a group at some time. A group no longer asks them.
+    left: BTreeSet<String>,
+    /// Answers and votes of people whom only a group asked.
+    pub(crate) group_decisions: usize,
 }
 
 /// An intent as the last check found it.
@@ -87,6 +93,12 @@ impl Checker {
         if let Some(lost) = self.intents.keys().find(|id| !present.contains(id)) {
             return Err(format!("intent {lost} is missing"));
         }
+        self.asking = [std::mem::take(&mut self.asking[1]), snapshot.asking.clone()];
+        for (group, members) in &self.asking[0].groups {
+            let now = self.asking[1].groups.get(group);
+            let left = members.iter().filter(|member| now.is_none_or(|now| !now.contains(*member)));
+            self.left.extend(left.cloned());
+        }
         for columns in &snapshot.heads {
             let intent = &columns.head.intent;
             check_columns(columns)?;
@@ -105,6 +117,8 @@ impl Checker {
                         ensure!(!known.status().is_terminal(), "{id}: events follow the end");
                     }
                     let marks = marks::of_events(&events);
+                    let seen = self.intents.get(&id).map_or(0, |known| known.events.len());
+                    self.group_decisions += tasks::check_deciders(&self.asking, &columns.head, &events, seen)?;
                     self.intents.insert(id, ObservedIntent { head: columns.head.clone(), events, marks });
                 }
             }
@@ -112,6 +126,7 @@ impl Checker {
         }
         self.check_families()?;
         self.check_deliveries(&snapshot)?;
+        check_claims(&snapshot)?;
         self.check_timers(&snapshot)?;
         self.check_notices(&snapshot)?;
         self.check_links(&snapshot)
@@ -193,6 +208,19 @@ impl Checker {
         }
         Ok(())
     }
+}
+
+/// A named reader that holds anything is known. Otherwise nobody would notice that it has fallen silent.
+fn check_claims(snapshot: &Snapshot) -> CheckResult {
+    for row in snapshot.queue.iter().filter(|row| row.dead_at.is_none()) {
+        let Some(name) = &row.consumer else {
+            ensure!(!row.is_held, "{:?} of {} is held by nobody", row.item, row.address);
+            continue;
+        };
+        let is_known = snapshot.consumers.contains(&(row.address.clone(), name.clone()));
+        ensure!(is_known, "{:?} of {} is held by {name}, which is unknown", row.item, row.address);
+    }
+    Ok(())
 }
 
 /// True if two snapshots are equal.

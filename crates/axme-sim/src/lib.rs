@@ -46,6 +46,14 @@ pub enum Mutation {
     LostMail,
     /// A task link answers any task of its intent, any number of times.
     LinksForAnything,
+    /// Claims of named readers do not hold while they are alive.
+    LooseClaims,
+    /// Claims of named readers hold for ever.
+    EternalClaims,
+    /// Everybody is taken for a member of each group.
+    OpenGroups,
+    /// The rule on who may be asked is not applied.
+    ForgottenRule,
 }
 
 /// Counts of one run.
@@ -60,6 +68,10 @@ pub struct Report {
     pub received_posts: usize,
     /// Task links by which an answer was recorded.
     pub links_used: usize,
+    /// Deliveries that passed from a silent named reader to another one.
+    pub lapsed_claims: usize,
+    /// Answers and votes of people whom only a group asked.
+    pub group_decisions: usize,
 }
 
 impl Report {
@@ -72,6 +84,8 @@ impl Report {
             crashes: self.crashes + other.crashes,
             received_posts: self.received_posts + other.received_posts,
             links_used: self.links_used + other.links_used,
+            lapsed_claims: self.lapsed_claims + other.lapsed_claims,
+            group_decisions: self.group_decisions + other.group_decisions,
         }
     }
 }
@@ -179,7 +193,17 @@ pub fn run(seed: u64, options: Options) -> Result<Report, Failure> {
             let fingerprint = sim.log.hasher.finish();
             let (crashes, received_posts) = (sim.cluster.crashes, sim.actors.received_posts);
             let links_used = sim.promises.links_used();
-            return Ok(Report { fingerprint, intents, events, crashes, received_posts, links_used });
+            let (lapsed_claims, group_decisions) = (sim.actors.workers.lapsed_claims, sim.checker.group_decisions);
+            return Ok(Report {
+                fingerprint,
+                intents,
+                events,
+                crashes,
+                received_posts,
+                links_used,
+                lapsed_claims,
+                group_decisions,
+            });
         }
         Ok(Err(reason)) => reason,
         Err(panic) => {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::actors::{
-    AGENTS, answer_all_links, answer_all_pushes, answer_all_tasks, call_as_admin, check_inbox, check_webhooks, claim,
-    complete, resume_all_timeouts, run_workers,
+    AGENTS, allow_everybody, answer_all_links, answer_all_pushes, answer_all_tasks, call_as_admin, check_inbox,
+    check_webhooks, claim, complete, finish_work, resume_all_timeouts, run_workers,
 };
 use crate::invariants::ensure;
 use crate::{CheckResult, Simulation};
@@ -28,6 +28,7 @@ const MAX_OFFERS: usize = 50;
 pub(crate) fn run(sim: &mut Simulation) -> CheckResult {
     sim.note("the liveness phase begins");
     sim.actors.claims.clear();
+    allow_everybody(sim)?;
     for _ in 0..MAX_ROUNDS {
         for _ in 0..MAX_PASSES {
             if pass(sim)? == 0 {
@@ -75,6 +76,7 @@ fn pass(sim: &mut Simulation) -> Result<usize, String> {
         }
         crate::check(sim)?;
     }
+    done += finish_work(sim, MAX_OFFERS)?;
     done += answer_all_pushes(sim)?;
     crate::check(sim)?;
     done += resume_all_timeouts(sim)?;

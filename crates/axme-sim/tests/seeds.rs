@@ -31,6 +31,8 @@ fn seeds_hold() {
     assert!(total.crashes > SEEDS as usize, "{total:?}");
     assert!(total.received_posts > 10 * SEEDS as usize, "{total:?}");
     assert!(total.links_used > SEEDS as usize, "{total:?}");
+    assert!(total.lapsed_claims > SEEDS as usize / 10, "{total:?}");
+    assert!(total.group_decisions > SEEDS as usize / 10, "{total:?}");
 }
 
 #[test]
@@ -43,16 +45,31 @@ fn a_seed_makes_one_history() {
 
 #[test]
 fn mutations_are_detected() {
-    let mutations = [
+    detect(&[
         (Mutation::StoppedTimers, 10),
         (Mutation::RepeatedTimers, 60),
         (Mutation::LyingCommits, 10),
         (Mutation::LostMail, 10),
         // Few intents ask twice while a person still has a link to the first asking.
         (Mutation::LinksForAnything, 80),
-    ];
+    ]);
+}
+
+#[test]
+fn mutations_of_claims_and_groups_are_detected() {
+    detect(&[
+        (Mutation::LooseClaims, 20),
+        // Few workers die with work.
+        (Mutation::EternalClaims, 60),
+        (Mutation::OpenGroups, 80),
+        (Mutation::ForgottenRule, 120),
+    ]);
+}
+
+/// Checks that enough seeds, of those that each mutation may use, fail with it.
+fn detect(mutations: &[(Mutation, u64)]) {
     for (mutation, seeds) in mutations {
-        let caught = (0..seeds).filter(|seed| run(*seed, options(Some(mutation))).is_err()).take(REQUIRED).count();
+        let caught = (0..*seeds).filter(|seed| run(*seed, options(Some(*mutation))).is_err()).take(REQUIRED).count();
         assert!(caught == REQUIRED, "{mutation:?} was detected by {caught} seeds of {seeds}");
     }
 }

@@ -3,6 +3,7 @@
 //! The engine is the production one. Reads run at once. Writes wait until the simulation commits them as one group and
 //! decides how that ends. [`snapshot`] reads everything that the invariants cover.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,8 +13,9 @@ use axme_types::storage::StorageEngine;
 use uuid::Uuid;
 
 use crate::error::StoreError;
+use crate::groups::{self, AskingRule};
 use crate::intents::{self, Head};
-use crate::queue::QueueItem;
+use crate::queue::{HELD, QueueItem};
 use crate::sqlite::{self, Role, Sqlite};
 use crate::tx::{Environment, Tx};
 use crate::writer::{Engine, Queue, QueuedJob};
@@ -141,6 +143,10 @@ pub struct QueueRow {
     pub item: QueueItem,
     pub number: Option<i64>,
     pub dead_at: Option<Time>,
+    /// The named reader that holds it.
+    pub consumer: Option<String>,
+    /// True if it is never due until its reader falls silent.
+    pub is_held: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -180,6 +186,17 @@ pub struct Snapshot {
     pub timers: Vec<TimerRow>,
     pub notices: Vec<NoticeRow>,
     pub links: Vec<LinkRow>,
+    /// The known named readers: address and name.
+    pub consumers: BTreeSet<(String, String)>,
+    pub asking: AskingState,
+}
+
+/// The groups and the rule by which people decide.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AskingState {
+    /// The canonical names of the members of each group.
+    pub groups: BTreeMap<String, BTreeSet<String>>,
+    pub rule: Option<AskingRule>,
 }
 
 pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
@@ -196,12 +213,14 @@ pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
         heads.push(HeadColumns { workspace, head, status: row.string(2)?, live: row.int(3)? != 0, task_since });
     }
     let rows = tx.rows(
-        "SELECT address, item_id, kind, number, dead_at FROM queue_items ORDER BY workspace_id, address, item_id",
+        "SELECT address, item_id, kind, number, dead_at, consumer, due_at FROM queue_items \
+         ORDER BY workspace_id, address, item_id",
         &[],
     )?;
     let item = |row: &crate::Row| {
         let (item, number, dead_at) = (QueueItem::read(row, 1)?, row.opt_int(3)?, row.opt_time(4)?);
-        Ok(QueueRow { address: row.string(0)?, item, number, dead_at })
+        let (consumer, is_held) = (row.opt_string(5)?, row.time(6)? == HELD);
+        Ok(QueueRow { address: row.string(0)?, item, number, dead_at, consumer, is_held })
     };
     let queue = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
     let rows =
@@ -211,7 +230,33 @@ pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
     };
     let timers = rows.iter().map(timer).collect::<Result<_, StoreError>>()?;
     let (notices, links) = (notices(tx)?, links(tx)?);
-    Ok(Snapshot { heads, queue, timers, notices, links })
+    let rows = tx.rows("SELECT address, name FROM consumers", &[])?;
+    let consumers = rows.iter().map(|row| Ok((row.string(0)?, row.string(1)?))).collect::<Result<_, StoreError>>()?;
+    let asking = asking(tx, heads.first().map(|columns| columns.workspace))?;
+    Ok(Snapshot { heads, queue, timers, notices, links, consumers, asking })
+}
+
+fn asking(tx: &mut Tx<'_>, workspace: Option<Uuid>) -> Result<AskingState, StoreError> {
+    let mut asking = AskingState::default();
+    for row in tx.rows("SELECT group_name, person FROM group_members", &[])? {
+        asking.groups.entry(row.string(0)?).or_default().insert(row.string(1)?);
+    }
+    if let Some(workspace) = workspace {
+        asking.rule = groups::find_rule(tx, workspace)?;
+    }
+    Ok(asking)
+}
+
+/// Takes all claims from named readers: a broken server, which the simulation must detect.
+pub fn release_all_claims(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let now = tx.now;
+    tx.push("UPDATE queue_items SET consumer = NULL, due_at = $1 WHERE consumer IS NOT NULL", &[now.into()])
+}
+
+/// Lets claims of named readers never lapse: a broken server, which the simulation must detect.
+pub fn keep_all_claims(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let late = tx.now.plus_seconds(100 * 365 * 86_400);
+    tx.push("UPDATE consumers SET seen_at = $1", &[late.into()])
 }
 
 fn notices(tx: &mut Tx<'_>) -> Result<Vec<NoticeRow>, StoreError> {

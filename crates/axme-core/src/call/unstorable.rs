@@ -59,7 +59,10 @@ pub fn storable(body: &[u8]) -> Option<Vec<u8>> {
 /// Returns the code unit of an escape `\uXXXX` at the beginning of the text.
 fn code_unit(text: &[u8]) -> Option<u16> {
     let digits = text.strip_prefix(b"\\u")?.get(..4)?;
-    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    // `from_str_radix` also accepts a sign.
+    let digits =
+        std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    u16::from_str_radix(digits, 16).ok()
 }
 
 #[cfg(test)]
@@ -72,7 +75,9 @@ mod tests {
 
     #[test]
     fn only_what_cannot_be_stored_is_replaced() {
-        for fine in [r#"{"a": "\u0001 \\u0000 \ud83d\ude00 \" \\"}"#, "{}", "", r#""\"#, r#""\u00"#, "\"😀\""] {
+        for fine in
+            [r#"{"a": "\u0001 \\u0000 \ud83d\ude00 \" \\"}"#, "{}", "", r#""\"#, r#""\u00"#, r#""\u+000""#, "\"😀\""]
+        {
             assert_eq!(text(fine.as_bytes()), None, "{fine}");
         }
         for (given, expected) in [

@@ -8,18 +8,14 @@ use axme_core::state::AppState;
 /// Much less than the time after which claims lapse.
 const INTERVAL_SECONDS: u64 = 10;
 
-/// Runs until the server stops.
+/// Runs until the server stops, with a last round then.
 pub async fn run(app: Arc<AppState>) {
     loop {
-        let next = app.system.clock.now().plus_seconds(INTERVAL_SECONDS);
-        tokio::select! {
-            () = app.system.clock.sleep_until(next) => {}
-            () = app.stopped() => {}
-        }
+        let is_last = super::next_round(&app, INTERVAL_SECONDS).await;
         if let Err(error) = tick(&app).await {
             tracing::warn!(%error, "could not record signs of life of consumers");
         }
-        if *app.stopping.borrow() {
+        if is_last {
             return;
         }
     }

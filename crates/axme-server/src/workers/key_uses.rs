@@ -10,18 +10,14 @@ const INTERVAL_SECONDS: u64 = 60;
 /// Keys written in one transaction.
 const BATCH: usize = 500;
 
-/// Runs until the server stops.
+/// Runs until the server stops, with a last round then.
 pub async fn run(app: Arc<AppState>) {
     loop {
-        let next = app.system.clock.now().plus_seconds(INTERVAL_SECONDS);
-        tokio::select! {
-            () = app.system.clock.sleep_until(next) => {}
-            () = app.stopped() => {}
-        }
+        let is_last = super::next_round(&app, INTERVAL_SECONDS).await;
         if let Err(error) = tick(&app).await {
             tracing::warn!(%error, "could not record the last uses of keys");
         }
-        if *app.stopping.borrow() {
+        if is_last {
             return;
         }
     }

@@ -20,7 +20,18 @@ pub mod timers;
 pub mod webhooks;
 
 use axme_core::metrics::Attempt;
+use axme_core::state::AppState;
 use axme_core::system::PostError;
+
+/// Waits for the next round of a worker. Returns true if the server stops, so that the round is the last one.
+async fn next_round(app: &AppState, seconds: u64) -> bool {
+    let next = app.system.clock.now().plus_seconds(seconds);
+    tokio::select! {
+        () = app.system.clock.sleep_until(next) => {}
+        () = app.stopped() => {}
+    }
+    *app.stopping.borrow()
+}
 
 /// The length at which the reason of a failed delivery is cut off.
 const MAX_ERROR_CHARS: usize = 300;

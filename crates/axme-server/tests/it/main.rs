@@ -92,3 +92,4 @@ mod timers;
 mod unknown_receivers;
 mod users;
 mod webhooks;
+mod write_groups;

@@ -41,6 +41,15 @@ async fn a_failure_is_recorded_whatever_its_text(engine: Engine) {
     let answer = send(&server, &worker, "/mcp", &call).await.body;
     assert_eq!(answer["result"]["data"]["intent"]["status"], "FAILED", "{answer}");
 
+    // A number that no 64 bits hold beside such text, as a report quotes it.
+    let id = server.submit("worker", json!({})).await;
+    let call = tool
+        .replace("NAME", &name)
+        .replace("ID", &id)
+        .replace(r#""reason": "@""#, r#""error": {"message": "@", "limit": 1E400}"#);
+    let answer = send(&server, &worker, "/mcp", &call.replace('@', STRANGE)).await.body;
+    assert_eq!(answer["result"]["data"]["intent"]["status"], "FAILED", "{answer}");
+
     let session = server.post(&worker, "/v1/sessions", json!({})).await["session_id"].as_str().unwrap().to_owned();
     let path = format!("/v1/sessions/{session}/messages");
     send(&server, &worker, &path, &r#"{"role": "assistant", "content": "@"}"#.replace('@', STRANGE)).await.ok();

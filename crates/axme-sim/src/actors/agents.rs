@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axme_core::claims::{Reading, offer};
 use axme_intent::{Address, IntentId};
+use axme_store::consumers::ConsumerName;
 use serde_json::json;
 
 use super::AGENTS;
@@ -30,14 +31,25 @@ pub(crate) fn claim_some(sim: &mut Simulation) -> CheckResult {
     Ok(())
 }
 
-/// Claims due deliveries of an agent. Delivery numbers must grow, and offered intents must be live.
+/// Claims due deliveries of an agent.
 pub(crate) fn claim(sim: &mut Simulation, agent: usize, most: usize) -> Result<Vec<IntentId>, String> {
-    let address = format!("agent://local/default/{}", AGENTS[agent]);
+    claim_as(sim, AGENTS[agent], None, most)
+}
+
+/// Claims due deliveries of an agent as a nameless or named reader. Delivery numbers must grow, and offered intents must
+/// be live.
+pub(crate) fn claim_as(
+    sim: &mut Simulation,
+    agent: &str,
+    consumer: Option<ConsumerName>,
+    most: usize,
+) -> Result<Vec<IntentId>, String> {
+    let address = format!("agent://local/default/{agent}");
     let Some(workspace) = sim.checker.workspace else { return Ok(Vec::new()) };
     let app: Arc<_> = sim.cluster.app();
     let to = Address::from_canonical(address.clone());
-    let (consumer, status, due_by, is_announced) = (None, None, None, sim.cluster.chance(50));
-    let reading = Reading { workspace, address: to, consumer, most, status, due_by, is_announced };
+    let is_announced = sim.cluster.chance(50);
+    let reading = Reading { workspace, address: to, consumer, most, status: None, due_by: None, is_announced };
     let Ok((offers, _)) = sim.cluster.drive(async move { offer(&app, reading).await }) else {
         sim.note(&format!("{address} cannot read its queue"));
         return Ok(Vec::new());

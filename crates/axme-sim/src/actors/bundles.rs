@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::WORKERS;
+use super::groups::GROUP;
 use crate::Simulation;
 use crate::outbound::CHAT_URL;
 
@@ -110,8 +111,13 @@ pub(crate) fn task(sim: &mut Simulation) -> Value {
     if sim.cluster.chance(30) {
         task["notify_email"] = json!(PEOPLE[sim.cluster.below(PEOPLE.len())]);
     }
-    if sim.cluster.chance(25) {
-        task["assignees"] = json!([PEOPLE[0], PEOPLE[1]]);
+    if sim.cluster.chance(30) {
+        task["assignees"] = match sim.cluster.below(4) {
+            0 => json!([GROUP]),
+            // A person who is asked in two ways votes once.
+            1 => json!([PEOPLE[0], GROUP]),
+            _ => json!([PEOPLE[0], PEOPLE[1]]),
+        };
         if sim.cluster.chance(50) {
             task["quorum"] = json!(2);
         }

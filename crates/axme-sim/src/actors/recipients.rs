@@ -6,7 +6,7 @@ use axme_server::workers;
 use axme_store::simulated::forget_askings;
 use serde_json::{Value, json};
 
-use super::{call_as_second_admin, send_copies};
+use super::{call_as_second_admin, groups, send_copies};
 use crate::cluster::{Request, Response};
 use crate::invariants::{ensure, is_unchanged};
 use crate::task_link::TaskLink;
@@ -93,6 +93,7 @@ fn answer_by_link(sim: &mut Simulation, nth: usize, outcome: &str) -> CheckResul
     if sim.mutation == Some(Mutation::LinksForAnything) {
         sim.cluster.write_directly(|tx| Ok(forget_askings(tx)?));
     }
+    let undo = groups::break_rules(sim);
     let mark = match &sim.actors.task_links[nth].mark {
         Some(mark) => mark.clone(),
         None => sim.promises.new_mark(),
@@ -113,6 +114,7 @@ fn answer_by_link(sim: &mut Simulation, nth: usize, outcome: &str) -> CheckResul
         let response = sim.send_one(&request(outcome))?;
         sim.promises.record_link_answer(&mark, &link, &response);
     }
+    groups::mend_rules(sim, undo);
     Ok(())
 }
 

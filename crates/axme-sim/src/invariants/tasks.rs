@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axme_intent::human::is_email;
+use axme_intent::human::{group_address, is_email, person_key};
 use axme_intent::lifecycle::{Event, EventBody, Intent};
 use axme_intent::workflow::MAX_STEP_RUNS;
-use axme_intent::{IntentId, Json};
-use axme_store::simulated::Snapshot;
+use axme_intent::{IntentId, Json, apply};
+use axme_store::intents::Head;
+use axme_store::simulated::{AskingState, Snapshot};
 use uuid::Uuid;
 
 use super::{Checker, ObservedIntent, ensure};
@@ -70,6 +71,53 @@ fn check_decider(observed: &ObservedIntent, before: &Intent, event: &Event) -> C
     Ok(())
 }
 
+/// Checks the people who decided after the first `seen` events: each was asked by name or as a member of a group, and the
+/// rule of the workspace allowed to ask them. Groups and rule may have changed once since the last check. Returns how many
+/// were asked by a group only.
+pub(crate) fn check_deciders(
+    asking: &[AskingState; 2],
+    head: &Head,
+    events: &[Event],
+    seen: usize,
+) -> Result<usize, String> {
+    let mut before = Intent::draft(head.intent.id, head.intent.root, head.intent.parent, events[0].at);
+    let mut by_group = 0;
+    for (nth, event) in events.iter().enumerate() {
+        let via = match &event.body {
+            EventBody::Voted { vote, .. } => Some(vote.via.as_str().to_owned()),
+            EventBody::InProgress { details, .. } if details.contains_key("task_result") => {
+                details.string("answered_via")
+            }
+            _ => None,
+        };
+        let task = before.open_task().filter(|_| nth >= seen && event.actor != ADMIN);
+        if let Some((via, task)) = via.zip(task) {
+            let person = person_key(&event.actor);
+            let is_named = before.asks(&person, &[]);
+            let is_member = asking.iter().any(|state| before.asks(&person, &groups_of(state, &person)));
+            let must_be_asked = task.is_guarded() || via == "email";
+            ensure!(is_named || is_member || !must_be_asked, "{}: {person} decided and was not asked", head.intent.id);
+            let is_allowed = !task.is_guarded() || asking.iter().any(|state| allows(state, &person));
+            ensure!(is_allowed, "{}: {person} decided against the rule of the workspace", head.intent.id);
+            by_group += usize::from(is_member && !is_named);
+        }
+        apply(&mut before, event);
+    }
+    Ok(by_group)
+}
+
+fn groups_of(state: &AskingState, person: &str) -> Vec<String> {
+    let groups = state.groups.iter().filter(|(_, members)| members.contains(person));
+    groups.map(|(name, _)| group_address(name)).collect()
+}
+
+fn allows(state: &AskingState, person: &str) -> bool {
+    let Some(rule) = &state.rule else { return true };
+    let domain = person.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let is_member = |group: &String| state.groups.get(group).is_some_and(|members| members.contains(person));
+    rule.mail_domains.iter().any(|allowed| allowed == domain) || rule.groups.iter().any(is_member)
+}
+
 /// Checks the limits of votes, step runs and retries.
 pub(crate) fn check_waiting(observed: &ObservedIntent) -> CheckResult {
     let intent = &observed.head.intent;
@@ -120,7 +168,8 @@ impl Checker {
             let is_gone = !notice.is_open && is_live.is_none() && !self.delivered_notices.contains(&id);
             let head = &observed.head.intent;
             let is_asked = head.open_task().and(head.waiting()).map(|waiting| waiting.asking) == notice.asking;
-            let is_moot = notice.asking.is_some() && !is_asked;
+            let has_left = self.left.contains(&notice.recipient) && !head.asks(&notice.recipient, &[]);
+            let is_moot = notice.asking.is_some() && (!is_asked || has_left);
             ensure!(!is_gone || is_moot, "{intent}: the notice to {} was lost", notice.recipient);
         }
         ensure!(queued.is_empty(), "deliveries of unknown notices: {queued:?}");

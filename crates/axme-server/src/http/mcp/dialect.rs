@@ -100,7 +100,7 @@ pub(super) async fn handle(app: &Arc<AppState>, request: HttpRequest) -> Result<
 fn read(body: &Bytes) -> Result<Json, RpcError> {
     // A report of a failure may have text that cannot be stored. It is replaced, as on the routes.
     let repaired =
-        storable(body).filter(|body| serde_json::from_slice(body).is_ok_and(|requests| are_reports(&requests)));
+        storable(body).filter(|body| serde_json::from_slice::<Json>(body).is_ok_and(|requests| are_reports(&requests)));
     let body = repaired.as_deref().unwrap_or(body);
     let text = checked_body(body).map_err(|error| RpcError::new(INVALID_REQUEST, error.into_api().message))?;
     serde_json::from_str(&text)
@@ -108,15 +108,15 @@ fn read(body: &Bytes) -> Result<Json, RpcError> {
 }
 
 /// Returns true if every request calls a tool with a report as its arguments.
-fn are_reports(requests: &Value) -> bool {
-    let requests = requests.as_array().map_or(std::slice::from_ref(requests), Vec::as_slice);
-    requests.iter().all(|request| {
-        let params = &request["params"];
-        let name = params["name"].as_str().unwrap_or_default();
-        let binding = axme_core::ops::find(name.strip_prefix(mcp::PREFIX).unwrap_or(name));
-        let arguments = params["arguments"].as_object().map(|arguments| arguments.clone().into());
-        binding.zip(arguments).is_some_and(|(binding, arguments)| binding.is_report(&arguments))
-    })
+fn are_reports(requests: &Json) -> bool {
+    let requests = requests.read::<Vec<Json>>().unwrap_or_else(|_| vec![requests.clone()]);
+    let is_report = |request: &Json| {
+        let params = request.field("params")?;
+        let name = params.field("name")?.string()?;
+        let binding = axme_core::ops::find(name.strip_prefix(mcp::PREFIX).unwrap_or(&name))?;
+        Some(binding.is_report(&params.field("arguments")?.fields()?))
+    };
+    requests.iter().all(|request| is_report(request).unwrap_or(false))
 }
 
 fn enclose(id: Json, outcome: Result<Json, RpcError>) -> Json {

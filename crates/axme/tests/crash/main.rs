@@ -1,26 +1,32 @@
 //! The real server process under load, killed with SIGKILL at random moments, again and again on the same data.
 //!
-//! Afterwards everything that was acknowledged exists exactly once: creates, answers, deadlines, and workflows in the
-//! middle of a step. The test sends unacknowledged calls again under the same idempotency key, like a real client; none
+//! Afterwards everything that was acknowledged exists exactly once: creates, answers, deadlines, intents between two
+//! workspaces, and workflows in the middle of a step. The test sends unacknowledged calls again under the same idempotency key, like a real client; none
 //! may take effect twice. Another test fills the disk of the server for a while.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and waits for real processes")]
 
+mod nodes;
+mod process;
+
 use std::collections::{BTreeMap, HashMap};
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axme_api::intents::{CreateIntent, ListEvents, ListIntents};
+use axme_api::organizations::{CreateWorkspace, Environment};
 use axme_api::service_accounts::{CreateKey, CreateServiceAccount};
-use axme_api::{Limit, Object, intents, service_accounts};
+use axme_api::workspace_ref::WorkspaceRef;
+use axme_api::{Limit, Object, intents, organizations, service_accounts};
 use axme_client::{Client, ClientError, Status};
 use axme_server::Bootstrap;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
+
+use process::{Process, Random, free_port, fresh_schema};
 
 /// How often the server is killed.
 const KILLS: u32 = 20;
@@ -142,7 +148,7 @@ fn run(postgres: Option<&str>) {
         let folder = tempfile::tempdir().unwrap();
         let schema = match postgres {
             None => None,
-            Some(url) => Some(fresh_schema(url).await),
+            Some(url) => Some(fresh_schema(url, "one").await),
         };
         story(folder.path(), schema.as_deref()).await;
     });
@@ -155,11 +161,11 @@ async fn story(folder: &Path, database: Option<&str>) {
         serde_json::from_str(&std::fs::read_to_string(folder.join("bootstrap.json")).unwrap()).unwrap();
     let base_url = format!("http://127.0.0.1:{port}");
     let admin = client(&base_url, &bootstrap.api_key);
-    let agent = client(&base_url, &agent_key(&admin).await);
+    let agents = Keys::create(&admin, &bootstrap).await.agents(&base_url);
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let mut random = Random::seeded();
     for kill in 0..KILLS {
-        let load = load(&admin, &agent, &ledger, kill);
+        let load = load(&admin, &agents, &ledger, kill);
         tokio::time::sleep(Duration::from_millis(60 + random.below(300))).await;
         server.kill();
         for task in load {
@@ -168,9 +174,9 @@ async fn story(folder: &Path, database: Option<&str>) {
         }
         server = Process::start(folder, port, database).await;
     }
-    finish(&admin, &agent, &ledger).await;
+    finish(&admin, &agents, &ledger).await;
     let ledger = std::mem::take(&mut *ledger.lock().unwrap());
-    judge(&admin, &ledger).await;
+    println!("{KILLS} kills: {}", judge(&admin, &ledger, 100).await);
     server.kill();
 }
 
@@ -181,6 +187,8 @@ struct Ledger {
     creates: BTreeMap<String, (Kind, Option<String>)>,
     /// Every acknowledged answer of an agent, by intent.
     answers: HashMap<String, Value>,
+    /// Intents that a test has created besides.
+    others: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -191,20 +199,57 @@ enum Kind {
     Deadline { at: axme_intent::Time },
     /// A workflow of two agent steps.
     Workflow,
+    /// To an agent of another workspace, which answers like the first one.
+    Across,
 }
 
-fn load(admin: &Client, agent: &Client, ledger: &Arc<Mutex<Ledger>>, round: u32) -> Vec<tokio::task::JoinHandle<()>> {
+impl Kind {
+    /// Returns the kinds in turn. On a slow machine a round has few creates, so the first kind differs.
+    fn nth(number: u32) -> Kind {
+        match number % 8 {
+            1 => Kind::Across,
+            3 => Kind::Deadline { at: in_seconds(DEADLINE_SECONDS) },
+            6 => Kind::Workflow,
+            _ => Kind::Plain,
+        }
+    }
+}
+
+/// The keys of two agents called `worker`: one in the workspace of the load, one in another workspace.
+struct Keys([String; 2]);
+
+impl Keys {
+    async fn create(admin: &Client, bootstrap: &Bootstrap) -> Keys {
+        let other = CreateWorkspace {
+            org_id: bootstrap.org_id.clone().into(),
+            name: "other".to_owned(),
+            environment: Environment::Sandbox,
+            region: None,
+        };
+        let other = admin.call(&organizations::CREATE_WORKSPACE, &other).await.unwrap().workspace;
+        let other = WorkspaceRef::new(other.org_id, other.workspace_id);
+        let (own, other) = tokio::join!(agent_key(admin, WorkspaceRef::default()), agent_key(admin, other));
+        Keys([own, other])
+    }
+
+    /// Returns the clients of both agents at one node.
+    fn agents(&self, base_url: &str) -> [Client; 2] {
+        self.0.each_ref().map(|key| client(base_url, key))
+    }
+}
+
+fn load(
+    admin: &Client,
+    agents: &[Client; 2],
+    ledger: &Arc<Mutex<Ledger>>,
+    round: u32,
+) -> Vec<tokio::task::JoinHandle<()>> {
     let mut tasks = Vec::new();
     for creator in 0..CREATORS {
         let (admin, ledger) = (admin.clone(), ledger.clone());
         tasks.push(tokio::spawn(async move {
             for number in 0.. {
-                // On a slow machine a round has few creates, so each creator and round starts with another kind.
-                let kind = match (number + creator + round) % 8 {
-                    3 => Kind::Deadline { at: in_seconds(DEADLINE_SECONDS) },
-                    6 => Kind::Workflow,
-                    _ => Kind::Plain,
-                };
+                let kind = Kind::nth(number + creator + round);
                 let key = format!("{round}-{creator}-{number}");
                 ledger.lock().unwrap().creates.insert(key.clone(), (kind, None));
                 if create(&admin, &ledger, &key, kind).await.is_err() {
@@ -213,15 +258,19 @@ fn load(admin: &Client, agent: &Client, ledger: &Arc<Mutex<Ledger>>, round: u32)
             }
         }));
     }
-    for _ in 0..AGENTS {
-        tasks.push(tokio::spawn(work(agent.clone(), ledger.clone())));
-    }
+    tasks.extend(workers(agents, ledger));
     tasks
+}
+
+/// Starts the workers of both agents.
+fn workers(agents: &[Client; 2], ledger: &Arc<Mutex<Ledger>>) -> Vec<tokio::task::JoinHandle<()>> {
+    let agents = std::iter::repeat_n(&agents[0], AGENTS).chain([&agents[1]]);
+    agents.map(|agent| tokio::spawn(work(agent.clone(), ledger.clone()))).collect()
 }
 
 async fn create(admin: &Client, ledger: &Mutex<Ledger>, key: &str, kind: Kind) -> Result<(), ClientError> {
     let id = match kind {
-        Kind::Plain | Kind::Deadline { .. } => {
+        Kind::Plain | Kind::Deadline { .. } | Kind::Across => {
             let mut intent = CreateIntent {
                 intent_type: "intent.crash.v1".to_owned(),
                 to_agent: Some("worker".to_owned()),
@@ -232,6 +281,9 @@ async fn create(admin: &Client, ledger: &Mutex<Ledger>, key: &str, kind: Kind) -
                 intent.to_agent = Some("nobody".to_owned());
                 // Every try sends the same deadline: a try after it must get the first answer.
                 intent.deadline_at = Some(at.into());
+            }
+            if kind == Kind::Across {
+                intent.to_agent = Some("agent://local/other/worker".to_owned());
             }
             admin.call_with_key(&intents::CREATE, &intent, key).await?.intent_id.into()
         }
@@ -278,7 +330,7 @@ async fn work(agent: Client, ledger: Arc<Mutex<Ledger>>) {
 }
 
 /// Sends unacknowledged creates again, and works until every intent has ended.
-async fn finish(admin: &Client, agent: &Client, ledger: &Arc<Mutex<Ledger>>) {
+async fn finish(admin: &Client, agents: &[Client; 2], ledger: &Arc<Mutex<Ledger>>) {
     let unsure: Vec<(String, Kind)> = {
         let ledger = ledger.lock().unwrap();
         ledger.creates.iter().filter(|(_, (_, id))| id.is_none()).map(|(key, (kind, _))| (key.clone(), *kind)).collect()
@@ -293,7 +345,7 @@ async fn finish(admin: &Client, agent: &Client, ledger: &Arc<Mutex<Ledger>>) {
             sent.unwrap();
         }
     }
-    let workers: Vec<_> = (0..AGENTS).map(|_| tokio::spawn(work(agent.clone(), ledger.clone()))).collect();
+    let workers = workers(agents, ledger);
     let expected: Vec<String> = {
         let ledger = ledger.lock().unwrap();
         ledger.creates.values().map(|(_, id)| id.clone().unwrap()).collect()
@@ -310,16 +362,17 @@ async fn finish(admin: &Client, agent: &Client, ledger: &Arc<Mutex<Ledger>>) {
     }
 }
 
-async fn judge(admin: &Client, ledger: &Ledger) {
-    let (mut plain, mut deadlines, mut workflows) = (0, 0, 0);
+/// Checks everything that was acknowledged, and that there was enough of it. Returns the counts as text.
+async fn judge(admin: &Client, ledger: &Ledger, least: usize) -> String {
+    let (mut plain, mut deadlines, mut workflows, mut across) = (0, 0, 0, 0);
     for (key, (kind, id)) in &ledger.creates {
         let id = id.as_ref().unwrap();
         let got = admin.get_intent(id).await.unwrap();
         assert_eq!(got.payload, json!({ "key": key }));
         let types = judge_events(admin, id).await;
         match kind {
-            Kind::Plain => {
-                plain += 1;
+            Kind::Plain | Kind::Across => {
+                *(if *kind == Kind::Plain { &mut plain } else { &mut across }) += 1;
                 assert_eq!(got.result, json!({ "done": key }), "{id}");
             }
             Kind::Deadline { .. } => {
@@ -346,12 +399,19 @@ async fn judge(admin: &Client, ledger: &Ledger) {
         );
         judge_events(admin, id).await;
     }
-    assert_eq!(count_intents(admin).await, ledger.creates.len(), "one intent for each key, and no others");
-    assert!(plain > 100 && deadlines > 10 && workflows > 10, "too little load: {plain}, {deadlines}, {workflows}");
-    let answers = ledger.answers.len();
-    println!(
-        "{KILLS} kills: {plain} intents, {workflows} workflows, {deadlines} deadlines, {answers} acknowledged answers"
+    assert_eq!(
+        count_intents(admin).await,
+        ledger.creates.len() + ledger.others,
+        "one intent for each key, and no others"
     );
+    let answers = ledger.answers.len();
+    let counts = format!(
+        "{plain} intents, {across} to another workspace, {workflows} workflows, {deadlines} deadlines, {answers} \
+         acknowledged answers"
+    );
+    let fewest = deadlines.min(workflows).min(across);
+    assert!(plain >= least && fewest >= least / 10, "too little load: {counts}");
+    counts
 }
 
 /// Checks the events of an intent: numbers without gaps, at most one end, nothing after it. Returns their types.
@@ -381,8 +441,9 @@ async fn count_intents(admin: &Client) -> usize {
     }
 }
 
-async fn agent_key(admin: &Client) -> String {
-    let account = CreateServiceAccount { name: "worker".to_owned(), ..CreateServiceAccount::default() };
+/// Registers the agent `worker` in a workspace. Returns its key.
+async fn agent_key(admin: &Client, workspace: WorkspaceRef) -> String {
+    let account = CreateServiceAccount { name: "worker".to_owned(), workspace, ..CreateServiceAccount::default() };
     let id = admin.call(&service_accounts::CREATE, &account).await.unwrap().service_account_id;
     let key = CreateKey { service_account_id: id, expires_at: None, created_by_actor_id: None };
     admin.call(&service_accounts::CREATE_KEY, &key).await.unwrap().api_key
@@ -392,78 +453,7 @@ fn client(base_url: &str, key: &str) -> Client {
     Client::new(base_url, key).unwrap()
 }
 
-/// The server in its own process.
-struct Process(Child);
-
-impl Process {
-    async fn start(folder: &Path, port: u16, database: Option<&str>) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_axme"));
-        command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(folder);
-        if let Some(url) = database {
-            command.args(["--database-url", url]);
-        }
-        let log = std::fs::File::options().create(true).append(true).open(folder.join("server.log")).unwrap();
-        let child = command.env("AXME_LOG", "warn").stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let mut process = Process(child);
-        let ready = Client::new(&format!("http://127.0.0.1:{port}"), "none").unwrap();
-        let began = Instant::now();
-        while ready.health().await.is_err() {
-            let log = std::fs::read_to_string(folder.join("server.log")).unwrap_or_default();
-            assert!(process.0.try_wait().unwrap().is_none(), "the server ended: {log}");
-            assert!(began.elapsed() < PATIENCE, "the server does not answer: {log}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        process
-    }
-
-    /// Kills the process with SIGKILL, so that it cannot clean up.
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 fn in_seconds(seconds: u64) -> axme_intent::Time {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     axme_intent::Time::from_micros(now.as_micros() as i64).plus_seconds(seconds)
-}
-
-/// Creates a schema in the PostgreSQL server of the tests, and returns its URL.
-async fn fresh_schema(url: &str) -> String {
-    let name = format!("crash{}", std::process::id());
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
-    let driver = tokio::spawn(connection);
-    client.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
-    drop(client);
-    driver.await.unwrap().unwrap();
-    let joint = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{joint}options=-csearch_path%3D{name}")
-}
-
-/// The random times of the kills. The seed is printed so that a failure can be repeated.
-struct Random(u64);
-
-impl Random {
-    fn seeded() -> Random {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let seed = now.as_nanos() as u64 | 1;
-        println!("seed {seed}");
-        Random(seed)
-    }
-
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % most
-    }
 }
