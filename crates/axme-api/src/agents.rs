@@ -41,6 +41,9 @@ pub struct ListAgents {
     /// The page size: 100 by default, at most 1,000.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
     pub limit: Limit<100, 1_000>,
+    /// True reports the queue of each agent too; false by default.
+    #[serde(default, deserialize_with = "lenient::flag", skip_serializing_if = "Option::is_none")]
+    pub queues: Option<bool>,
     /// Only addresses after this one: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
@@ -94,4 +97,19 @@ pub struct Agent {
     pub created_at: Timestamp,
     /// When the agent last changed.
     pub updated_at: Timestamp,
+    /// The queue of the agent. Only `agents.list` with `queues` reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<AgentQueue>,
+}
+
+/// The intents that an agent has not answered yet, and its last sign of life.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AgentQueue {
+    /// How many intents the agent has not answered. The count ends at 1,000.
+    pub unanswered: u64,
+    /// When the oldest of them was submitted; null without any.
+    pub oldest_at: Option<Timestamp>,
+    /// When the agent last sent a heartbeat, read its queue under a name, or used a key, to the minute; null if it never did.
+    pub last_seen_at: Option<Timestamp>,
 }

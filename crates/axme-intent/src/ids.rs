@@ -35,6 +35,14 @@ impl IntentId {
         IntentId(Uuid::from_bytes(bytes))
     }
 
+    /// Returns when the intent was created, to the millisecond.
+    pub fn created_at(self) -> Time {
+        let bytes = self.0.as_bytes();
+        let mut millis = [0; 8];
+        millis[2..].copy_from_slice(&bytes[..6]);
+        Time::from_micros(i64::from_be_bytes(millis).saturating_mul(1_000))
+    }
+
     /// Returns the shard: the last 16 bits, which the whole family shares.
     pub fn shard(self) -> u16 {
         let bytes = self.0.as_bytes();

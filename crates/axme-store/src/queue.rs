@@ -139,6 +139,28 @@ pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem) -
     )
 }
 
+/// Counts the intents in a queue that were not given up, up to `most`, and returns the oldest of them.
+pub fn count_intents(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    address: &Address,
+    most: i64,
+) -> Result<(i64, Option<IntentId>), StoreError> {
+    let kind = ItemKind::Intent.code();
+    let count = tx.row(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM queue_items WHERE workspace_id = $1 AND address = $2 AND kind = $3 \
+         AND dead_at IS NULL LIMIT $4) q",
+        &[workspace.into(), address.into(), kind.into(), most.into()],
+    )?;
+    let oldest = tx.row(
+        "SELECT item_id FROM queue_items WHERE workspace_id = $1 AND address = $2 AND kind = $3 AND dead_at IS NULL \
+         ORDER BY item_id LIMIT 1",
+        &[workspace.into(), address.into(), kind.into()],
+    )?;
+    let oldest = oldest.map(|row| row.uuid(0)).transpose()?;
+    Ok((count.map_or(Ok(0), |row| row.int(0))?, oldest.map(IntentId)))
+}
+
 /// Marks an item as acknowledged by its receiver. It is not offered again for the `acknowledged_seconds` of its agent, or
 /// `usual_seconds` without that setting. An item that a consumer holds stays held.
 pub fn acknowledge(
@@ -225,6 +247,8 @@ pub struct DeadLetter {
     pub item: QueueItem,
     /// The intent that a notice reports on.
     pub reported_intent: Option<IntentId>,
+    /// The person to whom a mail was addressed.
+    pub recipient: Option<String>,
     pub address: Address,
     pub dead_at: Time,
     pub last_error: Option<String>,
@@ -234,7 +258,8 @@ pub struct DeadLetter {
 macro_rules! dead_letters {
     ($rest:literal) => {
         concat!(
-            "SELECT q.item_id, q.kind, q.address, q.dead_at, q.last_error, n.intent_id FROM queue_items q \
+            "SELECT q.item_id, q.kind, q.address, q.dead_at, q.last_error, n.intent_id, \
+             CASE WHEN n.channel = 'email' THEN n.recipient END FROM queue_items q \
              LEFT JOIN notices n ON n.workspace_id = q.workspace_id AND n.notice_id = q.item_id ",
             $rest
         )
@@ -278,10 +303,6 @@ pub struct FailingNotice {
     pub letter: DeadLetter,
     /// False if another attempt follows.
     pub is_dead: bool,
-    /// `email`, `webhook`, `slack` or `teams`.
-    pub channel: String,
-    /// An address for mail, or a URL.
-    pub recipient: String,
 }
 
 /// Lists the notices of an intent whose last attempt failed, newest first.
@@ -293,20 +314,13 @@ pub fn list_failing(
 ) -> Result<Vec<FailingNotice>, StoreError> {
     let rows = tx.rows(
         "SELECT q.item_id, q.kind, q.address, COALESCE(q.dead_at, n.created_at), q.last_error, n.intent_id, \
-         CASE WHEN q.dead_at IS NULL THEN 0 ELSE 1 END, n.channel, n.recipient FROM notices n \
+         CASE WHEN n.channel = 'email' THEN n.recipient END, CASE WHEN q.dead_at IS NULL THEN 0 ELSE 1 END FROM notices n \
          JOIN queue_items q ON q.workspace_id = n.workspace_id AND q.address = 'notice://' || n.queue \
          AND q.item_id = n.notice_id WHERE n.workspace_id = $1 AND n.intent_id = $2 AND q.last_error IS NOT NULL \
          ORDER BY n.notice_id DESC LIMIT $3",
         &[workspace.into(), intent.into(), limit.into()],
     )?;
-    let failing = |row: &Row| {
-        Ok(FailingNotice {
-            letter: dead_letter(row)?,
-            is_dead: row.int(6)? != 0,
-            channel: row.string(7)?,
-            recipient: row.string(8)?,
-        })
-    };
+    let failing = |row: &Row| Ok(FailingNotice { letter: dead_letter(row)?, is_dead: row.int(7)? != 0 });
     rows.iter().map(failing).collect()
 }
 
@@ -317,6 +331,7 @@ fn dead_letter(row: &Row) -> Result<DeadLetter, StoreError> {
         dead_at: row.time(3)?,
         last_error: row.opt_string(4)?,
         reported_intent: row.opt_uuid(5)?.map(IntentId),
+        recipient: row.opt_string(6)?,
     })
 }
 

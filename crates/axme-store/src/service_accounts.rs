@@ -268,6 +268,23 @@ pub fn list_agents(
     rows.iter().map(service_account).collect()
 }
 
+/// Returns the last sign of life of an agent: a heartbeat, a named reader of its queue, or a use of a key.
+pub fn last_seen(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    service_account_id: &str,
+    address: &Address,
+) -> Result<Option<Time>, StoreError> {
+    let rows = tx.rows(
+        "SELECT MAX(seen_at) FROM consumers WHERE workspace_id = $1 AND address = $2 \
+         UNION ALL SELECT MAX(beat_at) FROM mesh_agents WHERE workspace_id = $1 AND address = $2 \
+         UNION ALL SELECT MAX(last_used_at) FROM api_keys WHERE workspace_id = $1 AND service_account_id = $3",
+        &[workspace.into(), address.into(), service_account_id.into()],
+    )?;
+    let times: Result<Vec<Option<Time>>, StoreError> = rows.iter().map(|row| row.opt_time(0)).collect();
+    Ok(times?.into_iter().flatten().max())
+}
+
 /// Lists the addresses of the registered agents of a workspace.
 pub fn list_addresses(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<String>, StoreError> {
     let rows = tx.rows(

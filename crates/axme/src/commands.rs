@@ -15,6 +15,7 @@ mod examples;
 mod intents;
 mod login;
 mod login_sessions;
+mod mail;
 mod mcp;
 mod members;
 mod mesh;
@@ -91,6 +92,7 @@ pub(crate) enum Command {
     Deliveries(deliveries::Deliveries),
     #[command(subcommand)]
     Webhooks(webhooks::Webhooks),
+    Mail(mail::Mail),
     Audit(audit::Audit),
     #[command(subcommand, hide = true)]
     ServiceAccounts(service_accounts::ServiceAccounts),
@@ -150,6 +152,7 @@ impl Command {
             Command::Mesh(mesh) => mesh.run(&flags).await,
             Command::Deliveries(deliveries) => deliveries.run(&flags).await,
             Command::Webhooks(webhooks) => webhooks.run(&flags).await,
+            Command::Mail(mail) => mail.run(&flags).await,
             Command::Audit(audit) => audit.run(&flags).await,
             Command::ServiceAccounts(accounts) => accounts.run(&flags).await,
             Command::Keys(keys) => keys.run(&flags).await,

@@ -23,7 +23,7 @@ use crate::folders;
 pub(crate) use fields::{answer_fields, payload_fields};
 pub(crate) use progress::with_progress;
 pub(crate) use query::check as check_query;
-pub(crate) use times::{age, day_time, local, log_time, now};
+pub(crate) use times::{age, day_time, local, now};
 
 /// The output format: text for people, JSON or YAML for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

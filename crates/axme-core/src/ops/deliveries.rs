@@ -105,8 +105,7 @@ fn undelivered(
     let mut deliveries = Vec::new();
     for notice in store::list_failing(cx.tx, place.workspace, intent, wanted.limit)? {
         let status = if notice.is_dead { DeliveryStatus::DeadLettered } else { DeliveryStatus::Pending };
-        let recipient = Some(notice.recipient).filter(|_| notice.channel == "email");
-        deliveries.push(DeliveryView { recipient, ..view(&notice.letter, place, status) });
+        deliveries.push(view(&notice.letter, place, status));
     }
     let pushes = store::list_dead_of(cx.tx, place.workspace, intent.0, MAX_LETTERS_OF_ID)?;
     deliveries.extend(pushes.iter().map(|letter| view(letter, place, DeliveryStatus::DeadLettered)));
@@ -190,7 +189,7 @@ fn view(letter: &DeadLetter, place: &Placement, status: DeliveryStatus) -> Deliv
         principal_id: None,
         alias: None,
         to_agent: Some(letter.address.to_string()),
-        recipient: None,
+        recipient: letter.recipient.clone(),
         transport_type: match letter.item.kind {
             ItemKind::Intent => DeliveryTransport::Http,
             ItemKind::Notice if letter.address == notices::address(MAIL_QUEUE) => DeliveryTransport::Email,

@@ -13,6 +13,7 @@ use crate::harness::{Engine, Server, Window, each_engine, poll};
 each_engine! {
     an_agent_is_found_under_every_form_of_its_address,
     agents_are_listed_by_address_in_pages,
+    a_list_of_agents_tells_their_queues_if_that_is_asked,
     a_listener_that_starts_late_gets_the_backlog,
     an_idle_window_is_held_and_echoes_its_number,
     a_delivery_is_pushed_into_a_window_that_waits,
@@ -125,6 +126,32 @@ async fn agents_are_listed_by_address_in_pages(engine: Engine) {
         let answer = server.send(&worker, "GET", &format!("/v1/agents?{query}"), None).await;
         assert_eq!(answer.status, status, "{query}: {}", answer.body);
     }
+}
+
+async fn a_list_of_agents_tells_their_queues_if_that_is_asked(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    server.agent("silent").await;
+    let first = server.submit("worker", json!({ "n": 1 })).await;
+    server.submit("worker", json!({ "n": 2 })).await;
+    let queues = async |key: &str| {
+        let list = server.get(key, "/v1/agents?queues=true").await;
+        list["agents"].as_array().unwrap().iter().map(|agent| agent["queue"].clone()).collect::<Vec<Value>>()
+    };
+    let at = "2026-01-01T00:00:00.000Z";
+    let before = queues(&server.admin).await;
+    assert_eq!(before[0], json!({ "unanswered": 0, "oldest_at": null, "last_seen_at": null }));
+    assert_eq!((&before[1]["unanswered"], &before[1]["oldest_at"]), (&json!(2), &json!(at)));
+    assert_eq!(before, queues(&worker).await, "all callers of the workspace see the same");
+
+    // A heartbeat is a sign of life, and an answered intent no longer waits.
+    server.post(&worker, "/v1/mesh/heartbeat", json!({})).await;
+    server.post(&worker, &format!("/v1/intents/{first}/resume"), json!({ "action": "complete" })).await;
+    let after = queues(&server.admin).await;
+    assert_eq!((&after[1]["unanswered"], &after[1]["last_seen_at"]), (&json!(1), &json!(at)));
+    let plain = server.get(&server.admin, "/v1/agents").await;
+    assert!(plain["agents"][0].get("queue").is_none(), "{plain}");
+    assert_eq!(server.send(&worker, "GET", "/v1/agents?queues=perhaps", None).await.status, 422);
 }
 
 async fn a_listener_that_starts_late_gets_the_backlog(engine: Engine) {

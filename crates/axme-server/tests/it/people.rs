@@ -376,6 +376,7 @@ async fn undeliverable_mail_is_a_dead_letter_and_can_be_replayed(engine: Engine)
     assert!(server.mails().await.is_empty(), "given up");
     let dead = server.get(&server.admin, "/v1/deliveries").await["deliveries"][0].clone();
     assert_eq!((&dead["transport_type"], &dead["status"]), (&json!("email"), &json!("dead_lettered")));
+    assert_eq!(dead["recipient"], ANN, "the list says whom the mail did not reach");
     for (query, count) in [("", 1), ("&status=dead_lettered", 1), ("&status=pending", 0)] {
         let listed = server.get(&server.admin, &format!("{about_it}{query}")).await["deliveries"].clone();
         assert_eq!(listed.as_array().unwrap().len(), count, "{query}");

@@ -1,7 +1,7 @@
 //! `axme agents`: the registered agents of the workspace and their keys (`spec/protocol.md` §3.7, §2.14, §2.20).
 
 use axme_client::Timestamp;
-use axme_client::api::agents::{self, GetAgent, ListAgents};
+use axme_client::api::agents::{self, AgentQueue, GetAgent, ListAgents};
 use axme_client::api::service_accounts::{
     self, AcknowledgedSeconds, CreateKey, CreateServiceAccount, RevokeKey, ServiceAccountAnswer,
 };
@@ -14,7 +14,7 @@ use super::policies::{ReceiveOverride, SendPolicy};
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::folders;
-use crate::output::{line, local, print_list};
+use crate::output::{age, line, local, print_list};
 use crate::picker::confirm;
 use crate::session::{Session, Shape};
 
@@ -57,6 +57,9 @@ pub(crate) struct Delete {
 }
 
 /// List the registered agents, by address
+///
+/// WAITING counts the intents that the agent has not answered, and OLDEST is the age of the oldest one. SEEN is the last
+/// heartbeat, use of a key, or sign of a worker with a name.
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// Maximum number of agents
@@ -155,23 +158,39 @@ impl Agents {
 
 impl List {
     async fn run(self, session: &Session) -> Result<(), Failure> {
-        let input = ListAgents { workspace: session.settings.workspace(), limit: self.limit.into(), after: None };
+        let input = ListAgents {
+            workspace: session.settings.workspace(),
+            limit: self.limit.into(),
+            queues: Some(true),
+            after: None,
+        };
         if session.output().is_json() {
             return session.show(&agents::LIST.info, &input, None).await;
         }
         let listed =
             session.call(&agents::LIST, &input).await.map_err(|failure| with_org_hint(session, failure))?.agents;
         let rows = listed.iter().map(|agent| {
+            // Other servers do not report the queue.
+            let queue = |show: fn(&AgentQueue) -> String| agent.queue.as_ref().map(show).unwrap_or_default();
             vec![
                 agent.address.clone(),
                 agent.display_name.clone().unwrap_or_else(|| agent.service_account_name.clone()),
                 agent.delivery_mode.to_string(),
                 agent.status.to_string(),
-                agent.service_account_id.clone(),
+                queue(|queue| waiting(queue.unanswered)),
+                queue(|queue| queue.oldest_at.map(age).unwrap_or_default()),
+                queue(|queue| queue.last_seen_at.map_or("never".to_owned(), |at| format!("{} ago", age(at)))),
             ]
         });
-        print_list("agents", &["ADDRESS", "NAME", "DELIVERY", "STATUS", "SERVICE_ACCOUNT"], rows)
+        print_list("agents", &["ADDRESS", "NAME", "DELIVERY", "STATUS", "WAITING", "OLDEST", "SEEN"], rows)
     }
+}
+
+/// The server ends the count here.
+const MAX_COUNTED: u64 = 1_000;
+
+fn waiting(count: u64) -> String {
+    if count >= MAX_COUNTED { format!("{MAX_COUNTED}+") } else { count.to_string() }
 }
 
 impl Register {

@@ -15,11 +15,6 @@ pub(crate) fn day_time(at: Timestamp) -> String {
     shown(at, &zone(), "%Y-%m-%d %H:%M %Z")
 }
 
-/// Returns a time as `2026-04-05 12:00:01`, for many lines in a row.
-pub(crate) fn log_time(at: Timestamp) -> String {
-    shown(at, &zone(), "%Y-%m-%d %H:%M:%S %Z")
-}
-
 /// Returns the age in the largest unit that fits: `5s`, `3m`, `2h`, `4d`.
 pub(crate) fn age(at: Timestamp) -> String {
     span(now().as_second() - at.unix_seconds())

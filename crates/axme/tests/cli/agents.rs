@@ -14,6 +14,12 @@ fn agents_their_senders_and_their_keys() {
     assert_eq!(home.ok(&["agents", "list"]), "No agents.\n");
     let made = home.ok_json(&["agents", "register", "--name", "worker", "--json"]);
     assert_eq!((&made["ok"], &made["address"]), (&json!(true), &json!("agent://local/default/worker")));
+    // The list says what waits, and whether anybody works.
+    home.ok(&["intents", "send", "--to", "worker"]);
+    let shown = home.ok(&["agents", "list"]);
+    assert!(shown.contains("WAITING  OLDEST  SEEN") && shown.contains("never"), "{shown}");
+    let listed = home.ok_json(&["agents", "list", "--json"]);
+    assert_eq!(listed["body"]["agents"][0]["queue"]["unanswered"], 1, "{listed}");
     let shown = home.ok(&["agents", "show", "worker"]);
     assert!(
         shown.contains("Address:") && shown.contains("agent://local/default/worker") && !shown.contains('{'),

@@ -115,6 +115,25 @@ fn an_intent_tells_its_history_in_three_ways() {
 }
 
 #[test]
+fn mail_that_does_not_arrive_is_listed() {
+    let home = Home::new();
+    // The folder for mail cannot be created: a file has its name.
+    let data = home.path(".local/share/axme");
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join("outbox"), "in the way").unwrap();
+    let _server = home.serve("serve");
+    assert_eq!(home.ok(&["mail"]), "No undelivered mail.\n");
+    assert_eq!(home.ok_json(&["mail", "--json"])["mail"], json!([]));
+    let task = r#"{"intent_type": "a.b.v1", "human_task": {"title": "Ship?", "notify_email": "ann@example.com"}}"#;
+    let id = home.ok(&["api", "intents.create", "--input", task, "--jq", ".body.intent_id"]);
+    let of_task = ["mail", "--intent", id.trim()];
+    until("the mail has failed", || home.ok(&of_task).contains("ann@example.com"));
+    let shown = home.ok(&of_task);
+    assert!(shown.contains("pending") && shown.contains("email"), "{shown}");
+    assert_eq!(home.ok_json(&[&of_task[..], &["--to", "bob", "--json"]].concat())["mail"], json!([]));
+}
+
+#[test]
 fn dead_letters_are_listed_and_sent_again() {
     let home = Home::new();
     let data = home.path(".local/share/axme");

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::lifecycle::{event_line, outcome_label, status_label, summary};
 use crate::moments;
-use crate::output::{line, log_time, print_fields, print_list};
+use crate::output::{line, local, print_fields, print_list};
 use crate::session::Session;
 
 /// Show the latest events of an intent as a table
@@ -53,7 +53,7 @@ pub(super) async fn log(session: &Session, intent_id: &str) -> Result<(), Failur
     for event in &events {
         let Some((kind, text)) = event_line(event) else { continue };
         let pad = 20usize.saturating_sub(kind.len());
-        line(format!("  [{kind}]{:pad$}:  {}  {text}", "", log_time(event.at)))?;
+        line(format!("  [{kind}]{:pad$}:  {}  {text}", "", local(event.at)))?;
     }
     for text in summary(&intent) {
         line(text)?;
@@ -87,7 +87,7 @@ impl Logs {
         let rows = events.iter().map(|event| {
             vec![
                 event.seq.to_string(),
-                log_time(event.at),
+                local(event.at),
                 level(event.status).to_owned(),
                 event.status.to_string(),
                 event.event_type.to_string(),
