@@ -104,7 +104,8 @@ static FORMS: &[(&Route, MakeForm)] = &[
     (&oauth::RESOURCE_OF_ENDPOINT, |_| Form::metadata()),
     (&oauth::SERVER, |_| Form::metadata()),
     (&oauth::REGISTER, |_| {
-        let metadata = object(&[("redirect_uris", json!({ "type": "array", "items": { "type": "string" } }))]);
+        let uris = json!({ "type": "array", "items": { "type": "string" }, "description": "Where codes may be sent." });
+        let metadata = object(&[("redirect_uris", uris)]);
         Form::oauth(201, "The client as registered.").body(JSON, "The metadata of the client.", metadata)
     }),
     (&oauth::AUTHORIZE, |_| authorize(Form::page(&[400, 503]))),
@@ -308,11 +309,12 @@ fn fields() -> Value {
 fn authorize(mut form: Form) -> Form {
     let leads = Form::redirect().answers;
     form.answers.extend(leads);
-    form.query("response_type", "`code`.")
+    let response_type = json!({ "type": "string", "const": "code" });
+    form.parameter("response_type", "query", "The grant that is asked for.", response_type)
         .query("client_id", "The id of the client, or the URL of its metadata document.")
         .query("redirect_uri", "One of the client's own URIs, letter by letter.")
         .query("code_challenge", "The SHA-256 of the verifier, in base64url.")
-        .query("code_challenge_method", "`S256`.")
+        .parameter("code_challenge_method", "query", "The hash of the challenge.", json!({ "type": "string", "const": "S256" }))
         .query("state", "Returned unchanged.")
         .query("scope", "Names with blanks between them. Without any, all but `tasks:decide`.")
         .query("resource", "The address of `/mcp` (RFC 8707).")

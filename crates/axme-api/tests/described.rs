@@ -37,7 +37,7 @@ const FREE_WORDS: [(&str, &str); 5] = [
 ];
 
 /// Places whose values are free text although other places use the name for a closed set.
-const FREE_PLACES: [(&str, &str); 15] = [
+const FREE_PLACES: [(&str, &str); 17] = [
     ("HumanTask task_type", "a task of another type is accepted"),
     ("BundleIntent type", "the type of an intent"),
     ("BundleAgent role", "a bundle names its roles"),
@@ -50,6 +50,8 @@ const FREE_PLACES: [(&str, &str); 15] = [
     ("FeedEntry role", "callers name the roles of authors"),
     ("post /v1/sessions/{session_id}/messages role", "callers name the roles of authors"),
     ("get /app/login/provider-callback state", "the sign-in provider returns it unread"),
+    ("get /oauth/authorize state", "the client gets it back unread"),
+    ("get /oauth/authorize scope", "several names with blanks between them"),
     ("post /v1/webhooks/events event_type", "callers name the types of their events"),
     ("PublishEventAnswer event_type", "callers name the types of their events"),
     ("ReplayEventAnswer event_type", "callers name the types of their events"),

@@ -38,11 +38,12 @@ pub async fn answer(State(app): State<Arc<AppState>>, request: Request) -> Respo
         Ok(origin) => origin,
         Err(error) => return refusal(&error),
     };
-    let mut response = match is_dialect(request.headers()) {
+    let is_dialect = is_dialect(request.headers());
+    let mut response = match is_dialect {
         true => respond(dialect::handle(&app, request).await),
         false => respond(host::handle(&app, request).await),
     };
-    if response.status() == StatusCode::UNAUTHORIZED {
+    if response.status() == StatusCode::UNAUTHORIZED && !is_dialect {
         oauth::challenge(&app, response.headers_mut());
     }
     origins::allow(origin, response.headers_mut());
