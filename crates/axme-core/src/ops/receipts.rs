@@ -6,7 +6,7 @@ use axme_store::receipts as store;
 
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
-use crate::engine::intent_access::find_readable;
+use crate::engine::intent_access::find_visible;
 use crate::error::Result;
 use crate::input::parse_id;
 
@@ -20,8 +20,9 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListReceipts) -> Resul
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, id: &IntentId) -> Result<ReceiptList> {
-    let (owner, _) = find_readable(cx.tx, cx.caller, *id)?;
-    let receipts = store::list(cx.tx, owner, *id, MAX_RECEIPTS)?;
+    // A receiver in another workspace does not learn who decided.
+    find_visible(cx.tx, cx.caller, *id)?;
+    let receipts = store::list(cx.tx, cx.caller.workspace, *id, MAX_RECEIPTS)?;
     let view = |receipt: store::StoredReceipt| Receipt {
         receipt_id: receipt.id.into(),
         decided_by: receipt.decided_by,
