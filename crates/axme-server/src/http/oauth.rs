@@ -49,7 +49,9 @@ pub(super) fn challenge(app: &AppState, headers: &mut HeaderMap) {
     let place = format!("{}{}", app.site.base_url, api::RESOURCE_OF_ENDPOINT.path);
     let scopes = consent::read_scopes("").map(|scopes| consent::names(&scopes)).unwrap_or_default();
     let told = HeaderValue::from_str(&format!("Bearer resource_metadata=\"{place}\", scope=\"{scopes}\""));
-    headers.extend(told.ok().map(|told| (header::WWW_AUTHENTICATE, told)));
+    if let Ok(told) = told {
+        headers.insert(header::WWW_AUTHENTICATE, told);
+    }
 }
 
 async fn describe_resource(app: State) -> Response<Body> {
