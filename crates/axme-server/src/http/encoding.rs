@@ -1,7 +1,7 @@
 //! Compression of answers and requests with gzip.
 //!
 //! Only answers of operations that read are compressed, and never those with a secret. Beside a secret, the length of a
-//! compressed answer tells an attacker what they have guessed right. Streams and pages stay as they are. The limits of
+//! compressed answer tells an attacker what they have guessed right. Streams and pages are never compressed. The limits of
 //! bodies apply to the inflated size.
 
 use axme_api::{ApiError, ErrorCode, OpInfo};

@@ -114,7 +114,7 @@ async fn a_family_goes_after_its_root_has_ended(engine: Engine) {
     server.post(&alice, &format!("/v1/intents/{step}/resolve"), json!({ "status": "COMPLETED", "result": {} })).await;
     server.clock.advance(DAY * 40);
     assert_eq!(sweep(&server, keeps_days(30)).await.intents, 0, "the root is live, and its steps belong to it");
-    server.post(&server.admin, &format!("/v1/intents/{root}/cancel"), json!({})).await;
+    server.post(&server.admin, &format!("/v1/intents/{root}/resolve"), json!({ "status": "CANCELED" })).await;
     server.clock.advance(DAY * 31);
     assert!(sweep(&server, keeps_days(30)).await.intents >= 3);
     server.send(&server.admin, "GET", &format!("/v1/intents/{step}"), None).await.refused(404, "not_found");
