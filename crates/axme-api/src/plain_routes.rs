@@ -109,7 +109,12 @@ static FORMS: &[(&Route, MakeForm)] = &[
         Form::oauth(201, "The client as registered.").body(JSON, "The metadata of the client.", metadata)
     }),
     (&oauth::AUTHORIZE, |_| authorize(Form::page(&[400, 503]))),
-    (&oauth::AUTHORIZE_ANSWER, |_| Form::page(&[403, 404, 409, 410, 429]).filled("The fields of the step.")),
+    (&oauth::AUTHORIZE_ANSWER, |_| {
+        let leads = Form::redirect().answers;
+        let mut form = Form::page(&[403, 404, 409, 410, 429]).filled("The fields of the step.");
+        form.answers.extend(leads);
+        form
+    }),
     (&oauth::TOKEN, |_| Form::oauth(200, "The tokens.").body(FORM, "The fields of RFC 6749.", fields())),
     (&oauth::REVOKE, |_| Form::oauth(200, "The grant is ended.").body(FORM, "The token.", fields())),
     (&alpha::LINK, |_| Form::redirect().query("token", TOKEN).errors(&[ErrorCode::NotFound])),
@@ -314,7 +319,12 @@ fn authorize(mut form: Form) -> Form {
         .query("client_id", "The id of the client, or the URL of its metadata document.")
         .query("redirect_uri", "One of the client's own URIs, letter by letter.")
         .query("code_challenge", "The SHA-256 of the verifier, in base64url.")
-        .parameter("code_challenge_method", "query", "The hash of the challenge.", json!({ "type": "string", "const": "S256" }))
+        .parameter(
+            "code_challenge_method",
+            "query",
+            "The hash of the challenge.",
+            json!({ "type": "string", "const": "S256" }),
+        )
         .query("state", "Returned unchanged.")
         .query("scope", "Names with blanks between them. Without any, all but `tasks:decide`.")
         .query("resource", "The address of `/mcp` (RFC 8707).")

@@ -114,7 +114,9 @@ pub(super) fn sent_leading_to(app: &AppState, outcome: Result<Page>, uri: &str) 
     let policy = headers.get(header::CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());
     let policy = policy.map(|policy| policy.replace("form-action 'self'", &format!("form-action 'self' {origin}")));
     let policy = policy.and_then(|policy| HeaderValue::from_str(&policy).ok());
-    headers.extend(policy.map(|policy| (header::CONTENT_SECURITY_POLICY, policy)));
+    if let Some(policy) = policy {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     response
 }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use askama::Template;
 use axme_api::families::{FAMILIES, Family};
-use axme_api::{ApiError, ErrorCode, health, me, openapi};
+use axme_api::{ApiError, ErrorCode, Route, health, me, openapi};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -128,6 +128,9 @@ struct NotFoundPage {
     head: Letterhead,
 }
 
+/// The beginnings of paths that are no calls of a program with a key.
+const BESIDE_THE_API: [&str; 3] = ["/app", "/inbox", "/oauth"];
+
 impl Index {
     fn read(base_url: &str) -> Index {
         let families = FAMILIES.iter().map(|family| {
@@ -137,7 +140,9 @@ impl Index {
                 path: shown_path(info.path),
                 about: Line::new(info.about),
             });
-            let routes = family.routes.iter().map(|route| Row {
+            // Pages and endpoints that only browsers and assistants call are on the page of their family.
+            let is_listed = |route: &&Route| !BESIDE_THE_API.iter().any(|prefix| route.path.starts_with(prefix));
+            let routes = family.routes.iter().filter(is_listed).map(|route| Row {
                 anchor: route.id.to_owned(),
                 method: route.method.as_str(),
                 path: shown_path(route.path),

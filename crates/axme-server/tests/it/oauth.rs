@@ -218,7 +218,7 @@ async fn a_client_discovers_registers_and_calls_in_the_name_of_a_person(engine: 
     let arguments = json!({ "to_agent": "worker", "intent_type": "intent.ask.v1", "payload": { "n": 1 } });
     let sent = call(&server, access, "intents_send", arguments).await;
     assert_ne!(sent.body["result"]["isError"], json!(true), "{}", sent.body);
-    let id = id_of(&sent.body["result"]["structuredContent"]);
+    let id = id_of(&sent.body["result"]["structuredContent"]["data"]);
     let intent = server.intent(&id).await;
     assert_eq!(intent["requested_by"], OWNER, "{intent}");
     let links = server.sign_in(OWNER).await;

@@ -19,7 +19,7 @@ const ANN: &str = "ann@example.com";
 const BOB: &str = "bob@example.com";
 
 async fn ask(server: &Server, task: Value) -> String {
-    let body = json!({ "intent_type": "intent.pay.v1", "human_task": task, "payload": { "b": 1, "amount": 12.50 } });
+    let body = json!({ "intent_type": "intent.pay.v1", "human_task": task, "payload": { "b": 1, "amount": 12.5 } });
     id_of(&server.post(&server.admin, "/v1/intents", body).await)
 }
 
@@ -67,7 +67,7 @@ async fn every_decision_gets_a_receipt_that_its_public_key_verifies(engine: Engi
         (&no["intent_id"], &no["title"], &no["iss"]),
         (&json!(id), &json!("Pay?"), &json!("https://axme.example"))
     );
-    assert_eq!(no["payload_sha256"], sha256(&Json::parse(r#"{"amount": 12.50, "b":1}"#).unwrap()));
+    assert_eq!(no["payload_sha256"], sha256(&Json::parse(r#"{"amount": 12.5, "b":1}"#).unwrap()));
 
     // Each of them gets it by mail.
     let mails = server.mails().await;

@@ -48,7 +48,9 @@ async fn a_failure_is_recorded_whatever_its_text(engine: Engine) {
         .replace("ID", &id)
         .replace(r#""reason": "@""#, r#""error": {"message": "@", "limit": 1E400}"#);
     let answer = send(&server, &worker, "/mcp", &call.replace('@', STRANGE)).await.body;
-    assert_eq!(answer["result"]["data"]["intent"]["status"], "FAILED", "{answer}");
+    // The harness cannot read the number, so the answer is text here.
+    let text = answer.as_str().unwrap_or_default();
+    assert!(text.contains(r#""status":"FAILED""#) && text.contains(r#""limit":1E400"#), "{answer}");
 
     let session = server.post(&worker, "/v1/sessions", json!({})).await["session_id"].as_str().unwrap().to_owned();
     let path = format!("/v1/sessions/{session}/messages");

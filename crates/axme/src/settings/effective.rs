@@ -48,7 +48,12 @@ fn source(flags: &ServerFlags, file: Option<&Path>, merged: &Config, name: &str)
     if by_flag {
         return format!("--{}", name.replace('_', "-"));
     }
-    // A variable names itself. Values of the file have no origin.
+    // The entries of a list have no origin.
+    let variable = format!("AXME_{}", name.to_uppercase().replace('.', "__"));
+    if std::env::var_os(&variable).is_some() {
+        return format!("the environment variable {variable}");
+    }
+    // Another variable for the same setting names itself. Values of the file have no origin.
     match (merged.get::<Value>(name).ok(), file) {
         (None, _) => "default".to_owned(),
         (Some(value), file) => match (value.origin(), file) {

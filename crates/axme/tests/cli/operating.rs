@@ -63,7 +63,9 @@ fn a_backup_is_made_checked_and_restored_by_commands() {
 
     fs::rename(home.path(".local/share/axme"), home.path("old")).unwrap();
     let said = home.ok(&["restore", "axme.tar"]);
-    for part in ["Restored the backup from ", "These API keys are valid again", "owner@local", "restore --resume"] {
+    for part in
+        ["Restored the backup from ", "These API keys are valid again", "local/default  admin", "restore --resume"]
+    {
         assert!(said.contains(part), "no {part} in {said}");
     }
     let server = home.serve("serve");
