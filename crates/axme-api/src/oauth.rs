@@ -1,5 +1,5 @@
-//! OAuth for clients of the Model Context Protocol: discovery (RFC 9728, RFC 8414), registration (RFC 7591), the pages that
-//! ask a person, tokens, and their revocation (RFC 7009).
+//! OAuth for clients of the Model Context Protocol. It has discovery (RFC 9728, RFC 8414), registration (RFC 7591), the
+//! pages that ask a person, tokens, and their revocation (RFC 7009).
 //!
 //! These routes speak the forms of the standards, errors included.
 
@@ -41,4 +41,4 @@ pub const TOKEN: Route = Route::post("oauth.token", "/oauth/token")
 /// Ends a grant.
 pub const REVOKE: Route = Route::post("oauth.revoke", "/oauth/revoke")
     .access(Access::Public)
-    .about("End the grant of an access token or a refresh token (RFC 7009). An unknown token is no error.");
+    .about("End the grant of an access token or a refresh token (RFC 7009). An unknown token is accepted, too.");

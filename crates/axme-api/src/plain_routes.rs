@@ -254,7 +254,7 @@ impl Form {
         let answer =
             |about: &str, schema: Value| json!({ "description": about, "content": { JSON: { "schema": schema } } });
         let wrong =
-            [400, 401, 500, 503].map(|status| (status, answer("What is wrong, and what to do.", error.clone())));
+            [400, 401, 500, 503].map(|status| (status, answer("The error, and how to avoid it.", error.clone())));
         let mut form = Form::new(BTreeMap::from(wrong));
         form.answers.insert(status, answer(about, json!({ "type": "object" })));
         form.errors = vec![ErrorCode::RateLimitExceeded];

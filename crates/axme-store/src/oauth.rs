@@ -132,7 +132,7 @@ pub fn find_consent(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<Consent>, Sto
     row.as_ref().map(consent).transpose()
 }
 
-/// Deletes a consent, so that it is answered once. Returns false if somebody else has.
+/// Deletes a consent, so that it is answered once. Returns false if it is gone already.
 pub fn take_consent(tx: &mut Tx<'_>, hash: &[u8]) -> Result<bool, StoreError> {
     Ok(tx.run("DELETE FROM oauth_consents WHERE hash = $1", &[hash.into()])? > 0)
 }
@@ -231,8 +231,8 @@ pub fn find_grant(tx: &mut Tx<'_>, session: Uuid) -> Result<Option<Grant>, Store
 /// How long a client stays registered after its last grant: longer than a session lives without being refreshed.
 const CLIENTS_KEPT_DAYS: u64 = 90;
 
-/// Deletes consents and codes that expired before a time, clients that no person has used since then, and grants whose
-/// session is gone, up to `limit` of each. Returns the largest number of rows that one statement deleted.
+/// Deletes consents and codes that expired before a time, and clients that no person has used since then. Deletes grants
+/// whose session is gone, too; up to `limit` of each. Returns the largest number of rows that one statement deleted.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let idle = before.minus_millis(CLIENTS_KEPT_DAYS * 86_400_000);
     let statements = [

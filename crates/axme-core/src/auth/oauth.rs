@@ -17,7 +17,7 @@ use crate::error::Error;
 pub struct OauthError {
     /// The code of the standard, such as `invalid_grant`.
     pub code: &'static str,
-    /// What is wrong and what to do, in ASCII.
+    /// The cause and the remedy, in ASCII.
     pub description: String,
 }
 

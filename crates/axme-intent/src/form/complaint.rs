@@ -46,7 +46,7 @@ pub(super) fn words(error: &ValidationError<'_>, schema: &Value) -> String {
         },
         Kind::Type { .. } => type_words(&property).to_owned(),
         Kind::Contains => "lacks a required entry".to_owned(),
-        Kind::FalseSchema { .. } => "must be left empty".to_owned(),
+        Kind::FalseSchema => "must be left empty".to_owned(),
         _ => with_hint("is not allowed", text("description")),
     }
 }

@@ -24,13 +24,18 @@ mod waits;
 
 use std::sync::Arc;
 
+use axme_api::Access;
+use axme_core::call;
+use axme_core::error::Result;
+use axme_core::request::{Edge, RequestMeta};
 use axme_core::state::AppState;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 
+use super::extract::{field, meta, query, read_body};
 use super::mount::method_not_allowed;
-use super::{oauth, refusal, respond};
+use super::{json, oauth, refusal, respond};
 
 /// Answers a request, or in the dialect a batch of them.
 pub async fn answer(State(app): State<Arc<AppState>>, request: Request) -> Response<Body> {
@@ -39,15 +44,32 @@ pub async fn answer(State(app): State<Arc<AppState>>, request: Request) -> Respo
         Err(error) => return refusal(&error),
     };
     let is_dialect = is_dialect(request.headers());
-    let mut response = match is_dialect {
-        true => respond(dialect::handle(&app, request).await),
-        false => respond(host::handle(&app, request).await),
-    };
+    let mut response = respond(handle(&app, request, is_dialect).await);
     if response.status() == StatusCode::UNAUTHORIZED && !is_dialect {
         oauth::challenge(&app, response.headers_mut());
     }
     origins::allow(origin, response.headers_mut());
     response
+}
+
+async fn handle(app: &Arc<AppState>, request: Request, is_dialect: bool) -> Result<Response<Body>> {
+    let (parts, body) = request.into_parts();
+    // Only hosts may show the token of a grant.
+    let edge = if is_dialect { Edge::Direct } else { Edge::Model };
+    let meta = RequestMeta { edge, ..meta(app, &parts) };
+    let permit = call::authenticate(app, Access::Key, &meta).await?;
+    let held = read_body(app, &permit.caller.service_account_id, body).await?.json()?;
+    if is_dialect {
+        let answer = dialect::handle(app, meta, permit, &held.bytes).await;
+        return Ok(match answer {
+            Some(answer) => json(200, answer.text().as_bytes().to_vec()),
+            None => json(202, Vec::new()),
+        });
+    }
+    let parameters = query(parts.uri.query());
+    let (tools, approvers) = (field(&parameters, "tools"), field(&parameters, "approvers"));
+    let request = host::HostRequest { parts, meta, permit, body: held.bytes.clone(), tools, approvers };
+    Ok(host::handle(app, request).await)
 }
 
 /// Answers the question of a browser whether a page may call.

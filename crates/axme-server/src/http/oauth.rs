@@ -270,7 +270,7 @@ fn refuse(app: &AppState, fault: AuthorizeFault) -> Result<Next> {
     }
 }
 
-/// What the sign-in page shows beside the client.
+/// The contents of the sign-in page beside the client.
 #[derive(Default)]
 struct SignIn<'a> {
     email: &'a str,

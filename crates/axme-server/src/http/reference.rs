@@ -128,7 +128,7 @@ struct NotFoundPage {
     head: Letterhead,
 }
 
-/// The beginnings of paths that are no calls of a program with a key.
+/// The beginnings of paths that no program with a key calls.
 const BESIDE_THE_API: [&str; 3] = ["/app", "/inbox", "/oauth"];
 
 impl Index {

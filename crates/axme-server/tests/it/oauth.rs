@@ -220,7 +220,7 @@ async fn a_client_discovers_registers_and_calls_in_the_name_of_a_person(engine: 
     assert_ne!(sent.body["result"]["isError"], json!(true), "{}", sent.body);
     let id = id_of(&sent.body["result"]["structuredContent"]["data"]);
     let intent = server.intent(&id).await;
-    assert_eq!(intent["requested_by"], OWNER, "{intent}");
+    assert_eq!(intent["from_agent"], format!("user://{OWNER}"), "{intent}");
     let links = server.sign_in(OWNER).await;
     let links = server.as_person(&links, "GET", "/v1/auth/assistant-links", None).await.ok();
     assert!(links["links"].to_string().contains("Test Host"), "{links}");
@@ -399,8 +399,8 @@ async fn a_grant_is_for_one_workspace_of_the_person(engine: Engine) {
     let member = server.post(&server.admin, &path, json!({ "actor_id": "kim@example.com", "role": "member" })).await;
     let (client, challenge) = (register(&server).await, challenge());
     let page = consent_page(&server, "kim@example.com", &parameters(&client, &challenge, "read")).await;
-    // The workspace of somebody else, put into the form.
-    let foreign = uuid::Uuid::now_v7().to_string();
+    // A workspace of other people, put into the form.
+    let foreign = uuid::Uuid::from_u128(7).to_string();
     let secret = hidden(&page, "consent");
     let fields = [("consent", secret.as_str()), ("workspace", &foreign), ("answer", "allow"), ("scope:read", "yes")];
     assert_eq!(post(&server, "/oauth/authorize", &fields).await.status, StatusCode::GONE);

@@ -5,12 +5,14 @@
 use serde_json::{Value, json};
 
 use super::WORKERS;
-use super::groups::GROUP;
 use crate::Simulation;
 use crate::outbound::CHAT_URL;
 
 /// People that bundles name by role. The clerk has no email address.
 const ROLES: [&str; 3] = ["boss", "chief", "clerk"];
+
+/// The group as an assignee.
+pub(crate) const GROUP: &str = "group://board";
 
 /// Further people who get mail about tasks.
 pub(crate) const PEOPLE: [&str; 3] = ["ann@example.com", "bob@example.com", "cat@example.com"];

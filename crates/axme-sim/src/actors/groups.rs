@@ -5,14 +5,11 @@ use axme_intent::IntentId;
 use axme_store::groups::{self, AskingRule, Membership};
 use serde_json::{Value, json};
 
-use super::bundles::PEOPLE;
+use super::bundles::{GROUP, PEOPLE};
 use super::call_as_second_admin;
 use super::recipients::answer_by_form;
 use crate::invariants::ensure;
 use crate::{CheckResult, Mutation, Simulation};
-
-/// The group as an assignee.
-pub(crate) const GROUP: &str = "group://board";
 
 const NAME: &str = "board";
 

@@ -160,7 +160,7 @@ pub(crate) fn restart(sim: &mut Simulation) -> CheckResult {
     Ok(())
 }
 
-/// Does the work of the team under a new name. What the others hold, it gets after they have been silent.
+/// Does the work of the team under a new name. It gets the claims of the others after they have been silent.
 pub(crate) fn finish_work(sim: &mut Simulation, most: usize) -> Result<usize, String> {
     let claimed = claim(sim, HEIR, most)?;
     for id in &claimed {

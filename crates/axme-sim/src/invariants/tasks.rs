@@ -71,7 +71,7 @@ fn check_decider(observed: &ObservedIntent, before: &Intent, event: &Event) -> C
     Ok(())
 }
 
-/// Checks the people who decided after the first `seen` events: each was asked by name or as a member of a group, and the
+/// Checks the people who decided after the first `seen` events. Each was asked by name or as a member of a group, and the
 /// rule of the workspace allowed to ask them. Groups and rule may have changed once since the last check. Returns how many
 /// were asked by a group only.
 pub(crate) fn check_deciders(

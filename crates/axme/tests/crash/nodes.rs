@@ -1,5 +1,5 @@
-//! Three nodes on one PostgreSQL. Any of them is killed, stopped for a while or restarted at random moments, while clients
-//! that know all three go on with the next one.
+//! Three nodes on one PostgreSQL. Any of them is killed, stopped for a while or restarted at random moments. Meanwhile,
+//! clients that know all three go on with the next one.
 //!
 //! Afterwards everything that was acknowledged exists exactly once, as after the crashes of one node. The work that a dead
 //! node had handed out is taken over by others. The long form (`cargo xtask nodes`) sets how long it takes.
@@ -244,7 +244,7 @@ x-api-key: {key}
     Ok(stream)
 }
 
-/// Reads a stream until it shows a text, ends, or `patience` is over. Returns whether it showed the text.
+/// Reads a stream until it shows a text or ends, at most for `patience`. Returns whether it showed the text.
 async fn shows(stream: &mut TcpStream, text: &str, patience: Duration) -> bool {
     let mut seen = Vec::new();
     let reading = async {

@@ -1,5 +1,5 @@
-//! The clients that may ask for a grant: those that have registered themselves (RFC 7591), and those whose id is the URL of a
-//! document about them.
+//! The clients that may ask for a grant. A client has registered itself (RFC 7591), or its id is the URL of a document about
+//! it.
 //!
 //! A client gets its codes at one of its own redirect URIs only, so a code never reaches a stranger.
 
@@ -53,7 +53,7 @@ fn is_loopback(uri: &str) -> bool {
     })
 }
 
-/// Returns a URI without its port; `None` for a text that is no URI.
+/// Returns a URI without its port; `None` for any other text.
 fn without_port(uri: &str) -> Option<Url> {
     let mut url = Url::parse(uri).ok()?;
     url.set_port(None).ok()?;

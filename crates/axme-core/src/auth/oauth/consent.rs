@@ -1,4 +1,4 @@
-//! What a client asks for, the person's consent to it, and the code that the client gets.
+//! The request of a client, the person's consent to it, and the code that the client gets.
 
 use axme_api::Scope;
 use axme_intent::Time;
@@ -59,7 +59,7 @@ pub async fn check(app: &AppState, fields: &AuthorizeFields) -> Result<Authoriza
         ("", [only]) => only.clone(),
         (uri, _) if client.redirects_to(uri) => uri.to_owned(),
         _ => {
-            let why = "redirect_uri: not one that the program has registered; it may be somebody else's";
+            let why = "redirect_uri: not one that the program has registered; another program may have sent you here";
             return Err(AuthorizeFault::Page(OauthError::invalid_request(why)));
         }
     };

@@ -129,7 +129,7 @@ async fn by_refresh_token(app: &AppState, fields: &TokenFields) -> Result<Grante
     Ok((person, grant, refresh_token))
 }
 
-/// Ends the grant of a token, as RFC 7009 has it: an unknown token is no error.
+/// Ends the grant of a token, as RFC 7009 has it. An unknown token is ignored.
 pub async fn revoke(app: &AppState, token: &str) -> Result<()> {
     let now = app.system.clock.now();
     let by_access = match app.keys.signer.read_grant(&app.store, token, now).await? {

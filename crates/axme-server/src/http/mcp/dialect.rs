@@ -7,21 +7,16 @@
 use std::sync::Arc;
 
 use axme_api::mcp::{self, Tool};
-use axme_api::{Access, ApiError, ErrorCode, ErrorKind, Json, JsonFields};
+use axme_api::{ApiError, ErrorCode, ErrorKind, Json, JsonFields};
 use axme_core::call::{self, CallPermit, checked_body, storable};
-use axme_core::error::Result;
 use axme_core::request::{KeyHeader, RequestMeta};
 use axme_core::state::AppState;
 use axme_intent::Address;
 use axme_intent::address::agent_name;
 use axme_store::service_accounts;
-use axum::body::{Body, Bytes};
-use axum::extract::Request as HttpRequest;
-use axum::http::Response;
+use axum::body::Bytes;
 use serde_json::{Value, json};
 
-use super::super::extract::{meta, read_body};
-use super::super::json as respond_json;
 use super::operations::request_of;
 
 /// Maximum number of requests in one batch.
@@ -76,25 +71,16 @@ struct McpCall<'a> {
     meta: RequestMeta,
 }
 
-/// Answers a request, or a batch of them.
-pub(super) async fn handle(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>> {
-    let (parts, body) = request.into_parts();
-    let meta = meta(app, &parts);
-    let permit = call::authenticate(app, Access::Key, &meta).await?;
-    let body = read_body(app, &permit.caller.service_account_id, body).await?.json()?;
+/// Answers a request, or a batch of them. Returns `None` if there were only notifications.
+pub(super) async fn handle(app: &Arc<AppState>, meta: RequestMeta, permit: CallPermit, body: &Bytes) -> Option<Json> {
     let mcp_call = McpCall { app, permit, meta };
-    let answer = match read(&body.bytes) {
+    match read(body) {
         Err(error) => Some(enclose(Json::default(), Err(error))),
         Ok(requests) => match requests.read::<Vec<Json>>() {
             Ok(requests) => mcp_call.batch(&requests).await,
             Err(_) => mcp_call.one(&requests).await,
         },
-    };
-    Ok(match answer {
-        Some(answer) => respond_json(200, answer.text().as_bytes().to_vec()),
-        // There were only notifications.
-        None => respond_json(202, Vec::new()),
-    })
+    }
 }
 
 fn read(body: &Bytes) -> Result<Json, RpcError> {

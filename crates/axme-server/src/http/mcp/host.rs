@@ -6,23 +6,19 @@
 use std::sync::{Arc, OnceLock};
 
 use axme_api::mcp::selection::Selection;
-use axme_api::{Access, Json, JsonFields};
-use axme_core::call::{self, checked_body};
-use axme_core::error::Result;
-use axme_core::request::{Edge, KeyHeader, RequestMeta};
+use axme_api::{Json, JsonFields};
+use axme_core::call::{CallPermit, checked_body};
+use axme_core::request::{KeyHeader, RequestMeta};
 use axme_core::state::AppState;
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Response, header};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use rmcp::model::ProtocolVersion;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::{Value, json};
 
-use super::super::extract::{field, meta, query, read_body};
-use super::super::json as respond_json;
 use super::calls::HostCall;
 use super::handler::Handler;
 use super::{beside, permission};
@@ -35,31 +31,39 @@ const INVALID_REQUEST: i64 = -32_600;
 const INVALID_PARAMS: i64 = -32_602;
 const UNSUPPORTED_VERSION: i64 = -32_022;
 
+/// A request of a host, authenticated and read.
+pub(super) struct HostRequest {
+    pub parts: Parts,
+    pub meta: RequestMeta,
+    pub permit: CallPermit,
+    pub body: Bytes,
+    /// `tools` of the query; empty without it.
+    pub tools: String,
+    /// `approvers` of the query; empty without it.
+    pub approvers: String,
+}
+
 /// Answers one request of a host.
-pub(super) async fn handle(app: &Arc<AppState>, request: Request) -> Result<Response<Body>> {
-    let (mut parts, body) = request.into_parts();
-    let meta = RequestMeta { edge: Edge::Model, idempotency_key: KeyHeader::Absent, ..meta(app, &parts) };
-    let permit = call::authenticate(app, Access::Key, &meta).await?;
-    let parameters = query(parts.uri.query());
-    let selection = match field(&parameters, "tools").as_str() {
+pub(super) async fn handle(app: &Arc<AppState>, request: HostRequest) -> Response<Body> {
+    let HostRequest { mut parts, meta, permit, body, tools, approvers } = request;
+    let meta = RequestMeta { idempotency_key: KeyHeader::Absent, ..meta };
+    let selection = match tools.as_str() {
         "" => app.site.mcp.tools.clone(),
         names => match Selection::parse(names) {
             Ok(selection) => selection,
-            Err(why) => return Ok(fault(&Json::default(), INVALID_PARAMS, &why, None)),
+            Err(why) => return fault(&Json::default(), INVALID_PARAMS, &why, None),
         },
     };
-    let held = read_body(app, &permit.caller.service_account_id, body).await?.json()?;
-    let message = match read(&held.bytes) {
+    let message = match read(&body) {
         Ok(message) => message,
-        Err((code, why)) => return Ok(fault(&Json::default(), code, &why, None)),
+        Err((code, why)) => return fault(&Json::default(), code, &why, None),
     };
     let id = message.get("id").cloned().unwrap_or_default();
     if let Some(refused) = check_version(&parts.headers, &id) {
-        return Ok(refused);
+        return refused;
     }
     let params = message.get("params").and_then(Json::fields).unwrap_or_default();
     let arguments = params.get("arguments").and_then(Json::fields).unwrap_or_default();
-    let approvers = field(&parameters, "approvers");
     let call = Arc::new(HostCall {
         app: app.clone(),
         permit,
@@ -76,11 +80,11 @@ pub(super) async fn handle(app: &Arc<AppState>, request: Request) -> Result<Resp
         id,
     };
     if let Some(answer) = beside::answer(&call, &request).await {
-        return Ok(respond_json(200, answer.text().as_bytes().to_vec()));
+        return in_json(StatusCode::OK, answer.text().to_owned());
     }
     fill_in(&mut parts.headers);
-    let response = through_sdk(&call, &request, parts, held.bytes.clone()).await;
-    Ok(with_own_parts(response, &call, &request).await)
+    let response = through_sdk(&call, &request, parts, body).await;
+    with_own_parts(response, &call, &request).await
 }
 
 /// Reads one JSON-RPC message.
@@ -98,7 +102,14 @@ fn fault(id: &Json, code: i64, message: &str, data: Option<Value>) -> Response<B
         error["data"] = data;
     }
     let answer = json!({ "jsonrpc": "2.0", "id": id.value(), "error": error });
-    respond_json(400, answer.to_string().into_bytes())
+    in_json(StatusCode::BAD_REQUEST, answer.to_string())
+}
+
+fn in_json(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 fn version(headers: &HeaderMap) -> &str {

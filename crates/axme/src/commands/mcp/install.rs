@@ -92,7 +92,7 @@ fn arguments(flags: &Flags, tools: Option<&str>) -> Result<Vec<String>, Failure>
             "a key does not belong into the file of an assistant: save it with `axme context set`, and pass --context-name",
         ));
     }
-    let data = flags.data.as_ref().map(|data| std::path::absolute(data)).transpose()?;
+    let data = flags.data.as_ref().map(std::path::absolute).transpose()?;
     let data = data.map(|data| data.to_string_lossy().into_owned());
     let given = [
         ("--data", &data),
