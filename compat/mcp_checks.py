@@ -61,7 +61,7 @@ def a_host_follows_the_approval_of_a_scenario_across_a_restart(world: World) -> 
     world.server.stop()
     world.server.start()
     assert _rpc(world, "tasks/get", handle)["status"] == "working"
-    Page.opened(letter.link).press("Approved").press("Yes, send this answer")
+    Page.opened(letter.link).press("Approve").press("Confirm: Approve")
     step = until("the step is delivered", lambda: _delivered(world, worker.key))
     worker.client.resume_intent(step, {"action": "complete", "deployed": True})
     until("the task is completed", lambda: _rpc(world, "tasks/get", handle)["status"] == "completed")

@@ -11,7 +11,7 @@ const [baseUrl, key] = process.argv.slice(2);
 async function use(client, transport) {
   await client.connect(transport);
   const names = (await client.listTools()).tools.map((tool) => tool.name);
-  assert(names.includes("intents_send") && names.length >= 20, `${names}`);
+  assert(names.includes("intents_send") && names.length >= 15, `${names}`);
   const sent = await client.callTool({
     name: "intents_send",
     arguments: { intent_type: "x.v1", to_agent: "nobody", payload: {} },

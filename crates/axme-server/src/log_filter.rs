@@ -5,9 +5,11 @@
 
 use tracing::{Level, Metadata};
 
-/// Returns true for a line or a span that may be written. Libraries may write from `info` up.
+/// Returns true for a line or a span that may be written. Libraries may write from `info` up; the one that serves MCP
+/// writes several lines per call there, so it may from `warn` up.
 pub fn may_log(line: &Metadata<'_>) -> bool {
-    *line.level() <= Level::INFO || is_ours(line.target())
+    let least = if line.target().starts_with("rmcp") { Level::WARN } else { Level::INFO };
+    *line.level() <= least || is_ours(line.target())
 }
 
 /// Returns true for the target of one of our crates: `axme`, `axme_server`, `axme_server::http`, …
