@@ -241,7 +241,7 @@ fn result_schema(data: Value) -> Value {
             "message": { "type": "string", "description": "The result in one sentence." },
             "data": data,
         },
-        "required": ["ok", "tool", "message", "data"],
+        "required": ["ok", "tool", "message"],
     })
 }
 
