@@ -81,7 +81,7 @@ def mail_waits_for_a_mail_server_that_is_down(world: World) -> None:
     world.mail.stop()
     try:
         intent_id = world.ask(person)
-        failure = re.compile(rf"a notice failed and is retried.*intent={intent_id}")
+        failure = re.compile(rf"a notice failed and is retried.*{intent_id}")
         until("the log reports the failure", lambda: failure.search(world.server.log_text()))
     finally:
         world.mail.start()
