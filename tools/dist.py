@@ -428,7 +428,7 @@ def try_image(package):
         settings = dict(entry.split("=", 1) for entry in config["config"]["Env"])
         settings["AXME_LISTEN"] = f"127.0.0.1:{port}"
         user = int(config["config"]["User"].split(":")[0])
-        inside = ["chroot", f"--userspec={user}:{user}", folder]
+        inside = [shutil.which("chroot"), f"--userspec={user}:{user}", folder]
         serve = [*inside, *config["config"]["Entrypoint"], *config["config"]["Cmd"]]
         with started(serve, settings, port):
             run(*inside, *config["config"]["Healthcheck"]["Test"][1:], env=settings)
