@@ -24,12 +24,12 @@ use reqwest::Url;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Gateway;
 use super::extract::{field, meta, query, read_public_body};
 use super::form::FormFields;
 use super::letterhead::Letterhead;
 use super::login::{provider, read_form};
 use super::pages::{Page, message, page, sent_leading_to};
+use super::{Gateway, refusal};
 
 type State = axum::extract::State<Arc<AppState>>;
 
@@ -100,9 +100,12 @@ async fn preflight() -> Response<Body> {
 async fn register(app: State, request: HttpRequest) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let source = meta(&app, &parts).source_ip;
+    if let Err(error) = clients::admit_registration(&app, source) {
+        return refusal(&error.into_api());
+    }
     let registered = async {
         let body = read_public_body(&app, source, body).await.map_err(unreadable)?;
-        clients::register(&app, source, &body).await
+        clients::register(&app, &body).await
     };
     match registered.await {
         Ok(client) => answer(201, &client),

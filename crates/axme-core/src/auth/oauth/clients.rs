@@ -129,10 +129,15 @@ fn check_redirect_uri(uri: &str) -> Result<(), OauthError> {
     }
 }
 
-/// Registers a client. Returns its metadata as registered.
-pub async fn register(app: &AppState, source: Option<IpAddr>, body: &[u8]) -> Result<serde_json::Value, OauthError> {
+/// Charges a registration to the client address, or refuses it.
+pub fn admit_registration(app: &AppState, source: Option<IpAddr>) -> crate::error::Result<()> {
     let now = app.system.clock.now();
-    app.limiter.check_address(source, "oauth.register", REGISTRATIONS_PER_MINUTE, now).map_err(OauthError::from)?;
+    app.limiter.check_address(source, "oauth.register", REGISTRATIONS_PER_MINUTE, now).map(|_| ())
+}
+
+/// Registers a client. Returns its metadata as registered.
+pub async fn register(app: &AppState, body: &[u8]) -> Result<serde_json::Value, OauthError> {
+    let now = app.system.clock.now();
     let metadata: Metadata = serde_json::from_slice(body).map_err(|error| {
         OauthError::new(
             "invalid_client_metadata",
