@@ -1,17 +1,15 @@
 //! A group of people, and the rule on who may be asked to decide guarded tasks. Both change while tasks are open.
 
 use axme_core::policy::snapshot::changed;
-use axme_intent::IntentId;
 use axme_store::groups::{self, AskingRule, Membership};
 use serde_json::{Value, json};
 
-use super::bundles::{GROUP, PEOPLE};
+use super::bundles::PEOPLE;
 use super::call_as_second_admin;
-use super::recipients::answer_by_form;
 use crate::invariants::ensure;
 use crate::{CheckResult, Mutation, Simulation};
 
-const NAME: &str = "board";
+pub(crate) const NAME: &str = "board";
 
 pub(crate) fn register(sim: &mut Simulation) -> CheckResult {
     put(sim, &[PEOPLE[0], PEOPLE[1]])
@@ -43,23 +41,6 @@ pub(crate) fn change_rule(sim: &mut Simulation) -> CheckResult {
         _ => json!({ "groups": [NAME] }),
     };
     put_rule(sim, rule)
-}
-
-/// Approves a task that asks the group, as a person who is neither a member nor asked by name.
-pub(crate) fn answer_as_stranger(sim: &mut Simulation) -> CheckResult {
-    let asking = sim.cluster.snapshot().asking;
-    let is_member = |person: &str| asking.groups.get(NAME).is_some_and(|members| members.contains(person));
-    let strangers: Vec<&str> = PEOPLE.into_iter().filter(|person| !is_member(person)).collect();
-    let asks = |id: &IntentId, name: &str| {
-        sim.checker.intents.get(id).is_some_and(|observed| observed.head.intent.asked().contains(&name))
-    };
-    let tasks = sim.checker.open_tasks().into_iter().filter(|id| asks(id, GROUP));
-    let pairs = tasks.flat_map(|id| strangers.iter().map(move |person| (id, *person)));
-    let pairs: Vec<_> = pairs.filter(|(id, person)| !asks(id, person)).collect();
-    match sim.cluster.pick(&pairs) {
-        Some((id, person)) => answer_by_form(sim, id, person),
-        None => Ok(()),
-    }
 }
 
 /// Ends the rule, and puts everybody into the group.

@@ -6,6 +6,7 @@ use axme_server::workers;
 use axme_store::simulated::forget_askings;
 use serde_json::{Value, json};
 
+use super::bundles::{GROUP, PEOPLE};
 use super::{call_as_second_admin, groups, send_copies};
 use crate::cluster::{Request, Response};
 use crate::invariants::{ensure, is_unchanged};
@@ -172,6 +173,23 @@ pub(crate) fn answer_all_links(sim: &mut Simulation) -> Result<usize, String> {
         answer_by_link(sim, *nth, "approved")?;
     }
     Ok(late.len() + open.len())
+}
+
+/// Approves a task that asks the group, as a person who is neither a member nor asked by name.
+pub(crate) fn answer_as_stranger(sim: &mut Simulation) -> CheckResult {
+    let asking = sim.cluster.snapshot().asking;
+    let is_member = |person: &str| asking.groups.get(groups::NAME).is_some_and(|members| members.contains(person));
+    let strangers: Vec<&str> = PEOPLE.into_iter().filter(|person| !is_member(person)).collect();
+    let asks = |id: &IntentId, name: &str| {
+        sim.checker.intents.get(id).is_some_and(|observed| observed.head.intent.asked().contains(&name))
+    };
+    let tasks = sim.checker.open_tasks().into_iter().filter(|id| asks(id, GROUP));
+    let pairs = tasks.flat_map(|id| strangers.iter().map(move |person| (id, *person)));
+    let pairs: Vec<_> = pairs.filter(|(id, person)| !asks(id, person)).collect();
+    match sim.cluster.pick(&pairs) {
+        Some((id, person)) => answer_by_form(sim, id, person),
+        None => Ok(()),
+    }
 }
 
 /// Approves a task through a new link for a form.

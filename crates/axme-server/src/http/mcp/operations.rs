@@ -5,8 +5,6 @@ use axme_core::request::{Request, RequestMeta};
 use axum::body::Bytes;
 use serde_json::Value;
 
-use super::super::extract::Fields;
-
 /// Builds the request of an operation: the fields of its path are taken out of the arguments, the rest is its body.
 ///
 /// # Errors
@@ -20,7 +18,7 @@ pub(super) fn request_of(info: &OpInfo, mut arguments: JsonFields, meta: Request
 }
 
 /// Fills the path of an operation, and moves its fields out of the arguments.
-fn place(info: &OpInfo, arguments: &mut JsonFields) -> Result<(String, Fields), String> {
+fn place(info: &OpInfo, arguments: &mut JsonFields) -> Result<(String, Vec<(&'static str, String)>), String> {
     let mut path = info.path.to_owned();
     let mut fields = Vec::new();
     for name in info.path_fields() {
