@@ -5,6 +5,9 @@ use axme_core::request::{Request, RequestMeta};
 use axum::body::Bytes;
 use serde_json::Value;
 
+/// The fields of a path, with their values.
+type PathFields = Vec<(&'static str, String)>;
+
 /// Builds the request of an operation: the fields of its path are taken out of the arguments, the rest is its body.
 ///
 /// # Errors
@@ -18,7 +21,7 @@ pub(super) fn request_of(info: &OpInfo, mut arguments: JsonFields, meta: Request
 }
 
 /// Fills the path of an operation, and moves its fields out of the arguments.
-fn place(info: &OpInfo, arguments: &mut JsonFields) -> Result<(String, Vec<(&'static str, String)>), String> {
+fn place(info: &OpInfo, arguments: &mut JsonFields) -> Result<(String, PathFields), String> {
     let mut path = info.path.to_owned();
     let mut fields = Vec::new();
     for name in info.path_fields() {
