@@ -74,7 +74,7 @@ const ACTIONS: [(u32, Action); 36] = [
     (4, operators::resume_timeout),
     (4, groups::change_members),
     (3, groups::change_rule),
-    (4, recipients::answer_as_stranger),
+    (12, recipients::answer_without_right),
     (8, receivers::run_delivery_workers),
     (8, receivers::answer_one),
     (6, readers::read_changes),

@@ -58,7 +58,13 @@ fn mutations_are_detected() {
 #[test]
 fn mutations_of_claims_are_detected() {
     // Few workers die with work.
-    detect(&[(Mutation::LooseClaims, 20), (Mutation::EternalClaims, 60)]);
+    detect(&[(Mutation::LooseClaims, 60), (Mutation::EternalClaims, 60)]);
+}
+
+#[test]
+fn mutations_of_groups_are_detected() {
+    // Few tasks ask a group and are guarded.
+    detect(&[(Mutation::OpenGroups, 120)]);
 }
 
 /// Checks that enough seeds, of those that each mutation may use, fail with it.

@@ -9,7 +9,7 @@ use super::call_as_second_admin;
 use crate::invariants::ensure;
 use crate::{CheckResult, Mutation, Simulation};
 
-pub(crate) const NAME: &str = "board";
+const NAME: &str = "board";
 
 pub(crate) fn register(sim: &mut Simulation) -> CheckResult {
     put(sim, &[PEOPLE[0], PEOPLE[1]])

@@ -1,7 +1,7 @@
 //! Recipients of mail. They answer through task links: at once, late, twice, with another answer, or after the task was
 //! reassigned. Scanners open every link and must change nothing.
 
-use axme_intent::IntentId;
+use axme_intent::{HumanTask, IntentId};
 use axme_server::workers;
 use axme_store::simulated::forget_askings;
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::bundles::{GROUP, PEOPLE};
 use super::{call_as_second_admin, groups, send_copies};
 use crate::cluster::{Request, Response};
+use crate::invariants::tasks::{allows, groups_of};
 use crate::invariants::{ensure, is_unchanged};
 use crate::task_link::TaskLink;
 use crate::{CheckResult, Mutation, Simulation};
@@ -175,21 +176,27 @@ pub(crate) fn answer_all_links(sim: &mut Simulation) -> Result<usize, String> {
     Ok(late.len() + open.len())
 }
 
-/// Approves a task that asks the group, as a person who is neither a member nor asked by name.
-pub(crate) fn answer_as_stranger(sim: &mut Simulation) -> CheckResult {
+/// Approves a guarded task as a person who may not. The person is neither a member of the group nor asked by name, or the
+/// rule excludes the person.
+pub(crate) fn answer_without_right(sim: &mut Simulation) -> CheckResult {
     let asking = sim.cluster.snapshot().asking;
-    let is_member = |person: &str| asking.groups.get(groups::NAME).is_some_and(|members| members.contains(person));
-    let strangers: Vec<&str> = PEOPLE.into_iter().filter(|person| !is_member(person)).collect();
-    let asks = |id: &IntentId, name: &str| {
-        sim.checker.intents.get(id).is_some_and(|observed| observed.head.intent.asked().contains(&name))
-    };
-    let tasks = sim.checker.open_tasks().into_iter().filter(|id| asks(id, GROUP));
-    let pairs = tasks.flat_map(|id| strangers.iter().map(move |person| (id, *person)));
-    let pairs: Vec<_> = pairs.filter(|(id, person)| !asks(id, person)).collect();
-    match sim.cluster.pick(&pairs) {
-        Some((id, person)) => answer_by_form(sim, id, person),
-        None => Ok(()),
+    let (mut of_group, mut others): (Vec<(IntentId, &str)>, Vec<_>) = (Vec::new(), Vec::new());
+    for id in sim.checker.open_tasks() {
+        let Some(head) = sim.checker.intents.get(&id).map(|observed| &observed.head.intent) else { continue };
+        if !head.open_task().is_some_and(HumanTask::is_guarded) {
+            continue;
+        }
+        let may_not = |person: &&str| !head.asks(person, &groups_of(&asking, person)) || !allows(&asking, person);
+        let found = PEOPLE.into_iter().filter(may_not).map(|person| (id, person));
+        if head.asked().contains(&GROUP) { of_group.extend(found) } else { others.extend(found) }
     }
+    // Few tasks ask the group.
+    let picked = sim.cluster.pick(&of_group).or_else(|| sim.cluster.pick(&others));
+    let Some((id, person)) = picked else { return Ok(()) };
+    let hidden = groups::break_rules(sim);
+    let answered = answer_by_form(sim, id, person);
+    groups::mend_rules(sim, hidden);
+    answered
 }
 
 /// Approves a task through a new link for a form.

@@ -55,10 +55,15 @@ fn name_of(name: &str) -> ConsumerName {
     ConsumerName::parse(name).expect("a valid name")
 }
 
+/// Claims work for a worker. Often another worker claims right after it, and must get nothing of the same.
 pub(crate) fn claim_some(sim: &mut Simulation) -> CheckResult {
-    let name = NAMES[sim.cluster.below(NAMES.len())];
-    let claimed = claim(sim, name, MAX_OFFERS)?;
-    for id in claimed {
+    let first = sim.cluster.below(NAMES.len());
+    claim_for(sim, NAMES[first])?;
+    if sim.cluster.chance(40) { claim_for(sim, NAMES[(first + 1) % NAMES.len()]) } else { Ok(()) }
+}
+
+fn claim_for(sim: &mut Simulation, name: &'static str) -> CheckResult {
+    for id in claim(sim, name, MAX_OFFERS)? {
         if sim.cluster.chance(60) {
             let key = sim.actors.workers.key.clone();
             sim.call(&key, "GET", &format!("/v1/intents/{id}?consumer={name}"), json!(null))?;

@@ -106,12 +106,12 @@ pub(crate) fn check_deciders(
     Ok(by_group)
 }
 
-fn groups_of(state: &AskingState, person: &str) -> Vec<String> {
+pub(crate) fn groups_of(state: &AskingState, person: &str) -> Vec<String> {
     let groups = state.groups.iter().filter(|(_, members)| members.contains(person));
     groups.map(|(name, _)| group_address(name)).collect()
 }
 
-fn allows(state: &AskingState, person: &str) -> bool {
+pub(crate) fn allows(state: &AskingState, person: &str) -> bool {
     let Some(rule) = &state.rule else { return true };
     let domain = person.rsplit_once('@').map_or("", |(_, domain)| domain);
     let is_member = |group: &String| state.groups.get(group).is_some_and(|members| members.contains(person));
