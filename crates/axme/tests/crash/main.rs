@@ -1,8 +1,8 @@
 //! The real server process under load, killed with SIGKILL at random moments, again and again on the same data.
 //!
 //! Afterwards everything that was acknowledged exists exactly once: creates, answers, deadlines, intents between two
-//! workspaces, and workflows in the middle of a step. The test sends unacknowledged calls again under the same idempotency key, like a real client; none
-//! may take effect twice. Another test fills the disk of the server for a while.
+//! workspaces, and workflows in the middle of a step. The test sends unacknowledged calls again under the same
+//! idempotency key, like a real client; none may take effect twice. Another test fills the disk of the server for a while.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and waits for real processes")]
@@ -30,6 +30,8 @@ use process::{Process, Random, free_port, fresh_schema};
 
 /// How often the server is killed.
 const KILLS: u32 = 20;
+/// Each round lasts until this many creates are acknowledged, so that a slow machine has the same load.
+const CREATES_BETWEEN_KILLS: usize = 12;
 /// Long enough to be accepted, short enough to pass while the server is down or restarting.
 const DEADLINE_SECONDS: u64 = 2;
 const CREATORS: u32 = 6;
@@ -166,6 +168,7 @@ async fn story(folder: &Path, database: Option<&str>) {
     let mut random = Random::seeded();
     for kill in 0..KILLS {
         let load = load(&admin, &agents, &ledger, kill);
+        acknowledged(&ledger, CREATES_BETWEEN_KILLS * (kill as usize + 1)).await;
         tokio::time::sleep(Duration::from_millis(60 + random.below(300))).await;
         server.kill();
         for task in load {
@@ -178,6 +181,15 @@ async fn story(folder: &Path, database: Option<&str>) {
     let ledger = std::mem::take(&mut *ledger.lock().unwrap());
     println!("{KILLS} kills: {}", judge(&admin, &ledger, 100).await);
     server.kill();
+}
+
+/// Waits until so many creates are acknowledged in all.
+async fn acknowledged(ledger: &Mutex<Ledger>, count: usize) {
+    let began = Instant::now();
+    while ledger.lock().unwrap().creates.values().filter(|(_, id)| id.is_some()).count() < count {
+        assert!(began.elapsed() < PATIENCE, "the server does not acknowledge {count} creates");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// The knowledge of the clients.

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use super::process::{Process, Random, free_port, fresh_schema};
-use super::{Keys, Kind, Ledger, PATIENCE, create, finish, judge, work};
+use super::{Keys, Kind, Ledger, PATIENCE, acknowledged, create, finish, judge, work};
 
 const NODES: usize = 3;
 const CREATORS: u32 = 4;
@@ -26,6 +26,8 @@ const WORKERS: usize = 3;
 /// The number of seconds of faults, unless the environment sets another one.
 const SECONDS: u64 = 12;
 const SECONDS_VARIABLE: &str = "AXME_TEST_NODES_SECONDS";
+/// The load goes on until this many creates are acknowledged, so that a slow machine has the same.
+const LEAST_CREATES: usize = 60;
 /// Much shorter than the pause of a stopped node, so that clients go on with another one.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// The first claim of a reader without a name.
@@ -111,6 +113,7 @@ async fn story(url: &str) {
         task.await.unwrap();
     }
     let faults = break_nodes(&mut nodes, &database).await;
+    acknowledged(&ledger, LEAST_CREATES).await;
     for task in load {
         task.abort();
         let _ = task.await;
