@@ -44,10 +44,11 @@ pub fn routes() -> Router<Gateway> {
         .route(api::REVOKE.path, post(revoke).options(preflight))
 }
 
-/// Says where a client finds out how to sign in (RFC 9728).
+/// Says where a client finds out how to sign in (RFC 9728). Clients ask for the scopes that are named here, so all are:
+/// the person chooses among them, and deciding is not chosen by default.
 pub(super) fn challenge(app: &AppState, headers: &mut HeaderMap) {
     let place = format!("{}{}", app.site.base_url, api::RESOURCE_OF_ENDPOINT.path);
-    let scopes = consent::read_scopes("").map(|scopes| consent::names(&scopes)).unwrap_or_default();
+    let scopes = consent::names(Scope::ALL);
     let told = HeaderValue::from_str(&format!("Bearer resource_metadata=\"{place}\", scope=\"{scopes}\""));
     if let Ok(told) = told {
         headers.insert(header::WWW_AUTHENTICATE, told);
@@ -234,8 +235,8 @@ struct SignInPage<'a> {
     intent_id: &'a str,
     /// The secret id of the grant that a link in the mail, or the provider, approves.
     grant_id: &'a str,
-    /// The address of the provider; empty if there is none.
-    provider_link: String,
+    /// The code with which the provider signs the person in for the grant; empty for a sign-in by mail.
+    user_code: &'a str,
     provider: &'a str,
     error: &'a str,
 }
@@ -279,16 +280,16 @@ struct SignIn<'a> {
     email: &'a str,
     intent_id: &'a str,
     grant_id: &'a str,
-    provider_link: String,
+    user_code: &'a str,
     error: &'a str,
 }
 
 fn sign_in(app: &AppState, fields: &AuthorizeFields, client: &str, status: u16, shown: SignIn<'_>) -> Result<Page> {
-    let SignIn { email, intent_id, grant_id, provider_link, error } = shown;
+    let SignIn { email, intent_id, grant_id, user_code, error } = shown;
     let (fields, provider) = (repeated(fields), provider(app));
     page(
         status,
-        &SignInPage { head: head(app), client, fields, email, intent_id, grant_id, provider_link, provider, error },
+        &SignInPage { head: head(app), client, fields, email, intent_id, grant_id, user_code, provider, error },
     )
 }
 
@@ -309,8 +310,7 @@ async fn step(app: &AppState, request: HttpRequest) -> Result<Next> {
     let (email, grant_id) = (form.get("email"), form.get("grant_id").to_owned());
     if form.get("way") == "provider" && app.site.oidc.is_some() {
         let (grant_id, user_code) = ops::begin_grant(app).await?;
-        let provider_link = format!("../app/login/provider?code={user_code}");
-        return again(200, SignIn { grant_id: &grant_id, provider_link, ..SignIn::default() });
+        return again(200, SignIn { grant_id: &grant_id, user_code: &user_code, ..SignIn::default() });
     }
     if grant_id.is_empty() {
         let grant_id = ops::fresh_grant_id(&app.system.rng);
@@ -341,12 +341,17 @@ async fn step(app: &AppState, request: HttpRequest) -> Result<Next> {
     match app.store.write(Shard::CONTROL, job).await {
         Ok(Some(secret)) => show_consent(app, &secret).await,
         Ok(None) => {
-            let error =
-                "You are not signed in yet: type the code of the mail, or open its link and press the button there.";
-            again(
-                422,
-                SignIn { email, intent_id: form.get("intent_id"), grant_id: &grant_id, error, ..SignIn::default() },
-            )
+            // The code becomes a part of a link.
+            let is_plain = |code: &str| code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            let user_code = Some(form.get("user_code")).filter(|code| is_plain(code)).unwrap_or_default();
+            let intent_id = form.get("intent_id");
+            let error = match user_code.is_empty() {
+                true => {
+                    "You are not signed in yet: type the code of the mail, or open its link and press the button there."
+                }
+                false => "You are not signed in yet: sign in in the other window, and confirm it there.",
+            };
+            again(422, SignIn { email, intent_id, grant_id: &grant_id, user_code, error })
         }
         Err(error) => {
             let error = error.into_api();

@@ -1,8 +1,11 @@
 //! OAuth for clients of the Model Context Protocol: the whole way to a call, and every attack that the standards name.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, StatusCode};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -23,9 +26,10 @@ each_engine! {
     a_consent_expires_and_is_answered_once,
     the_link_of_the_mail_signs_in_too,
     unused_clients_are_swept,
+    registrations_are_limited_by_client_address,
 }
 
-const OWNER: &str = "owner@local";
+pub const OWNER: &str = "owner@local";
 const CALLBACK: &str = "http://127.0.0.1:1234/callback";
 const VERIFIER: &str = "a-verifier-that-is-at-least-forty-three-characters-long";
 
@@ -38,24 +42,24 @@ fn form(fields: &[(&str, &str)]) -> String {
     fields.join("&")
 }
 
-async fn post(server: &Server, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub async fn post(server: &Server, path: &str, fields: &[(&str, &str)]) -> Answer {
     let kind = [("content-type", "application/x-www-form-urlencoded")];
     server.send_raw("", "POST", path, form(fields).into_bytes(), &kind).await
 }
 
-async fn register(server: &Server) -> String {
+pub async fn register(server: &Server) -> String {
     let metadata = json!({ "client_name": "Test Host", "redirect_uris": [CALLBACK] });
     let answer = server.send("", "POST", "/oauth/register", Some(metadata)).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
     answer.body["client_id"].as_str().unwrap().to_owned()
 }
 
-fn challenge() -> String {
+pub fn challenge() -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER))
 }
 
 /// The parameters with which a client opens the page.
-fn parameters<'a>(client: &'a str, challenge: &'a str, scope: &'a str) -> Vec<(&'a str, &'a str)> {
+pub fn parameters<'a>(client: &'a str, challenge: &'a str, scope: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         ("response_type", "code"),
         ("client_id", client),
@@ -69,7 +73,7 @@ fn parameters<'a>(client: &'a str, challenge: &'a str, scope: &'a str) -> Vec<(&
 }
 
 /// Returns the value of a hidden field of a page.
-fn hidden(page: &Answer, name: &str) -> String {
+pub fn hidden(page: &Answer, name: &str) -> String {
     let text = page.body.as_str().unwrap();
     let at = text.find(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("no field {name}: {text}"));
     text[at..].split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
@@ -94,7 +98,7 @@ fn workspace_of(page: &Answer) -> String {
 }
 
 /// Answers the consent. Returns the parameters that the client gets.
-async fn answer(server: &Server, page: &Answer, scopes: &[&str], answer: &str) -> Vec<(String, String)> {
+pub async fn answer(server: &Server, page: &Answer, scopes: &[&str], answer: &str) -> Vec<(String, String)> {
     let (secret, workspace) = (hidden(page, "consent"), workspace_of(page));
     let names: Vec<String> = scopes.iter().map(|scope| format!("scope:{scope}")).collect();
     let mut fields = vec![("consent", secret.as_str()), ("workspace", &workspace), ("answer", answer)];
@@ -110,11 +114,11 @@ fn returned(answer: &Answer) -> Vec<(String, String)> {
     to.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
-fn named<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
+pub fn named<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
     fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
 }
 
-async fn exchange(server: &Server, changes: &[(&str, &str)], client: &str, code: &str) -> Answer {
+pub async fn exchange(server: &Server, changes: &[(&str, &str)], client: &str, code: &str) -> Answer {
     let mut fields = vec![
         ("grant_type", "authorization_code"),
         ("client_id", client),
@@ -141,15 +145,15 @@ fn refused(answer: &Answer, code: &str) {
 }
 
 /// A client that a person has connected.
-struct Connected {
-    client: String,
-    access: String,
+pub struct Connected {
+    pub client: String,
+    pub access: String,
     refresh: String,
 }
 
 const MOST: [&str; 3] = ["read", "write", "admin"];
 
-async fn connect(server: &Server, email: &str, scopes: &[&str]) -> Connected {
+pub async fn connect(server: &Server, email: &str, scopes: &[&str]) -> Connected {
     let (client, challenge) = (register(server).await, challenge());
     let scope = scopes.join(" ");
     let page = consent_page(server, email, &parameters(&client, &challenge, &scope)).await;
@@ -161,7 +165,7 @@ async fn connect(server: &Server, email: &str, scopes: &[&str]) -> Connected {
 }
 
 /// Calls a tool as a host does. Returns the whole answer.
-async fn call(server: &Server, token: &str, tool: &str, arguments: Value) -> Answer {
+pub async fn call(server: &Server, token: &str, tool: &str, arguments: Value) -> Answer {
     let body = json!({
         "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": arguments },
     });
@@ -190,6 +194,7 @@ async fn a_client_discovers_registers_and_calls_in_the_name_of_a_person(engine: 
         told.contains("resource_metadata=\"https://axme.example/.well-known/oauth-protected-resource/mcp\""),
         "{told}"
     );
+    assert!(told.contains("scope=\"read write admin tasks:decide\""), "{told}");
 
     let resource = server.page("/.well-known/oauth-protected-resource/mcp").await.body;
     assert_eq!(resource["resource"], format!("{SITE}/mcp"));
@@ -323,8 +328,15 @@ async fn tokens_of_a_grant_are_for_one_resource(engine: Engine) {
         .send("", "POST", "/v1/auth/refresh", Some(json!({ "refresh_token": connected.refresh })))
         .await
         .refused(401, "invalid_refresh_token");
-    // The refresh token was not used up by that.
-    assert_eq!(refresh(&server, &connected.client, &connected.refresh).await.status, StatusCode::OK);
+    // A token of another server with the same address is as invalid as one that has expired.
+    let other = Server::start(engine).await;
+    let foreign = connect(&other, OWNER, &MOST).await;
+    assert!(sees_intents(&other, &foreign.access).await && !sees_intents(&server, &foreign.access).await);
+    server.advance(Duration::from_secs(16 * 60)).await;
+    assert_eq!(call(&server, &connected.access, "status", json!({})).await.status, StatusCode::UNAUTHORIZED);
+    // The refresh token was not used up by any of that.
+    let next = refresh(&server, &connected.client, &connected.refresh).await.body;
+    assert!(sees_intents(&server, next["access_token"].as_str().unwrap()).await);
 }
 
 async fn a_refresh_token_works_once_and_only_for_its_client(engine: Engine) {
@@ -459,4 +471,19 @@ async fn unused_clients_are_swept(engine: Engine) {
     };
     assert_eq!(open(&used.client).await, StatusCode::OK);
     assert_eq!(open(&unused).await, StatusCode::BAD_REQUEST);
+}
+
+async fn registrations_are_limited_by_client_address(engine: Engine) {
+    let server = Server::start(engine).await;
+    let register = async |peer: &str| {
+        let body = json!({ "redirect_uris": [CALLBACK] }).to_string();
+        let request = Request::post("/oauth/register").header("content-type", "application/json");
+        let mut request = request.body(Body::from(body)).unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
+        server.request(request).await.status().as_u16()
+    };
+    for _ in 0..10 {
+        assert_eq!(register("203.0.113.5").await, 201);
+    }
+    assert_eq!((register("203.0.113.5").await, register("203.0.113.6").await), (429, 201));
 }

@@ -19,9 +19,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::harness::{Answer, Engine, SITE, Server, each_engine};
+use crate::oauth;
 
 each_engine! {
     a_provider_signs_people_in,
+    a_provider_signs_people_in_for_an_assistant,
     unverified_claims_sign_nobody_in,
 }
 
@@ -133,6 +135,12 @@ async fn go(server: &Server, provider: &Provider) -> (Value, Answer) {
     let page = server.page(grant["approval_url"].as_str().unwrap()).await.body.to_string();
     let user_code = grant["user_code"].as_str().unwrap();
     assert!(page.contains(&format!("provider?code={user_code}")) && page.contains("Acme"), "{page}");
+    let shown = through(server, provider, user_code).await;
+    (grant, shown)
+}
+
+/// Goes to the provider with the code of a grant, and comes back. Returns the page that the browser then shows.
+async fn through(server: &Server, provider: &Provider, user_code: &str) -> Answer {
     let led = server.page(&format!("/app/login/provider?code={user_code}")).await;
     assert_eq!(led.status, 303, "{led:?}");
     let location = led.headers["location"].to_str().unwrap();
@@ -150,7 +158,7 @@ async fn go(server: &Server, provider: &Provider) -> (Value, Answer) {
     let shown = server.page(&back).await;
     // A callback URL works once.
     assert_eq!(server.page(&back).await.status, 404);
-    (grant, shown)
+    shown
 }
 
 /// Confirms on the shown page.
@@ -186,6 +194,35 @@ async fn a_provider_signs_people_in(engine: Engine) {
     let (grant, shown) = go(&open, &provider).await;
     confirm(&open, &shown).await;
     assert_eq!(poll(&open, &grant).await.ok()["state"], "approved");
+}
+
+async fn a_provider_signs_people_in_for_an_assistant(engine: Engine) {
+    let provider = Provider::start().await;
+    let server = start(engine, &provider, false).await;
+    let (client, challenge) = (oauth::register(&server).await, oauth::challenge());
+    let asked = oauth::parameters(&client, &challenge, "read");
+    let to_provider = [&asked[..], &[("way", "provider")]].concat();
+    let page = oauth::post(&server, "/oauth/authorize", &to_provider).await;
+    let text = page.body.as_str().unwrap();
+    let user_code = text.split("provider?code=").nth(1).expect("a link to the provider");
+    let user_code = user_code.split('"').next().unwrap().to_owned();
+    let grant = oauth::hidden(&page, "grant_id");
+    let go_on = [&asked[..], &[("grant_id", grant.as_str()), ("intent_id", ""), ("user_code", &user_code)]].concat();
+    // Before the provider has answered, nobody is signed in, and the page still leads to the provider.
+    let early = oauth::post(&server, "/oauth/authorize", &go_on).await;
+    assert_eq!(early.status, 422);
+    assert!(early.body.as_str().unwrap().contains(&format!("provider?code={user_code}")), "{}", early.body);
+    provider.says(json!({ "email": "owner@local", "email_verified": true }));
+    let shown = through(&server, &provider, &user_code).await;
+    assert_eq!(oauth::post(&server, "/oauth/authorize", &go_on).await.status, 422, "the person has to confirm");
+    assert_eq!(confirm(&server, &shown).await.status, 200);
+    let consent = oauth::post(&server, "/oauth/authorize", &go_on).await;
+    assert!(consent.body.as_str().unwrap().contains("owner@local"), "{}", consent.body);
+    let given = oauth::answer(&server, &consent, &["read"], "allow").await;
+    let tokens = oauth::exchange(&server, &[], &client, oauth::named(&given, "code")).await.body;
+    let access = tokens["access_token"].as_str().unwrap();
+    let result = oauth::call(&server, access, "whoami", json!({})).await.body["result"].clone();
+    assert_eq!(result["isError"], json!(false), "{result}");
 }
 
 async fn unverified_claims_sign_nobody_in(engine: Engine) {
