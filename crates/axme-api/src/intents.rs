@@ -29,7 +29,7 @@ pub use control::{
     BulkCancel, BulkCancelAnswer, ChangePolicyAnswer, ChangeReason, Controls, Envelope, Grant, UpdateControls,
     UpdatePolicy,
 };
-pub use event_details::{EventDetails, StepOutcome};
+pub use event_details::{AnswerClient, EventDetails, StepOutcome};
 pub use events::{EventList, EventView, ListEvents};
 pub use outcome::OutcomeView;
 pub use resume::{ResumeAnswer, ResumeIntent};

@@ -204,19 +204,21 @@ async fn transact(
     };
     let PreparedJob { shard, run, after } = handler.begin(&context, &request)?;
     let secret = info.secret;
-    let via = via(info, &request.meta.client);
+    let via = via(info, &request.meta.client, &caller);
     let mark = handler.key_field().map(|key| key.mark);
     let (for_job, only_headers, edge) = (caller.clone(), request.meta.only_headers, request.meta.edge);
+    let host = request.meta.host.clone();
     let key = repeat.as_ref().map(|repeat| repeat.key.clone());
     let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
         let Some(repeat) = &repeat else {
-            return run(&mut CallContext::new(tx, &for_job, via).through(edge)).map(Outcome::Fresh);
+            let mut cx = CallContext::new(tx, &for_job, via).through(edge).at_host(host.clone());
+            return run(&mut cx).map(Outcome::Fresh);
         };
         let key = match replies::take_key(tx, &repeat.key, &repeat.fingerprint)? {
             KeyState::Replied(reply) => return repeat.replay(reply, mark).map(Outcome::Stored),
             taken => taken,
         };
-        let outcome = run(&mut CallContext::new(tx, &for_job, via).through(edge));
+        let outcome = run(&mut CallContext::new(tx, &for_job, via).through(edge).at_host(host.clone()));
         let (status, body, kept) = match outcome {
             Ok(encode) => (200, encode()?, None),
             Err(Error::Kept(error)) => (error.kind().http_status(), encode(&error.body())?, Some(error)),
@@ -250,8 +252,9 @@ fn encode(value: &impl serde::Serialize) -> Result<Vec<u8>> {
 }
 
 /// Returns the channel of an answer that a person gives through this call.
-fn via(info: &OpInfo, client: &str) -> Via {
+fn via(info: &OpInfo, client: &str, caller: &Caller) -> Via {
     match info.id.split('.').next() {
+        _ if caller.grant.is_some() => Via::Assistant,
         Some("inbox" | "approvals") => Via::Inbox,
         _ if client.starts_with("axme-cli/") => Via::CommandLine,
         _ => Via::Api,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axme_intent::Time;
-use axme_intent::human::Via;
+use axme_intent::human::{AnswerClient, Via};
 use axme_store::{Limits, Rng, StoreError, Tx, audit};
 use uuid::Uuid;
 
@@ -18,6 +18,8 @@ pub struct CallContext<'a, 'tx> {
     pub caller: &'a Caller,
     /// The channel of the answer, if the call answers for a person.
     pub via: Via,
+    /// The client that answers in the name of the person.
+    pub through: Option<AnswerClient>,
     pub edge: Edge,
     pub now: Time,
     pub rng: &'tx Rng,
@@ -27,7 +29,13 @@ pub struct CallContext<'a, 'tx> {
 impl<'a, 'tx> CallContext<'a, 'tx> {
     pub fn new(tx: &'a mut Tx<'tx>, caller: &'a Caller, via: Via) -> CallContext<'a, 'tx> {
         let (now, rng, limits) = (tx.now, tx.rng, tx.limits);
-        CallContext { tx, caller, via, edge: Edge::default(), now, rng, limits }
+        CallContext { tx, caller, via, through: None, edge: Edge::default(), now, rng, limits }
+    }
+
+    /// Names the client of the person's grant, and the program that showed the person a form.
+    pub(crate) fn at_host(mut self, host: Option<String>) -> CallContext<'a, 'tx> {
+        self.through = self.caller.grant.as_ref().map(|grant| AnswerClient { client: grant.client.clone(), host });
+        self
     }
 
     /// Sets the edge of the call.

@@ -155,6 +155,9 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
             view.details.set("task_result", vote.result.clone());
             view.details.set("answered_by", vote.by.as_str());
             view.details.set("answered_via", vote.via.as_str());
+            if let Some(through) = &vote.through {
+                view.details.set("answered_through", Json::of(through));
+            }
             view.details.set("quorum", *needed);
         }
         EventBody::Transferred { holder: who, from, note, .. } => {

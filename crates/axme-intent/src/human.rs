@@ -7,7 +7,7 @@ mod texts;
 
 use std::collections::BTreeSet;
 
-pub use answer::{Response, Standing, TaskResult, Verdict, Via, Vote};
+pub use answer::{AnswerClient, Response, Standing, TaskResult, Verdict, Via, Vote};
 pub use implied::{asks_person, is_approval_type};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -155,6 +155,7 @@ fn answer(result: &Value, by: &str, via: Via, more: &str) -> String {
         Via::Email => "by mailed link",
         Via::Form => "on a page",
         Via::Inbox => "in the inbox",
+        Via::Assistant => "through an assistant",
     };
     let word = answered(result["outcome"].as_str().unwrap_or_default());
     format!("{word} by {} {way}{more}{}", name(by), quoted(result["comment"].as_str()))
@@ -261,6 +262,7 @@ mod tests {
             (Via::CommandLine, "at the command line"),
             (Via::Form, "on a page"),
             (Via::Inbox, "in the inbox"),
+            (Via::Assistant, "through an assistant"),
         ] {
             let details =
                 json!({ "task_result": { "outcome": "approved" }, "answered_by": "ann", "answered_via": via });

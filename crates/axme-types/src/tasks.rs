@@ -15,6 +15,8 @@ text_enum! {
         Form = "form",
         /// An inbox thread, or the approvals API.
         Inbox = "inbox",
+        /// A client that the person has given the right to decide, such as an assistant.
+        Assistant = "assistant",
     }
 }
 

@@ -19,6 +19,17 @@ text_enum! {
     }
 }
 
+/// A client that sent an answer in the name of a person.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AnswerClient {
+    /// The id of the client that holds the person's grant.
+    pub client: String,
+    /// The program that showed the form of the task to the person, as it names itself. Absent without a form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+}
+
 /// The facts of an event. Each type of event has some of them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -62,6 +73,9 @@ pub struct EventDetails {
     /// In progress, waiting, completed: the channel of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answered_via: Option<Via>,
+    /// In progress, waiting, completed: the client that sent the answer in the person's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered_through: Option<AnswerClient>,
     /// Waiting: how many people have to say yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quorum: Option<Number<1, 20>>,

@@ -41,6 +41,8 @@ pub(super) enum Does {
     Bundle { id: &'static str },
     /// Several calls, with arguments of its own.
     Composed { arguments: &'static [Argument], access: Access, hints: Hints },
+    /// The answer of a person to a task, which needs the right to decide.
+    Answer { arguments: &'static [Argument] },
 }
 
 /// An argument of a composed tool.
@@ -67,7 +69,7 @@ pub struct Hints {
 impl Hints {
     pub(super) const READS: Hints = Hints { reads: true, destroys: false, repeats: true, reaches_others: false };
     const SENDS: Hints = Hints { reads: false, destroys: false, repeats: false, reaches_others: true };
-    const CHANGES: Hints = Hints { reads: false, destroys: false, repeats: true, reaches_others: false };
+    pub(super) const CHANGES: Hints = Hints { reads: false, destroys: false, repeats: true, reaches_others: false };
 }
 
 const fn operation(id: &'static str) -> Does {
@@ -134,7 +136,7 @@ const OVERRIDE: &[Argument] = &[
 ];
 
 const fn answers() -> Does {
-    Does::Composed { arguments: ANSWER, access: Access::Key, hints: Hints::CHANGES }
+    Does::Answer { arguments: ANSWER }
 }
 
 const fn entry(
@@ -243,8 +245,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(("tasks_complete", "Complete a task"), "tasks", Official, answers(),
         "Record that the person has done the work. Needs a sign-in with the right to decide."),
     entry(("tasks_submit", "Answer a task"), "tasks", Default,
-        Does::Composed { arguments: SUBMIT, access: Access::Key, hints: Hints::CHANGES },
+        Does::Answer { arguments: SUBMIT },
         "Record the person's answer with any outcome and form fields. Needs a sign-in with the right to decide."),
+    entry(("tasks_answer", "Show a task to the person"), "tasks", Ours, Does::Answer { arguments: &[TASK_ID] },
+        "Show the person at this host the form of a task that asks them, and record what they answer. You fill in nothing. \
+         Works where the host shows forms; needs a sign-in with the right to decide."),
     entry(("permission_prompt", "Ask for permission to run a tool"), "permission", Listing::Toolset, sends(PERMISSION),
         "Ask a person whether a tool may run, and wait for the answer. The text of the result is allow or deny as JSON."),
 

@@ -120,6 +120,9 @@ fn of_entry(entry: &Entry, table: &[&'static OpInfo]) -> HostTool {
         Does::Composed { arguments, access, hints } => {
             (Work::Composed, access, hints, declared(arguments), json!({ "type": "object" }))
         }
+        Does::Answer { arguments } => {
+            (Work::Composed, Access::Key, Hints::CHANGES, declared(arguments), json!({ "type": "object" }))
+        }
     };
     HostTool {
         name: entry.name.to_owned(),
@@ -130,7 +133,7 @@ fn of_entry(entry: &Entry, table: &[&'static OpInfo]) -> HostTool {
         access,
         work,
         hints,
-        decides: entry.about.starts_with("Record "),
+        decides: matches!(entry.does, Does::Answer { .. }),
         can_be_task: TASKS.contains(&entry.name),
         input_schema,
         output_schema: result_schema(data),
@@ -261,4 +264,70 @@ pub fn described(tool: &HostTool) -> Value {
             "openWorldHint": tool.hints.reaches_others,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The keywords that the strictest host accepts.
+    const KEYWORDS: [&str; 12] = [
+        "type",
+        "description",
+        "properties",
+        "required",
+        "items",
+        "enum",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+    ];
+
+    /// Returns what a strict host would refuse in a schema.
+    fn faults(schema: &Value, place: &str) -> Vec<String> {
+        let Some(words) = schema.as_object() else { return vec![format!("{place} is not an object: {schema}")] };
+        let mut found: Vec<String> = words
+            .keys()
+            .filter(|word| !KEYWORDS.contains(&word.as_str()))
+            .map(|word| format!("{place} has the keyword {word}"))
+            .collect();
+        if !schema["type"].is_string() {
+            found.push(format!("{place} has not one type: {schema}"));
+        }
+        let fields = schema["properties"].as_object();
+        for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if fields.is_none_or(|fields| !fields.contains_key(name)) {
+                found.push(format!("{place} requires {name} without describing it"));
+            }
+        }
+        let inner = fields.into_iter().flatten().map(|(name, inner)| (format!("{place}.{name}"), inner));
+        let items = schema.get("items").map(|items| (format!("{place}[]"), items));
+        found.extend(inner.chain(items).flat_map(|(place, inner)| faults(inner, &place)));
+        found
+    }
+
+    #[test]
+    fn the_strictest_host_accepts_every_tool() {
+        for tool in host_tools() {
+            let name = &tool.name;
+            let is_plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            assert!(is_plain && (1..=64).contains(&name.len()), "{name}");
+            assert!(!tool.title.is_empty() && tool.about.len() >= 10, "{name}");
+            assert_eq!(faults(&tool.input_schema, name), Vec::<String>::new());
+            let (info, fixed): (_, &[(&str, &str)]) = match tool.work {
+                Work::Operation(info, fixed) => (info, fixed),
+                Work::Body(info, _) => (info, &[]),
+                Work::Composed => continue,
+            };
+            let fields = &tool.input_schema["properties"];
+            let required = tool.input_schema["required"].as_array().cloned().unwrap_or_default();
+            for field in info.path_fields().filter(|field| fixed.iter().all(|(name, _)| name != field)) {
+                let is_required = PLACEMENT.contains(&field) || required.iter().any(|name| name == field);
+                assert!(fields[field].is_object() && is_required, "{name} does not declare {field}");
+            }
+        }
+    }
 }

@@ -13,6 +13,7 @@ pub mod capabilities;
 pub mod control;
 pub mod deliveries;
 pub mod groups;
+pub mod host_tasks;
 pub mod inbox;
 pub mod intents;
 pub mod invites;

@@ -204,7 +204,7 @@ pub(crate) fn answer_as_person(
 
 /// Returns the command for a person's answer, with its channel and what is known of its author.
 fn decision(cx: &CallContext<'_, '_>, spec: &IntentSpec, answer: TaskResult) -> Command {
-    Command::Decide(Response { answer, via: cx.via, standing: standing(cx.caller, spec) })
+    Command::Decide(Response { answer, via: cx.via, through: cx.through.clone(), standing: standing(cx.caller, spec) })
 }
 
 /// Returns the command that the body means, given what the intent waits for; `None` for a declined go-ahead.

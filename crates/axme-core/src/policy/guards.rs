@@ -117,6 +117,11 @@ pub(crate) fn check_is_no_model(
     if !decides || !is_model(cx) {
         return Ok(());
     }
+    check_may_decide_here(cx, owner, head)
+}
+
+/// Refuses a caller who may not decide a waiting task where a model may choose the call.
+pub(crate) fn check_may_decide_here(cx: &mut CallContext<'_, '_>, owner: Uuid, head: &Head) -> Result<()> {
     check_granted_to_decide(cx)?;
     let spec = intents::spec(cx.tx, owner, head.intent.id)?;
     let is_of_client = cx.caller.grant.as_ref().is_some_and(|grant| spec.client.as_ref() == Some(&grant.client));

@@ -57,7 +57,8 @@ impl DecisionBuilder<'_> {
             return Err(refusal);
         }
         let (mut record, verdict) = task.check(&response.answer)?;
-        let vote = Vote { by: by.clone(), via: response.via, result: record.clone().into() };
+        let (via, through) = (response.via, response.through.clone());
+        let vote = Vote { by: by.clone(), via, through, result: record.clone().into() };
         if task.needed() > 1 {
             if verdict == Verdict::Positive && waiting.votes.len() + 1 < task.needed() {
                 let needed = task.quorum.unwrap_or(1);
@@ -249,11 +250,14 @@ fn decision(record: &JsonFields, verdict: Verdict, by: &str, votes: &[Vote]) -> 
     Outcome { kind, word, by }
 }
 
-/// Returns the answer, its author and its channel as event details.
+/// Returns the answer, its author, its channel and its client as event details.
 fn task_details(result: &Json, by: &str, response: &Response) -> JsonFields {
     let mut details = JsonFields::new();
     details.set("task_result", result.clone());
     details.set("answered_by", by);
     details.set("answered_via", response.via.as_str());
+    if let Some(through) = &response.through {
+        details.set("answered_through", Json::of(through));
+    }
     details
 }

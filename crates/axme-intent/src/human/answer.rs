@@ -22,7 +22,19 @@ pub enum Verdict {
 pub struct Response {
     pub answer: TaskResult,
     pub via: Via,
+    /// The client that sent the answer in the person's name.
+    pub through: Option<AnswerClient>,
     pub standing: Standing,
+}
+
+/// A client that sent an answer in the name of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerClient {
+    /// The id of the client that holds the person's grant.
+    pub client: String,
+    /// The program that showed the form of the task to the person, as it names itself. `None` without a form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
 }
 
 /// The facts about the author of an answer, beside the name.
@@ -41,6 +53,8 @@ pub struct Standing {
 pub struct Vote {
     pub by: String,
     pub via: Via,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<AnswerClient>,
     pub result: Json,
 }
 

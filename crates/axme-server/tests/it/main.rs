@@ -46,6 +46,7 @@ mod macros;
 mod mcp;
 mod mcp_client;
 mod mcp_decisions;
+mod mcp_elicitation;
 mod mcp_hosts;
 mod media;
 mod members;

@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 
 use crate::harness::{Engine, Server, each_engine};
 use crate::mcp_client::{WITH_TASKS, done, event_stream, member, message, refused};
+use crate::oauth;
 
 each_engine! {
     no_model_decides_for_a_person,
     a_grant_decides_only_what_others_raised,
+    each_tool_that_decides_works_for_a_granted_client,
     an_assistant_asks_for_permission,
 }
 
@@ -139,6 +141,40 @@ async fn a_grant_decides_only_what_others_raised(engine: Engine) {
     assert_eq!(other.expect("an answer")["applied"], true);
     // The tools list shows the deciding tools to nobody without the scope.
     assert!(host_tools().iter().filter(|tool| tool.decides).count() >= 9);
+}
+
+async fn each_tool_that_decides_works_for_a_granted_client(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let client = oauth::connect(&server, oauth::OWNER, &["read", "tasks:decide"]).await;
+    for (tool, task_type, more, outcome) in [
+        ("tasks_approve", "approval", json!({ "comment": "good" }), "approved"),
+        ("tasks_reject", "approval", json!({}), "rejected"),
+        ("tasks_confirm", "confirmation", json!({}), "confirmed"),
+        ("tasks_assign", "assignment", json!({ "data": { "assignee": "kim@example.com" } }), "assigned"),
+        ("tasks_complete", "manual_action", json!({}), "completed"),
+        ("tasks_submit", "form", json!({ "outcome": "submitted" }), "submitted"),
+    ] {
+        let task = json!({ "title": "?", "task_type": task_type, "assignees": [oauth::OWNER] });
+        let raised = json!({ "intent_type": "x.v1", "to_agent": "human", "payload": {}, "human_task": task });
+        let id = server.post(&worker, "/v1/intents", raised).await["intent_id"].as_str().unwrap().to_owned();
+        let mut arguments = more;
+        arguments["intent_id"] = json!(id);
+        let result = oauth::call(&server, &client.access, tool, arguments).await.body["result"].clone();
+        assert_eq!(result["isError"], json!(false), "{tool}: {result}");
+        let intent = server.intent(&id).await;
+        assert_eq!(
+            (&intent["status"], &intent["result"]["outcome"]),
+            (&json!("COMPLETED"), &json!(outcome)),
+            "{intent}"
+        );
+        // The history tells such an answer from the person's own.
+        let events = server.events(&id).await;
+        let details = events.iter().map(|event| &event["details"]).find(|details| details["answered_by"].is_string());
+        let details = details.expect("an event of the answer");
+        assert_eq!(details["answered_via"], "assistant", "{details}");
+        assert_eq!(details["answered_through"], json!({ "client": client.client }), "{details}");
+    }
 }
 
 async fn an_assistant_asks_for_permission(engine: Engine) {

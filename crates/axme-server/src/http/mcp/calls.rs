@@ -13,6 +13,7 @@ use axme_core::state::AppState;
 use serde_json::Value;
 
 use super::operations::request_of;
+use super::program::{FilledForm, HostProgram};
 
 /// A request of a host.
 pub(super) struct HostCall {
@@ -27,6 +28,9 @@ pub(super) struct HostCall {
     pub arguments: JsonFields,
     /// The structured result of the tool, with exact numbers.
     pub exact: OnceLock<Json>,
+    pub host: HostProgram,
+    /// The form that an earlier call of the tool returned, filled in.
+    pub filled: FilledForm,
 }
 
 impl HostCall {
@@ -51,14 +55,24 @@ impl HostCall {
     }
 
     /// Calls an operation with flat arguments, as its route does.
-    pub(super) async fn operate(&self, id: &str, mut arguments: JsonFields) -> Result<Json, ApiError> {
+    pub(super) async fn operate(&self, id: &str, arguments: JsonFields) -> Result<Json, ApiError> {
+        self.operate_as(id, arguments, self.meta.clone()).await
+    }
+
+    /// Calls an operation with what a person entered at the host, which is recorded.
+    pub(super) async fn operate_at_host(&self, id: &str, arguments: JsonFields) -> Result<Json, ApiError> {
+        let host = self.host.name.clone().or_else(|| Some("unnamed".to_owned()));
+        self.operate_as(id, arguments, RequestMeta { host, ..self.meta.clone() }).await
+    }
+
+    async fn operate_as(&self, id: &str, mut arguments: JsonFields, meta: RequestMeta) -> Result<Json, ApiError> {
         let binding = axme_core::ops::find(id).ok_or_else(ApiError::internal)?;
         let info = binding.info();
         // Resources and tasks come here without a tool.
         if info.effect == Effect::Read {
             self.check_scope(Scope::Read)?;
         }
-        let meta = self.meta_of(binding, &mut arguments)?;
+        let meta = self.meta_of(binding, &mut arguments, meta)?;
         let request = request_of(info, arguments, meta).map_err(ApiError::invalid)?;
         let reply = call::call(&self.app, binding, &self.permit, request).await.map_err(|error| error.into_api())?;
         let data: Json = serde_json::from_slice(&reply.body).map_err(|_| ApiError::internal())?;
@@ -66,10 +80,14 @@ impl HostCall {
     }
 
     /// Moves the arguments that are headers on a route into the headers, and fills in the caller's place.
-    fn meta_of(&self, binding: &call::Binding, arguments: &mut JsonFields) -> Result<RequestMeta, ApiError> {
+    fn meta_of(
+        &self,
+        binding: &call::Binding,
+        arguments: &mut JsonFields,
+        mut meta: RequestMeta,
+    ) -> Result<RequestMeta, ApiError> {
         let fields = input_fields(binding.info());
         let has = |name: &str| fields.iter().any(|field| field.name == name);
-        let mut meta = self.meta.clone();
         let mut header = |name: &str| -> Result<Option<String>, ApiError> {
             let value = if has(name) { None } else { arguments.remove(name) };
             let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::answers::ToolAnswer;
 use super::calls::HostCall;
 use super::waits::Reporter;
-use super::{permission, prompts, resources, tasks, tools};
+use super::{elicitation, permission, prompts, resources, tasks, tools};
 
 /// The handler of one request.
 #[derive(Clone)]
@@ -26,11 +26,16 @@ pub(super) struct Handler {
 }
 
 /// Returns the advice that a model reads first.
-fn instructions() -> String {
+fn instructions(call: &HostCall) -> String {
+    // Only a client with the right to decide can show a person the form of a task.
+    let here = match call.host.shows_forms && call.caller().is_granted_to_decide() {
+        true => " tasks_answer shows the person here the form of a task that asks them.",
+        false => "",
+    };
     format!(
         "AXME hands work to agents and people, and keeps it until it ends, which may take days. Send work with intents_send, ask a \
          person with tasks_create, run several steps with scenarios_apply. Keep the intent_id, and follow it with intents_watch. \
-         People decide, not you: they answer by mail, on a page or with the command line. More tools exist than are listed. They \
+         People decide, not you: they answer by mail, on a page or with the command line.{here} More tools exist than are listed. They \
          can be called by name; the address of this server shows them with ?tools= and some of: official, all, {}.",
         toolsets().join(", ")
     )
@@ -79,7 +84,7 @@ impl ServerHandler for Handler {
             .enable_tasks()
             .build();
         let name = Implementation::new("axme", env!("CARGO_PKG_VERSION")).with_title("AXME");
-        ServerConfig::new(capabilities).with_server_info(name).with_instructions(instructions())
+        ServerConfig::new(capabilities).with_server_info(name).with_instructions(instructions(&self.call))
     }
 
     async fn list_tools(
@@ -88,7 +93,8 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         check_cursor(request.as_ref())?;
-        let shown = self.call.selection.of(|tool| self.call.may_call(tool));
+        let works = |tool: &HostTool| tool.name != elicitation::NAME || self.call.host.shows_forms;
+        let shown = self.call.selection.of(|tool| self.call.may_call(tool) && works(tool));
         Ok(ListToolsResult::with_all_items(shown.into_iter().map(for_host).collect()))
     }
 
@@ -103,6 +109,10 @@ impl ServerHandler for Handler {
         let reporter = Reporter::new(&context.peer, context.meta.get_progress_token());
         if tool.name == permission::NAME {
             return Ok(permission::ask(&self.call, tool, &reporter).await.into());
+        }
+        if tool.name == elicitation::NAME {
+            let asked = elicitation::ask(&self.call, tool).await;
+            return Ok(asked.unwrap_or_else(|error| ToolAnswer::refused(&tool.name, &error).into_result().into()));
         }
         let answer = match tools::run(&self.call, tool, &reporter).await {
             Ok(data) => {

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use super::calls::HostCall;
 use super::handler::Handler;
+use super::program::{FilledForm, HostProgram};
 use super::{beside, permission};
 
 /// The header that names the revision of the protocol.
@@ -63,6 +64,7 @@ pub(super) async fn handle(app: &Arc<AppState>, request: HostRequest) -> Respons
         return refused;
     }
     let params = message.get("params").and_then(Json::fields).unwrap_or_default();
+    let host = HostProgram::read(version(&parts.headers), &params);
     let arguments = params.get("arguments").and_then(Json::fields).unwrap_or_default();
     let call = Arc::new(HostCall {
         app: app.clone(),
@@ -72,6 +74,8 @@ pub(super) async fn handle(app: &Arc<AppState>, request: HostRequest) -> Respons
         approvers: approvers.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
         arguments,
         exact: OnceLock::new(),
+        host,
+        filled: FilledForm::read(&params),
     });
     let request = beside::RpcRequest {
         version: version(&parts.headers).to_owned(),

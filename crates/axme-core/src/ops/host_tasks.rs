@@ -1,0 +1,72 @@
+//! The task that a host of the Model Context Protocol shows to its person as a form (`spec/protocol.md` §7.9).
+//!
+//! Only a task that asks the person is shown, and only where the person's client may decide it. The answer is recorded by
+//! `intents.resume`, which checks all of this again.
+
+use axme_api::{ApiError, ErrorCode};
+use axme_intent::facts::{self, Fact};
+use axme_intent::human::Via;
+use axme_intent::lifecycle::IntentSpec;
+use axme_intent::{HumanTask, IntentId};
+use axme_store::Tx;
+use axme_store::intents::{self, Head};
+
+use super::requester::{self, Requester};
+use crate::auth::Caller;
+use crate::context::CallContext;
+use crate::engine::intent_access::{check_is_no_task_elsewhere, find_readable};
+use crate::error::Result;
+use crate::policy::guards::{check_answers, check_may_decide_here, is_asked, standing};
+use crate::request::Edge;
+
+/// A waiting task with what its form shows.
+pub struct HostTask {
+    pub task: HumanTask,
+    pub head: Head,
+    pub spec: IntentSpec,
+    pub requester: Requester,
+}
+
+impl HostTask {
+    /// The number of this asking. An intent that asks again has another one.
+    pub fn asking(&self) -> u32 {
+        self.head.intent.waiting().map_or(0, |waiting| waiting.asking)
+    }
+
+    /// The key facts that the author has chosen, or else the whole payload.
+    pub fn facts(&self) -> Vec<Fact> {
+        let results = self.head.intent.cursor.as_ref().map(|cursor| cursor.results.clone()).unwrap_or_default();
+        let chosen = facts::chosen(&self.task, &self.spec.payload, &results);
+        match chosen.is_empty() {
+            true => facts::every(&self.spec.payload.fields().unwrap_or_default()),
+            false => chosen,
+        }
+    }
+}
+
+/// Finds the task that an intent asks the caller's person.
+///
+/// # Errors
+/// The intent is unknown to the caller or asks nobody; the task asks other people; or the client may not decide it.
+pub fn find(tx: &mut Tx<'_>, caller: &Caller, id: IntentId) -> Result<HostTask> {
+    let (owner, head) = find_readable(tx, caller, id)?;
+    let Some(task) = head.intent.open_task().cloned() else {
+        let message =
+            format!("the intent is not waiting for a person; its status is {}", head.intent.status().as_str());
+        return Err(ApiError::new(ErrorCode::NotWaitingForHuman, message).into());
+    };
+    check_is_no_task_elsewhere(caller, owner, &head)?;
+    let mut cx = CallContext::new(tx, caller, Via::Assistant).through(Edge::Model);
+    check_may_decide_here(&mut cx, owner, &head)?;
+    check_answers(caller, &head)?;
+    if !caller.person().is_some_and(|person| is_asked(&head, &person.email, &caller.groups)) {
+        let message = "this task asks other people: only a person who is asked gets its form at the host";
+        return Err(ApiError::new(ErrorCode::NotAsked, message).into());
+    }
+    let spec = intents::spec(tx, owner, id)?;
+    if let Some(refusal) = head.intent.bars(&caller.actor(), &standing(caller, &spec)) {
+        return Err(refusal.into());
+    }
+    let requester = requester::of(tx, owner, &spec)?;
+    Ok(HostTask { task, head, spec, requester })
+}
