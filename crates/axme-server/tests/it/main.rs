@@ -48,6 +48,7 @@ mod mcp_client;
 mod mcp_decisions;
 mod mcp_elicitation;
 mod mcp_hosts;
+mod mcp_streams;
 mod media;
 mod members;
 mod mesh;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Engine, Server, each_engine};
 use crate::mcp_client::{NEWEST, WITH_TASKS, complete, done, message, refused, rpc, send, text_of, tool};
+use crate::oauth;
 
 each_engine! {
     each_revision_gets_its_own_form,
@@ -213,7 +214,7 @@ async fn every_official_tool_answers_and_refuses(engine: Engine) {
     let sessions = person("session_list", json!({})).await;
     person("session_revoke", json!({ "session_id": sessions["sessions"][0]["session_id"] })).await;
     seen.extend(["workspace_use", "session_list", "session_revoke"]);
-    // The tools that decide never succeed here: `a_grant_decides_only_what_others_raised` has their success.
+    // The tools that decide need a grant: `each_tool_that_decides_works_for_a_granted_client` has their success.
     let deciding = ["tasks_approve", "tasks_reject", "tasks_confirm", "tasks_assign", "tasks_complete", "tasks_submit"];
     seen.extend(deciding);
     let list =
@@ -224,12 +225,14 @@ async fn every_official_tool_answers_and_refuses(engine: Engine) {
         assert!(seen.contains(&name), "{name} was not called");
     }
     let agent = server.agent("weak").await;
+    server.mails().await;
+    let writer = oauth::connect(&server, oauth::OWNER, &["write"]).await;
     for tool in &official {
         let name = tool["name"].as_str().unwrap();
         let arguments = json!({ "intent_id": uuid::Uuid::nil(), "outcome": "x", "address": "agent://a/b/nobody", "action": "get",
             "service_account_id": "sa_none", "key_id": "none", "member_id": "none", "session_id": "none", "limit": -1,
             "older_than_hours": -1, "bundle": 5, "policy_type": "nonsense", "to_agent": "" });
-        // Some tools cannot be refused by their arguments: these are refused to a caller over its rate.
+        // Some tools cannot be refused by their arguments: these are refused to a client without the scope.
         let harmless = [
             "status",
             "whoami",
@@ -243,6 +246,9 @@ async fn every_official_tool_answers_and_refuses(engine: Engine) {
             "org_receive_policy_get",
         ];
         if harmless.contains(&name) {
+            let answer = oauth::call(&server, &writer.access, name, json!({})).await.body["result"].clone();
+            let code = &answer["structuredContent"]["error"]["code"];
+            assert_eq!((&answer["isError"], code), (&json!(true), &json!("forbidden")), "{name}: {answer}");
             continue;
         }
         let code = refused(&server, &agent, name, arguments).await;
