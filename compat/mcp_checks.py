@@ -5,17 +5,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from form import Page
+from mail_server import Letter
+from mcp_process import McpProcess
 from world import World, until
 
 CLIENTS = Path(__file__).parent / "mcp_clients"
+CONNECTORS = Path(__file__).parent.parent / "docs" / "connectors"
 ENVIRONMENTS = Path(__file__).parent.parent / ".venv-mcp"
 SECONDS_OF_A_CLIENT = 120
 
@@ -68,6 +73,61 @@ def a_host_follows_the_approval_of_a_scenario_across_a_restart(world: World) -> 
     result = _rpc(world, "tasks/result", handle)
     intent = result["structuredContent"]["data"]["intent"]
     assert intent["status"] == "COMPLETED" and intent["result"]["deployed"] is True, intent
+
+
+def every_configuration_that_install_writes_starts_a_server(world: World) -> None:
+    for host in ("claude-desktop", "claude-code", "cursor", "vscode", "gemini", "windsurf"):
+        with tempfile.TemporaryDirectory(prefix="axme-host-") as home:
+            file = Path(home, "settings.json")
+            file.write_text('{"theme": "dark"}')
+            install = [str(world.server.axme), "--data", str(world.server.data), "mcp", "install", host, "--file", str(file)]
+            subprocess.run(install, check=True, capture_output=True, env={"HOME": home})
+            written = json.loads(file.read_text())
+            assert written["theme"] == "dark", written
+            entry = written["servers" if host == "vscode" else "mcpServers"]["axme"]
+            with McpProcess([entry["command"], *entry["args"]], {"HOME": home}) as bridge:
+                assert bridge.initialize()["serverInfo"]["name"] == "axme", host
+                assert bridge.ask("tools/list", {})["tools"], host
+
+
+def the_program_of_the_page_on_agents_asks_a_person(world: World) -> None:
+    page = (CONNECTORS / "agents.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    person, agent = world.new_person(), world.new_agent()
+    settings = {"AXME_API_KEY": agent.key, "AXME_BASE_URL": world.server.base_url, "PERSON": person}
+    with McpProcess([str(ENVIRONMENTS / "2" / "bin" / "python"), "-c", program], settings) as client:
+        Page.opened(world.letter(person).link).press("Approve").press("Confirm: Approve")
+        client.line_with("approved")
+
+
+def a_scripted_assistant_asks_for_permission_in_a_scenario(world: World) -> None:
+    person, worker = world.new_person(), world.new_agent()
+    bundle = json.loads((CONNECTORS / "permission.scenario.json").read_text())
+    bundle["agents"][0]["address"] = worker.address
+    bundle["humans"][0]["contact"] = person
+    intent = world.admin.apply_scenario(bundle)["intent_id"]
+    Page.opened(world.letter(person).link).press("Approve").press("Confirm: Approve")
+    step = until("the step is delivered", lambda: _delivered(world, worker.key))
+    bridge = [str(world.server.axme), "mcp", "--tools", "default,permission", "--approvers", person]
+    settings = {"AXME_API_KEY": worker.key, "AXME_BASE_URL": world.server.base_url}
+    with tempfile.TemporaryDirectory(prefix="axme-host-") as home, McpProcess(bridge, settings | {"HOME": home}) as host:
+        host.initialize()
+        for button, behavior in (("Reject", "deny"), ("Approve", "allow")):
+            command = {"command": f"deploy billing, then {behavior}"}
+            wanted = {"tool_name": "Bash", "input": command, "tool_use_id": f"call-{behavior}"}
+            asked = host.begin("tools/call", {"name": "permission_prompt", "arguments": wanted})
+            letter = until("the person is mailed", lambda: _letter_with(world, person, str(command["command"])))
+            assert "May the assistant run Bash?" in letter.subject, letter.subject
+            Page.opened(letter.link).press(button, comment="look first").press(f"Confirm: {button}")
+            said = json.loads(host.result_of(asked)["content"][0]["text"])
+            expected = {"updatedInput": command} if behavior == "allow" else {"message": "look first"}
+            assert said == {"behavior": behavior} | expected, said
+    worker.client.resume_intent(step, {"action": "complete", "deployed": True})
+    assert world.outcome(intent)["status"] == "COMPLETED"
+
+
+def _letter_with(world: World, person: str, text: str) -> Letter | None:
+    return next((letter for letter in world.mail.letters(person) if text in letter.text), None)
 
 
 def _delivered(world: World, key: str) -> str | None:

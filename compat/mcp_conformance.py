@@ -67,11 +67,14 @@ def main() -> int:
     parser.add_argument("--axme", type=Path, required=True, help="the program under test, e.g. target/debug/axme")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="axme-conformance-") as folder:
-        server = Server(arguments.axme.resolve(), Path(folder, "data"))
+        # The suite takes the proxy for the server, so its origin is the proxy's.
+        port = free_port()
+        settings = {"AXME_MCP__ORIGINS": f"http://127.0.0.1:{port}"}
+        server = Server(arguments.axme.resolve(), Path(folder, "data"), settings=settings)
         try:
             server.start()
             world = World(server, MailServer(free_port()))
-            url = with_key(server.base_url, world.key)
+            url = with_key(server.base_url, world.key, port)
             failed = [name for name in SCENARIOS if not passes(name, url)]
             failed += [] if inspected(server.base_url, world.key) else ["Inspector"]
             check_list()
@@ -119,7 +122,7 @@ def inspected(base_url: str, key: str) -> bool:
     return True
 
 
-def with_key(base_url: str, key: str) -> str:
+def with_key(base_url: str, key: str, port: int) -> str:
     """Returns the address of a proxy that adds the key: the suite sends no headers of the user."""
 
     class Proxy(BaseHTTPRequestHandler):
@@ -148,7 +151,7 @@ def with_key(base_url: str, key: str) -> str:
         def log_message(self, *_: object) -> None:
             pass
 
-    proxy = ThreadingHTTPServer(("127.0.0.1", free_port()), Proxy)
+    proxy = ThreadingHTTPServer(("127.0.0.1", port), Proxy)
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{proxy.server_port}/mcp"
 

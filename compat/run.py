@@ -24,6 +24,7 @@ import login_checks
 import mail_checks
 import mcp_checks
 import media_checks
+import oauth_checks
 import page_checks
 import push_checks
 import receipt_checks
@@ -34,6 +35,7 @@ import tenancy_checks
 import wire_checks
 from bucket_server import BucketServer
 from calls import Calls
+from documents import DocumentServer
 from mail_server import MailServer
 from world import Server, World, free_port
 
@@ -50,6 +52,7 @@ MODULES = (
     login_checks,
     page_checks,
     mcp_checks,
+    oauth_checks,
     inbox_checks,
     receipt_checks,
     media_checks,
@@ -95,16 +98,19 @@ def run(checks: list[Check], arguments: argparse.Namespace, data: Path) -> int:
         "AXME_EMBED_ORIGINS": f"https://intranet.example.com,{embedder}",
     }
     bucket = BucketServer(free_port())
+    documents = DocumentServer(free_port(), data.parent)
     with ExitStack() as running:
         running.callback(mail.stop)
         mail.start()
         running.callback(bucket.stop)
         bucket.start()
-        server = Server(arguments.axme.resolve(), data, arguments.database_url, settings | bucket.settings())
+        running.callback(documents.stop)
+        documents.start()
+        server = Server(arguments.axme.resolve(), data, arguments.database_url, settings | bucket.settings() | documents.settings())
         running.callback(server.kill)
         try:
             server.start()
-            world = World(server, mail, embedder, bucket)
+            world = World(server, mail, embedder, bucket, documents)
             running.callback(world.close)
             failed = sum(not passes(check, world) for check in checks)
             server.stop()

@@ -29,6 +29,7 @@ from axme import AxmeClient, AxmeClientConfig, AxmeHttpError
 import wire
 from browser import Browser
 from bucket_server import BucketServer
+from documents import DocumentServer
 from mail_server import Letter, MailServer
 
 SECONDS_TO_START = 30  # the first start also migrates the database
@@ -161,11 +162,17 @@ class World:
     Without a bucket, files are on the disk."""
 
     def __init__(
-        self, server: Server, mail: MailServer, embedder: str = "", bucket: BucketServer | None = None
+        self,
+        server: Server,
+        mail: MailServer,
+        embedder: str = "",
+        bucket: BucketServer | None = None,
+        documents: DocumentServer | None = None,
     ) -> None:
         self.server = server
         self.mail = mail
         self.bucket = bucket
+        self.documents = documents
         self.embedder = embedder
         path = server.data / "bootstrap.json"
         until("bootstrap.json is written (is the database fresh?)", path.exists)
