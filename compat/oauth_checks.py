@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+from urllib.parse import urlencode
 
 from playwright.sync_api import Page, expect
 
@@ -41,6 +43,21 @@ def a_client_is_known_by_its_metadata_document(world: World) -> None:
         assert reply.status == 400 and "cannot be connected" in reply.text, (wrong, reply)
 
 
+def the_pages_of_oauth_are_accessible(world: World) -> None:
+    person = _member(world)
+    uri = "http://127.0.0.1:9/callback"
+    metadata = json.dumps({"client_name": "A host", "redirect_uris": [uri]}).encode()
+    client = world.post("/oauth/register", metadata, {"Content-Type": "application/json"}).json["client_id"]
+    fields = {"response_type": "code", "client_id": client, "redirect_uri": uri, "code_challenge_method": "S256"}
+    address = f"{world.server.base_url}/oauth/authorize?{urlencode(fields | {'code_challenge': 'c' * 43})}"
+    with world.browser.page(bypass_csp=True, viewport={"width": 390, "height": 844}) as page:
+        page.goto(address)
+        is_accessible(page, page.title())
+        _sign_in(world, page, address, person)
+        expect(page.get_by_role("button", name="Allow")).to_be_visible()
+        is_accessible(page, page.title())
+
+
 def mcp_remote_connects_a_host_that_speaks_stdio(world: World) -> None:
     person = _member(world)
     node = ENVIRONMENTS / "node" / "node_modules"
@@ -70,7 +87,6 @@ def _answer_with_fastmcp(world: World, name: str, more: list[str]) -> None:
     with McpProcess(command) as client, world.browser.page(viewport={"width": 390, "height": 844}) as page:
         _sign_in(world, page, client.line_with("open ").removeprefix("open ").strip(), person)
         expect(page.get_by_role("heading", level=1)).to_have_text(f"Connect {name}")
-        is_accessible(page, page.title())
         decide = page.get_by_label("Answer tasks in your name")
         expect(decide).not_to_be_checked()
         decide.check()
@@ -90,7 +106,6 @@ def _member(world: World) -> str:
 def _sign_in(world: World, page: Page, address: str, person: str) -> None:
     known = len(world.mail.letters(person))
     page.goto(address)
-    is_accessible(page, page.title())
     page.get_by_label("Email address").fill(person)
     page.get_by_role("button", name="Send me a code").click()
     page.get_by_label("Code from the mail").fill(world.letter(person, known + 1).subject.split(" ")[0])

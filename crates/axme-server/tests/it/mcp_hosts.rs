@@ -399,6 +399,9 @@ async fn resources_and_prompts_are_read(engine: Engine) {
     let params = json!({ "ref": { "type": "ref/resource", "uri": "axme://intents/{intent_id}" }, "argument": { "name": "intent_id", "value": &id[..8] } });
     let completed = rpc(&server, key, WITH_TASKS, "completion/complete", params).await;
     assert_eq!(completed["result"]["completion"]["values"], json!([id]), "{completed}");
+    let params = json!({ "ref": { "type": "ref/prompt", "name": "ask_somebody" }, "argument": { "name": "person", "value": "own" } });
+    let completed = rpc(&server, key, WITH_TASKS, "completion/complete", params).await;
+    assert_eq!(completed["result"]["completion"]["values"], json!(["owner@local"]), "{completed}");
 }
 
 /// The first request of each client that was tried, as it was recorded.

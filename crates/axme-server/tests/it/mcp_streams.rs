@@ -10,12 +10,12 @@ use crate::mcp_client::{NEWEST, WITH_TASKS, complete, message};
 each_engine! {
     a_waiting_tool_reports_progress_to_a_host_that_asks_for_it,
     a_host_is_told_when_a_resource_changes,
+    a_subscription_ends_with_the_key,
 }
 
 /// Sends a message, and returns the answer while it still comes in.
-async fn open(server: &Server, version: &str, body: &Value) -> Response<Body> {
-    let request =
-        HttpRequest::post("/mcp").header("x-api-key", &server.admin).header("content-type", "application/json");
+async fn open(server: &Server, key: &str, version: &str, body: &Value) -> Response<Body> {
+    let request = HttpRequest::post("/mcp").header("x-api-key", key).header("content-type", "application/json");
     let request =
         request.header("accept", "application/json, text/event-stream").header("mcp-protocol-version", version);
     let request = request.header("mcp-method", body["method"].as_str().unwrap());
@@ -42,7 +42,7 @@ async fn a_waiting_tool_reports_progress_to_a_host_that_asks_for_it(engine: Engi
         let arguments = json!({ "intent_id": id, "since": since, "wait_seconds": 40 });
         json!({ "name": "intents_watch", "arguments": arguments, "_meta": { "progressToken": "mine" } })
     };
-    let response = open(&server, WITH_TASKS, &message(WITH_TASKS, "tools/call", call(1_000))).await;
+    let response = open(&server, &server.admin, WITH_TASKS, &message(WITH_TASKS, "tools/call", call(1_000))).await;
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let mut stream = OpenStream::new(response, server.now());
     let progress = next(&mut stream).await;
@@ -64,7 +64,7 @@ async fn a_waiting_tool_reports_progress_to_a_host_that_asks_for_it(engine: Engi
     // Without a token, the answer is JSON alone.
     let mut silent = call(0);
     silent.as_object_mut().unwrap().remove("_meta");
-    let response = open(&server, WITH_TASKS, &message(WITH_TASKS, "tools/call", silent)).await;
+    let response = open(&server, &server.admin, WITH_TASKS, &message(WITH_TASKS, "tools/call", silent)).await;
     assert_eq!(response.headers()["content-type"], "application/json");
 }
 
@@ -75,7 +75,7 @@ async fn a_host_is_told_when_a_resource_changes(engine: Engine) {
     let uri = format!("axme://intents/{followed}");
     let wanted = json!({ "resourceSubscriptions": [uri, "file:///etc/passwd"], "toolsListChanged": true });
     let body = message(NEWEST, "subscriptions/listen", json!({ "notifications": wanted }));
-    let response = open(&server, NEWEST, &body).await;
+    let response = open(&server, &server.admin, NEWEST, &body).await;
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let mut stream = OpenStream::new(response, server.now());
     // The server says what it keeps of the subscription.
@@ -91,6 +91,23 @@ async fn a_host_is_told_when_a_resource_changes(engine: Engine) {
     );
     // The stop of the server ends the subscription with an answer.
     server.stop();
+    let last = next(&mut stream).await;
+    assert!(last.get("id").is_some(), "{last}");
+}
+
+async fn a_subscription_ends_with_the_key(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let id = server.submit("worker", json!({})).await;
+    let wanted = json!({ "resourceSubscriptions": [format!("axme://intents/{id}")] });
+    let body = message(NEWEST, "subscriptions/listen", json!({ "notifications": wanted }));
+    let mut stream = OpenStream::new(open(&server, &worker, NEWEST, &body).await, server.now());
+    next(&mut stream).await;
+    let account =
+        server.get(&worker, "/v1/me").await["service_account"]["service_account_id"].as_str().unwrap().to_owned();
+    server.send(&server.admin, "DELETE", &format!("/v1/service-accounts/{account}"), None).await.ok();
+    // A key is remembered for a second.
+    server.advance(std::time::Duration::from_secs(2)).await;
     let last = next(&mut stream).await;
     assert!(last.get("id").is_some(), "{last}");
 }

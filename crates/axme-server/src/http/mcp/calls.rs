@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use axme_api::mcp::selection::Selection;
 use axme_api::mcp::tools::{HostTool, PLACEMENT};
 use axme_api::openapi::input_fields;
-use axme_api::{ApiError, Effect, ErrorCode, Json, JsonFields, Scope};
+use axme_api::{Access, ApiError, Effect, ErrorCode, Json, JsonFields, Scope};
 use axme_core::auth::Caller;
 use axme_core::call::{self, CallPermit};
 use axme_core::request::{KeyHeader, RequestMeta};
@@ -52,6 +52,11 @@ impl HostCall {
             ))),
             _ => Ok(()),
         }
+    }
+
+    /// Returns true while the credential of the request is valid. A long answer ends with it.
+    pub(super) async fn is_still_valid(&self) -> bool {
+        call::authenticate(&self.app, Access::Key, &self.meta).await.is_ok()
     }
 
     /// Calls an operation with flat arguments, as its route does.

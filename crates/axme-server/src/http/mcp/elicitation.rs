@@ -42,7 +42,7 @@ pub(super) async fn ask(call: &HostCall, tool: &HostTool) -> Result<CallToolResp
         return Ok(finish(call, tool, &still_open.into()));
     }
     let content = result.get("content").and_then(Json::fields).unwrap_or_default();
-    let answer = with("intent_id", &id).with("task_result", flat_form::answer(content));
+    let answer = with("intent_id", &id).with("task_result", flat_form::answer(&content));
     match call.operate_at_host("intents.resume", answer).await {
         Ok(data) => Ok(finish(call, tool, &data)),
         Err(error) if error.kind() == ErrorKind::Invalid => {

@@ -86,7 +86,7 @@ fn field(name: &str, shape: &Value) -> Option<Value> {
 }
 
 /// Returns the answer to a task from what a person entered. An empty text is an absent field.
-pub(super) fn answer(content: JsonFields) -> JsonFields {
+pub(super) fn answer(content: &JsonFields) -> JsonFields {
     let is_given = |value: &Json| !value.is_null() && value.string().is_none_or(|text| !text.trim().is_empty());
     let mut answer = JsonFields::new();
     let mut data = JsonFields::new();
@@ -160,6 +160,6 @@ mod tests {
         let content =
             json!({ "outcome": "approved", "comment": " ", "count": 3, "note": "", "agreed": true, "x": null });
         let expected = json!({ "outcome": "approved", "data": { "count": 3, "agreed": true } });
-        assert_eq!(Json::from(answer(JsonFields::of(content))).value(), expected);
+        assert_eq!(Json::from(answer(&JsonFields::of(content))).value(), expected);
     }
 }

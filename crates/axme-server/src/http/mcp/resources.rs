@@ -58,7 +58,7 @@ pub(super) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
     SubscriptionFilter::builder().resource_subscriptions(uris.cloned()).build()
 }
 
-/// Tells a host of changes until it leaves or the server stops.
+/// Tells a host of changes until it leaves, its credential ends, or the server stops.
 pub(super) async fn listen(call: &HostCall, context: &SubscriptionContext) -> Result<(), ErrorData> {
     let refused = |error: axme_core::error::Error| ErrorData::invalid_request(error.into_api().message, None);
     let _place = call.app.open_stream(call.caller()).await.map_err(refused)?;
@@ -72,6 +72,9 @@ pub(super) async fn listen(call: &HostCall, context: &SubscriptionContext) -> Re
             () = context.cancelled() => return Ok(()),
             () = call.app.stopped() => return Ok(()),
             () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        if !call.is_still_valid().await {
+            return Ok(());
         }
         for uri in &uris {
             let now = text(call, uri).await;
