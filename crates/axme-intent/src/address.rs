@@ -220,10 +220,16 @@ const MAX_SLIPS: usize = 2;
 /// that is wrong, missing, added, or swapped with its neighbor.
 pub fn meant<'a>(address: &Address, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = address.short();
-    let most = (name.chars().count() / LETTERS_PER_SLIP).clamp(1, MAX_SLIPS);
-    let slips = |known: &str| strsim::osa_distance(name, known.rsplit('/').next().unwrap_or(known));
-    let near = known.map(|known| (slips(known), known)).filter(|(slips, _)| *slips <= most);
-    near.min().map(|(_, known)| known)
+    let letters = name.chars().count();
+    let most = (letters / LETTERS_PER_SLIP).clamp(1, MAX_SLIPS);
+    // Each slip changes the length by one letter at most. The comparison of names costs much more than their lengths.
+    let is_as_long = |known: &&str| name_of(known).chars().count().abs_diff(letters) <= most;
+    let near = known.filter(is_as_long).map(|known| (strsim::osa_distance(name, name_of(known)), known));
+    near.filter(|(slips, _)| *slips <= most).min().map(|(_, known)| known)
+}
+
+fn name_of(known: &str) -> &str {
+    known.rsplit('/').next().unwrap_or(known)
 }
 
 /// How the name of an agent follows from its owner's text.

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::Address;
-use axme_intent::address::meant;
 use axme_store::StoreError;
 use axme_store::intents::Head;
 use axme_store::organizations::UnknownReceivers;
@@ -56,8 +55,8 @@ fn suggestion(cx: &mut CallContext<'_, '_>, place: Option<(Uuid, Uuid)>, to: &Ad
         return Ok(None);
     }
     let snapshot = Snapshot::of(cx.tx, workspace)?;
-    let near = meant(to, snapshot.registered());
-    Ok(near.map(|near| if is_own { near.rsplit('/').next().unwrap_or(near) } else { near }.to_owned()))
+    let near = snapshot.meant(to);
+    Ok(near.map(|near| if is_own { near.rsplit('/').next().unwrap_or(&near).to_owned() } else { near }))
 }
 
 /// Tells which intents wait for agents that nobody has registered. It remembers each address for one answer.

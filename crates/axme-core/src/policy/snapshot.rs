@@ -4,8 +4,9 @@
 //! same transaction. A snapshot has the types with a payload schema, but not the schemas, which may be large.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use axme_intent::address::meant;
 use axme_intent::{Address, Home};
 use axme_store::groups::{self, AskingRule};
 use axme_store::organizations::{self, UnknownReceivers};
@@ -22,6 +23,9 @@ const MAX_RULES: i64 = 500;
 /// Maximum number of agents whose addresses are in a snapshot. If there are more, each address is looked up.
 const MAX_AGENTS: i64 = 2_000;
 
+/// Unregistered addresses for which a snapshot keeps the agent that was meant.
+const MAX_MEANT: usize = 256;
+
 /// The rules of a workspace, or of an organization. An organization has only sender policies.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -37,6 +41,8 @@ pub struct Snapshot {
     home: Option<(String, String)>,
     /// The addresses of the registered agents; `None` if there are more than [`MAX_AGENTS`].
     registered: Option<HashSet<String>>,
+    /// The agents that were probably meant by unregistered addresses, as far as a call has asked.
+    meant: Mutex<HashMap<String, Option<String>>>,
     /// The semantic types that have a schema.
     schema_types: HashSet<String>,
     agents: RuleSet<String, AgentRules>,
@@ -97,6 +103,7 @@ impl Snapshot {
         Ok(Snapshot {
             unknown_receivers: workspace.map_or(UnknownReceivers::Accept, |workspace| workspace.unknown_receivers),
             home,
+            meant: Mutex::default(),
             registered: are_all.then(|| registered.into_iter().collect()),
             quota: quotas::find_policy(tx, owner)?,
             asking: groups::find_rule(tx, owner)?,
@@ -163,9 +170,20 @@ impl Snapshot {
         self.home.as_ref().is_some_and(|(org, workspace)| address.is_elsewhere(Home { org, workspace }))
     }
 
-    /// Returns the addresses of the registered agents; none if there are too many.
-    pub(crate) fn registered(&self) -> impl Iterator<Item = &str> {
-        self.registered.iter().flatten().map(String::as_str)
+    /// Returns the registered agent that an unregistered address probably means. The search compares all names on the
+    /// thread that writes, so the last answers are kept.
+    pub(crate) fn meant(&self, address: &Address) -> Option<String> {
+        let mut known = self.meant.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(address.as_str()) {
+            return found.clone();
+        }
+        let registered = self.registered.iter().flatten().map(String::as_str);
+        let found = meant(address, registered).map(str::to_owned);
+        if known.len() >= MAX_MEANT {
+            known.clear();
+        }
+        known.insert(address.as_str().to_owned(), found.clone());
+        found
     }
 
     /// Returns true if payloads of a type are checked against a schema.
