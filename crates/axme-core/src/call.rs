@@ -231,9 +231,10 @@ async fn transact(
         }
     };
     let outcome = match info.effect {
-        axme_api::Effect::Read => app.read_for(&caller.service_account_id, job).await,
+        axme_api::Effect::Read => app.read_at_once(&caller.service_account_id, job).await,
         axme_api::Effect::Write => {
-            app.store.write_announced(Announcement { shard, workspace: caller.workspace, key }, job).await
+            let announcement = Announcement { shard, workspace: caller.workspace, key, waits: false };
+            app.store.write_announced(announcement, job).await
         }
     };
     let reply = match outcome? {

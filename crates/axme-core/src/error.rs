@@ -63,6 +63,10 @@ impl Error {
                 tracing::error!(why, "database unavailable");
                 ApiError::unavailable("the database is unavailable: nothing was changed, try again")
             }
+            // The metrics count it: a line for each would make the overload worse.
+            Error::Store(StoreError::Overloaded) => {
+                ApiError::unavailable("too many calls of this workspace wait: nothing was changed, try again later")
+            }
             Error::Store(StoreError::Unknown(why)) => {
                 tracing::error!(why, "the outcome of a commit is unknown");
                 ApiError::new(

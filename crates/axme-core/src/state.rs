@@ -20,7 +20,7 @@ use axme_store::{JobError, Limits, Store, Tx, Wakeups};
 use crate::auth::oidc::OidcSettings;
 use crate::auth::{Caller, Keys};
 use crate::consumers::Consumers;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::metrics::Metrics;
 use crate::policy::body_budget::BodyBudget;
 use crate::policy::fair_gate::FairGate;
@@ -187,6 +187,19 @@ impl AppState {
     {
         let _place = self.reads.enter(caller).await;
         self.store.read(job).await
+    }
+
+    /// Reads like [`AppState::read_for`]. Refuses the call if too many reads of the caller wait already.
+    pub async fn read_at_once<T, E, F>(&self, caller: &str, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: JobError,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        match self.reads.try_enter(caller, self.limits.waiting_calls).await {
+            Some(_place) => self.store.read(job).await,
+            None => Err(StoreError::Overloaded.into()),
+        }
     }
 
     /// Returns the allowance of a workspace, which may be some seconds old. `None` if nothing is limited.

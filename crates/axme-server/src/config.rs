@@ -221,6 +221,7 @@ impl Config {
             ("write_group", limits.write_group),
             ("read_threads", limits.read_threads),
             ("postgres_writers", limits.postgres_writers),
+            ("waiting_calls", limits.waiting_calls),
             ("window_deliveries", limits.window_deliveries),
             ("window_bytes", limits.window_bytes),
             ("window_events", limits.window_events),

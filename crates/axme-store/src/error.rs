@@ -10,6 +10,9 @@ pub enum StoreError {
     /// The disk is full or the database is unreachable. The same call may succeed later.
     #[error("database unavailable: {0}")]
     Unavailable(String),
+    /// Too many jobs of the workspace wait already. The job has not begun.
+    #[error("too many jobs of this workspace wait")]
+    Overloaded,
     /// The connection broke during a commit, which may or may not have happened.
     #[error("the outcome of a commit is unknown: {0}")]
     Unknown(String),

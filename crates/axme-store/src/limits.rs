@@ -36,6 +36,8 @@ pub struct Limits {
     pub read_threads: usize,
     /// Write connections to PostgreSQL.
     pub postgres_writers: usize,
+    /// Calls of one workspace that may wait for a writer, and calls of one account that may wait to read. More are refused.
+    pub waiting_calls: usize,
     /// False only in tests, where answers do not wait for the disk.
     pub durable: bool,
     /// The delays until an unacknowledged delivery is offered again, one per offer. The last one repeats.
@@ -102,6 +104,7 @@ impl Default for Limits {
             write_group: 256,
             read_threads: 2,
             postgres_writers: 8,
+            waiting_calls: 4_096,
             durable: true,
             offer_seconds: vec![15, 60, 300, 600],
             acknowledged_seconds: 3_600,

@@ -17,7 +17,7 @@ use crate::reply_key::ReplyKey;
 use crate::shard::Shard;
 use crate::tx::{Environment, RulesInUse, Tx};
 use crate::wakeups::{Signal, Wakes};
-use lanes::Lanes;
+use lanes::{Lanes, NotAdded};
 
 /// Why a job's transaction was not committed.
 #[derive(Debug)]
@@ -80,11 +80,13 @@ pub struct Announcement {
     pub workspace: Uuid,
     /// The idempotency key of the call. On PostgreSQL, the keys of a group are looked up together.
     pub key: Option<ReplyKey>,
+    /// True if the job waits for a place while too many jobs of its workspace wait. A call is refused instead.
+    pub waits: bool,
 }
 
 impl From<Shard> for Announcement {
     fn from(shard: Shard) -> Announcement {
-        Announcement { shard, workspace: Uuid::nil(), key: None }
+        Announcement { shard, workspace: Uuid::nil(), key: None, waits: true }
     }
 }
 
@@ -223,8 +225,11 @@ impl Queue {
     pub async fn send(&self, job: QueuedJob) -> Result<(), StoreError> {
         match self {
             Queue::Threads(lanes) => {
-                let workspace = job.announcement.workspace;
-                lanes.add(workspace, job).await.map_err(|_| StoreError::Unavailable("the store has stopped".to_owned()))
+                let Announcement { workspace, waits, .. } = job.announcement;
+                lanes.add(workspace, job, waits).await.map_err(|why| match why {
+                    NotAdded::Full => StoreError::Overloaded,
+                    NotAdded::Closed => StoreError::Unavailable("the store has stopped".to_owned()),
+                })
             }
             #[cfg(feature = "simulation")]
             Queue::Simulated(take) => take(job),

@@ -33,12 +33,20 @@ impl FairGate {
 
     /// Waits for the caller's turn. The calls of one caller keep their order.
     pub async fn enter(self: &Arc<FairGate>, caller: &str) -> GatePermit {
+        self.try_enter(caller, usize::MAX).await.expect("the gate refuses nobody without a limit")
+    }
+
+    /// Waits for the caller's turn. `None` at once if `most` calls of the caller wait already.
+    pub async fn try_enter(self: &Arc<FairGate>, caller: &str, most: usize) -> Option<GatePermit> {
         let turn = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             // Places are free only while nobody waits.
             if state.free > 0 {
                 state.free -= 1;
-                return GatePermit { gate: Some(self.clone()) };
+                return Some(GatePermit { gate: Some(self.clone()) });
+            }
+            if state.waiting.get(caller).is_some_and(|calls| calls.len() >= most) {
+                return None;
             }
             let (sender, turn) = oneshot::channel();
             if !state.waiting.contains_key(caller) {
@@ -47,7 +55,7 @@ impl FairGate {
             state.waiting.entry(caller.to_owned()).or_default().push_back(sender);
             turn
         };
-        turn.await.expect("a waiting call keeps its sender in the gate")
+        Some(turn.await.expect("a waiting call keeps its sender in the gate"))
     }
 
     /// Takes the sender of the next caller in turn, or frees the place.
@@ -105,6 +113,20 @@ mod tests {
         }
         assert_eq!(*order.lock().unwrap(), ["greedy", "modest", "other", "greedy", "greedy", "greedy"]);
         assert_eq!(gate.state.lock().unwrap().free, 1);
+    }
+
+    #[tokio::test]
+    async fn a_caller_with_many_waiting_calls_is_refused_at_once() {
+        let gate = FairGate::new(1);
+        let held = gate.enter("greedy").await;
+        for _ in 0..2 {
+            let gate = gate.clone();
+            tokio::spawn(async move { gate.try_enter("greedy", 2).await.is_some() });
+            tokio::task::yield_now().await;
+        }
+        assert!(gate.try_enter("greedy", 2).await.is_none());
+        drop(held);
+        assert!(gate.try_enter("modest", 2).await.is_some());
     }
 
     #[tokio::test]

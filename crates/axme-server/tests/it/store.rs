@@ -337,7 +337,7 @@ fn reporting(name: &'static str, order: &Order) -> impl FnMut(&mut Tx<'_>) -> Re
 type Order = Arc<Mutex<Vec<&'static str>>>;
 
 /// Keeps the writer of [`Shard::CONTROL`] busy until the sender is used.
-async fn hold(store: &Store) -> (std::sync::mpsc::Sender<()>, impl Future<Output = Result<()>>) {
+pub async fn hold(store: &Store) -> (std::sync::mpsc::Sender<()>, impl Future<Output = Result<()>>) {
     let (release, held) = std::sync::mpsc::channel::<()>();
     let (begins, mut began) = tokio::sync::mpsc::unbounded_channel();
     let mut work = Box::pin(store.write(Shard::CONTROL, move |_: &mut Tx<'_>| -> Result<()> {

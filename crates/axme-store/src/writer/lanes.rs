@@ -1,8 +1,8 @@
 //! The jobs that wait for one writer: a lane per workspace. Workspaces take turns, so that a flood of one workspace delays
 //! the next job of another by one turn.
 //!
-//! The server's own work has a lane, too: that of the nil workspace. Each lane has a bounded number of places. A caller
-//! whose lane is full waits for a place, which delays nobody else.
+//! The server's own work has a lane, too: that of the nil workspace. Each lane has a bounded number of places. While a lane
+//! is full, calls are refused, and the server's own work waits for a place, which delays nobody else.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,6 +26,15 @@ struct Waiting<J> {
     is_closed: bool,
 }
 
+/// Why a job was not added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotAdded {
+    /// All places of the lane are taken.
+    Full,
+    /// The lanes are closed.
+    Closed,
+}
+
 struct Lane<J> {
     jobs: VecDeque<(J, OwnedSemaphorePermit)>,
     places: Arc<Semaphore>,
@@ -47,19 +56,22 @@ impl<J> Lanes<J> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a job to the lane of a workspace, once the lane has a place. Gives the job back if the lanes are closed.
-    pub async fn add(&self, workspace: Uuid, job: J) -> Result<(), J> {
+    /// Adds a job to the lane of a workspace. If the lane is full, a job that `waits` is added once there is a place.
+    pub async fn add(&self, workspace: Uuid, job: J, waits: bool) -> Result<(), NotAdded> {
         let places = {
             let mut state = self.state();
             let lane = state.lanes.entry(workspace).or_insert_with(|| Lane::new(self.places));
             if let Ok(place) = lane.places.clone().try_acquire_owned() {
                 return self.put(state, workspace, job, place);
             }
+            if !waits {
+                return Err(if state.is_closed { NotAdded::Closed } else { NotAdded::Full });
+            }
             lane.places.clone()
         };
         match places.acquire_owned().await {
             Ok(place) => self.put(self.state(), workspace, job, place),
-            Err(_) => Err(job),
+            Err(_) => Err(NotAdded::Closed),
         }
     }
 
@@ -69,9 +81,9 @@ impl<J> Lanes<J> {
         workspace: Uuid,
         job: J,
         place: OwnedSemaphorePermit,
-    ) -> Result<(), J> {
+    ) -> Result<(), NotAdded> {
         if state.is_closed {
-            return Err(job);
+            return Err(NotAdded::Closed);
         }
         let lane = state.lanes.entry(workspace).or_insert_with(|| Lane::new(self.places));
         lane.jobs.push_back((job, place));
@@ -135,14 +147,15 @@ mod tests {
         let flood: Vec<_> = (0..10_000)
             .map(|n| {
                 let lanes = lanes.clone();
-                tokio::spawn(async move { lanes.add(GREEDY, n).await.is_ok() })
+                tokio::spawn(async move { lanes.add(GREEDY, n, true).await.is_ok() })
             })
             .collect();
         while lanes.state().lanes.get(&GREEDY).is_none_or(|lane| lane.jobs.len() < 4_096) {
             tokio::task::yield_now().await;
         }
+        assert_eq!(lanes.add(GREEDY, 10_001, false).await, Err(NotAdded::Full), "a call is refused at once");
         assert_eq!(lanes.take(64).expect("jobs wait").len(), 64, "a workspace alone gets everything");
-        assert!(lanes.add(MODEST, 10_000).await.is_ok());
+        assert!(lanes.add(MODEST, 10_000, false).await.is_ok());
         let group = lanes.take(64).expect("jobs wait");
         let ahead = group.iter().position(|job| *job == 10_000);
         assert!(ahead.is_some_and(|ahead| ahead <= 1), "{ahead:?} jobs of the flood ran first");
@@ -161,7 +174,7 @@ mod tests {
     async fn lanes_that_are_empty_cost_nothing() {
         let lanes = Lanes::new(2);
         for n in 0..1_000 {
-            assert!(lanes.add(Uuid::from_u128(n), n).await.is_ok());
+            assert!(lanes.add(Uuid::from_u128(n), n, false).await.is_ok());
         }
         while !lanes.state().turns.is_empty() {
             lanes.take(100);
@@ -172,15 +185,15 @@ mod tests {
     #[tokio::test]
     async fn closing_refuses_new_jobs_and_keeps_those_that_wait() {
         let lanes = Arc::new(Lanes::new(1));
-        assert!(lanes.add(GREEDY, 1).await.is_ok());
+        assert!(lanes.add(GREEDY, 1, false).await.is_ok());
         let waits = tokio::spawn({
             let lanes = lanes.clone();
-            async move { lanes.add(GREEDY, 2).await }
+            async move { lanes.add(GREEDY, 2, true).await }
         });
         tokio::task::yield_now().await;
         lanes.close();
-        assert_eq!(waits.await.expect("the task runs"), Err(2), "it had no place yet");
-        assert_eq!(lanes.add(MODEST, 3).await, Err(3));
+        assert_eq!(waits.await.expect("the task runs"), Err(NotAdded::Closed), "it had no place yet");
+        assert_eq!(lanes.add(MODEST, 3, false).await, Err(NotAdded::Closed));
         assert_eq!(lanes.take(10), Some(vec![1]));
         assert_eq!(lanes.take(10), None);
     }
