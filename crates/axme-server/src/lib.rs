@@ -12,6 +12,7 @@ pub mod first_start;
 pub mod folder;
 pub mod http;
 pub mod log_filter;
+pub mod move_database;
 pub mod private_file;
 pub mod system;
 pub mod workers;

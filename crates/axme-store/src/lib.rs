@@ -62,6 +62,7 @@ mod sqlite;
 mod tallies;
 pub mod tasks;
 pub mod timers;
+pub mod transfer;
 mod tx;
 pub mod users;
 mod value;
@@ -92,9 +93,6 @@ pub use value::{Row, Value};
 pub use wakeups::{Signal, Subscription, Wakes, Wakeup, Wakeups};
 pub use writer::Announcement;
 use writer::{ErasedJob, Failure, Queue, QueuedJob, TypedJob};
-
-/// Waiting jobs of a workspace per queue. When its places are taken, its callers wait.
-const QUEUE_JOBS: usize = 4_096;
 
 /// An open store. Its threads end when it is dropped.
 pub struct Store {
@@ -142,8 +140,8 @@ impl Store {
                 .map(|reader| Box::new(reader) as Box<dyn writer::Engine>)
         });
         let readers = readers.collect::<Result<_, _>>()?;
-        let writers = vec![Queue::spawn("write", vec![Box::new(writer)], limits.write_group, QUEUE_JOBS)];
-        let readers = Queue::spawn("read", readers, 1, QUEUE_JOBS);
+        let writers = vec![Queue::spawn("write", vec![Box::new(writer)], limits.write_group, limits.waiting_calls)];
+        let readers = Queue::spawn("read", readers, 1, limits.waiting_calls);
         let (clock, file) = (options.clock.clone(), Some(file.to_owned()));
         Ok(Store { writers, readers, environment, clock, file, engine: StorageEngine::Sqlite })
     }
@@ -164,12 +162,13 @@ impl Store {
             let slot = i64::from(u32::from_be_bytes(Rng::system().bytes()));
             Box::new(postgres::Postgres::new(target.clone(), role, slot, environment.clone()))
         };
-        let writer =
-            |n| Queue::spawn(&format!("write-{n}"), vec![connect(Role::Writer)], postgres::MAX_GROUP, QUEUE_JOBS);
+        let writer = |n| {
+            Queue::spawn(&format!("write-{n}"), vec![connect(Role::Writer)], postgres::MAX_GROUP, limits.waiting_calls)
+        };
         let writers = (0..limits.postgres_writers.max(1)).map(writer).collect();
         let readers =
             (0..limits.read_threads.max(1)).map(|_| connect(Role::Reader) as Box<dyn writer::Engine>).collect();
-        let readers = Queue::spawn("read", readers, 1, QUEUE_JOBS);
+        let readers = Queue::spawn("read", readers, 1, limits.waiting_calls);
         let clock = options.clock.clone();
         Ok(Store { writers, readers, environment, clock, file: None, engine: StorageEngine::Postgresql })
     }

@@ -29,7 +29,7 @@ use tokio_postgres::{Client, Statement};
 use crate::error::StoreError;
 use crate::tx::{Environment, Tx};
 use crate::writer::{Engine, Failure, QueuedJob};
-use errors::fault;
+pub(crate) use errors::fault;
 use live::Live;
 pub(crate) use sizes::database_bytes;
 pub use target::ListenConnection;

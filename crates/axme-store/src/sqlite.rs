@@ -73,12 +73,7 @@ impl Sqlite {
                  PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
             ))
             .map_err(fault)?;
-        let runner = migrations::runner(dialect)?;
-        if connection.table_exists(None, migrations::HISTORY).map_err(fault)? {
-            let applied = runner.get_applied_migrations(&mut connection).map_err(migrations::fault)?;
-            migrations::check_history(&runner, &applied)?;
-        }
-        runner.run(&mut connection).map_err(migrations::fault)?;
+        migrate(&mut connection)?;
         let mut writer = Sqlite::tuned(connection, role, environment)?;
         if role == Role::SoleWriter {
             writer.files = writer.open_files();
@@ -372,6 +367,25 @@ fn without_locks(sql: &'static str) -> Result<&'static str, StoreError> {
     }
 }
 
+/// Brings the schema up to date.
+fn migrate(connection: &mut rusqlite::Connection) -> Result<(), StoreError> {
+    let runner = migrations::runner(dialect)?;
+    if connection.table_exists(None, migrations::HISTORY).map_err(fault)? {
+        let applied = runner.get_applied_migrations(connection).map_err(migrations::fault)?;
+        migrations::check_history(&runner, &applied)?;
+    }
+    runner.run(connection).map_err(migrations::fault).map(|_| ())
+}
+
+/// Opens a file whose rows go to another database. The log goes into the file first, and so does a newer schema.
+pub(crate) fn open_for_transfer(file: &Path) -> Result<rusqlite::Connection, StoreError> {
+    let mut connection =
+        rusqlite::Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fault)?;
+    migrate(&mut connection)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(fault)?;
+    Ok(connection)
+}
+
 /// Translates a migration into SQLite's dialect.
 fn dialect(sql: &str) -> String {
     sql.replace(" COLLATE \"C\"", "").replace("/* clustered */", "WITHOUT ROWID")
@@ -407,7 +421,7 @@ fn explain(error: rusqlite::Error, sql: &str) -> StoreError {
     }
 }
 
-fn fault(error: rusqlite::Error) -> StoreError {
+pub(crate) fn fault(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(
             ErrorCode::DiskFull

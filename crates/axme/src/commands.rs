@@ -19,6 +19,7 @@ mod mail;
 mod mcp;
 mod members;
 mod mesh;
+mod migrate;
 mod organizations;
 mod policies;
 mod projects;
@@ -66,6 +67,7 @@ pub(crate) enum Command {
     Dev(serve::Dev),
     Backup(backup::Backup),
     Restore(backup::Restore),
+    Migrate(migrate::Migrate),
     #[command(subcommand, alias = "example")]
     Examples(examples::Examples),
     #[command(subcommand, alias = "scenario")]
@@ -138,6 +140,7 @@ impl Command {
             Command::Dev(dev) => dev.run(&flags).await,
             Command::Backup(backup) => backup.run(&flags),
             Command::Restore(restore) => restore.run(&flags),
+            Command::Migrate(migrate) => migrate.run(&flags).await,
             Command::Examples(examples) => examples.run(flags).await,
             Command::Scenarios(scenarios) => scenarios.run(&flags).await,
             Command::Tasks(tasks) => tasks.run(&flags).await,

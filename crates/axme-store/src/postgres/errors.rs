@@ -17,7 +17,7 @@ pub(super) fn in_statement(error: StoreError, sql: &str) -> StoreError {
     }
 }
 
-pub(super) fn fault(error: tokio_postgres::Error) -> StoreError {
+pub(crate) fn fault(error: tokio_postgres::Error) -> StoreError {
     classify(&error)
 }
 

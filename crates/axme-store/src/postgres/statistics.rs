@@ -15,7 +15,7 @@ const TABLES: &str = "intents, events, queue_items, queue_counters, timers, repl
 
 /// Returns true once the database has so many intents that its first statistics are out of date. A cheap check.
 pub fn has_grown(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    let row = tx.row("SELECT COUNT(*) FROM (SELECT 1 FROM intents LIMIT $1) AS some", &[GROWN.into()])?;
+    let row = tx.row("SELECT COUNT(*) FROM (SELECT 1 FROM intents LIMIT $1) AS first", &[GROWN.into()])?;
     row.map_or(Ok(false), |row| Ok(row.int(0)? >= GROWN))
 }
 
@@ -33,6 +33,6 @@ pub async fn refresh(url: &str) -> Result<bool, StoreError> {
 }
 
 /// Reads samples of the tables, and keeps what they say for the planner.
-pub(super) async fn analyze(client: &Client) -> Result<(), StoreError> {
+pub(crate) async fn analyze(client: &Client) -> Result<(), StoreError> {
     within(ROUND_TRIP, client.batch_execute(&format!("ANALYZE {TABLES}"))).await
 }
