@@ -37,7 +37,8 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 pub use databases::{
-    Tamper, dump_postgres, fresh_schema, lock_migrations, migration, tamper_with_audit, with_database,
+    Tamper, dump_postgres, forget_whom_a_task_asks, fresh_schema, lock_migrations, migration, planned_rows,
+    tamper_with_audit, with_database,
 };
 pub use engines::{Engine, run};
 pub(crate) use engines::{each_engine, postgres_only};
@@ -136,10 +137,15 @@ impl Server {
 
     /// Starts another node on the database of this server on PostgreSQL, with the same clock.
     pub async fn another_node(&self) -> Server {
+        self.another_node_at(self.clock.clone()).await
+    }
+
+    /// Starts another node on the database of this server on PostgreSQL, with a clock of its own.
+    pub async fn another_node_at(&self, clock: Arc<ManualClock>) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (system, options) = Server::options(folder.path(), &self.clock, Limits::default(), Rng::system());
+        let (system, options) = Server::options(folder.path(), &clock, Limits::default(), Rng::system());
         let store = databases::reopen_postgres(&options).await;
-        let place = (self.clock.clone(), folder);
+        let place = (clock, folder);
         Server::start_on((self.engine, store), (system, options), place, (Site::default(), Some(&self.bootstrap))).await
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{fresh_schema, poll, postgres_only};
+use crate::harness::{fresh_schema, planned_rows, poll, postgres_only};
 
 postgres_only! {
     nodes_that_start_together_make_one_organization_and_hear_of_each_others_commits,
@@ -18,9 +18,10 @@ postgres_only! {
     changes_of_one_row_by_two_nodes_are_both_kept,
     nodes_make_a_subscription_once_and_no_more_than_fit,
     a_rule_set_on_one_node_holds_on_the_other_at_once,
+    a_database_that_has_grown_gets_statistics,
 }
 
-async fn start(url: &str) -> (Running, tempfile::TempDir) {
+pub async fn start(url: &str) -> (Running, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config { data: folder.path().to_owned(), database_url: Some(url.to_owned()), ..Config::default() };
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -39,7 +40,7 @@ async fn two() -> ([(Running, tempfile::TempDir); 2], Bootstrap) {
 }
 
 /// Sends one request on its own connection; returns the body as text.
-async fn call(node: &Running, key: &str, method: &str, path: &str, body: &str) -> String {
+pub async fn call(node: &Running, key: &str, method: &str, path: &str, body: &str) -> String {
     let mut connection = TcpStream::connect(node.addr()).await.unwrap();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: axme\r\nx-api-key: {key}\r\ncontent-type: application/json\r\n\
@@ -52,7 +53,7 @@ async fn call(node: &Running, key: &str, method: &str, path: &str, body: &str) -
     answer
 }
 
-async fn post(node: &Running, key: &str, path: &str, body: Value) -> Value {
+pub async fn post(node: &Running, key: &str, path: &str, body: Value) -> Value {
     let answer = call(node, key, "POST", path, &body.to_string()).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap()
@@ -360,4 +361,18 @@ async fn a_rule_set_on_one_node_holds_on_the_other_at_once() {
     for (node, _) in nodes {
         node.stop().await;
     }
+}
+
+/// Without statistics, plans are wrong until the first autovacuum, which comes a minute later at the earliest.
+async fn a_database_that_has_grown_gets_statistics() {
+    let url = fresh_schema().await;
+    let (node, folder) = start(&url).await;
+    let bootstrap: Bootstrap =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("bootstrap.json")).unwrap()).unwrap();
+    let body = json!({ "intent_type": "x", "to_agent": "nobody", "payload": {} });
+    for _ in 0..11 {
+        join_all((0..100).map(|_| post(&node, &bootstrap.api_key, "/v1/intents", body.clone()))).await;
+    }
+    poll(async || (planned_rows(&url, "intents").await >= 1_000.0).then_some(())).await;
+    node.stop().await;
 }

@@ -174,6 +174,23 @@ pub async fn tamper_with_audit(server: &super::Server, trail: Uuid, tamper: Tamp
     server.app.store.write(Shard::CONTROL, tamper).await.expect("the line is there");
 }
 
+/// Leaves an open task as the migration that made the table of people left it: with one row, which names nobody.
+pub async fn forget_whom_a_task_asks(server: &super::Server, id: axme_intent::IntentId) {
+    let forget = move |tx: &mut axme_store::Tx<'_>| {
+        let changed = tx.run("UPDATE task_people SET person = '' WHERE intent_id = $1", &[id.into()]);
+        changed.inspect(|rows| assert_eq!(*rows, 1))
+    };
+    server.app.store.write(Shard::CONTROL, forget).await.expect("the task is open");
+}
+
+/// Returns the number of rows that the planner of PostgreSQL knows of.
+pub async fn planned_rows(url: &str, table: &str) -> f64 {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    let known = "SELECT CAST(reltuples AS float8) FROM pg_class WHERE oid = to_regclass($1)";
+    client.query_one(known, &[&table]).await.expect("the table is there").get(0)
+}
+
 thread_local! {
     /// The PostgreSQL resources of the test on this thread.
     static IN_USE: RefCell<InUse> = const { RefCell::new(InUse { schemas: Vec::new(), servers: Vec::new() }) };
