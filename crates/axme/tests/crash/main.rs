@@ -2,11 +2,12 @@
 //!
 //! Afterwards everything that was acknowledged exists exactly once: creates, answers, deadlines, intents between two
 //! workspaces, and workflows in the middle of a step. The test sends unacknowledged calls again under the same
-//! idempotency key, like a real client; none may take effect twice. Another test fills the disk of the server for a while.
+//! idempotency key, like a real client; none may take effect twice. Other tests fill the disk of the server for a while, kill one of three nodes, or kill the database.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and waits for real processes")]
 
+mod failover;
 mod nodes;
 mod process;
 
@@ -180,7 +181,23 @@ async fn story(folder: &Path, database: Option<&str>) {
     finish(&admin, &agents, &ledger).await;
     let ledger = std::mem::take(&mut *ledger.lock().unwrap());
     println!("{KILLS} kills: {}", judge(&admin, &ledger, 100).await);
+    if database.is_none()
+        && let Ok(url) = std::env::var("AXME_TEST_POSTGRES_URL")
+    {
+        server.end().await;
+        let url = fresh_schema(&url, "moved").await;
+        migrate(folder, &url);
+        server = Process::start(folder, port, Some(&url)).await;
+        println!("moved to PostgreSQL: {}", judge(&admin, &ledger, 100).await);
+    }
     server.kill();
+}
+
+/// Moves the database of the folder to PostgreSQL.
+fn migrate(folder: &Path, url: &str) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_axme"));
+    let output = command.arg("--data").arg(folder).args(["migrate", "--to", url]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Waits until so many creates are acknowledged in all.

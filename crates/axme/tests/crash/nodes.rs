@@ -49,7 +49,7 @@ fn nothing_is_lost_when_nodes_die() {
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
@@ -126,12 +126,13 @@ async fn story(url: &str) {
     println!("{faults:?}: {}", judge(&patient, &ledger, 20).await);
 }
 
-fn client(url: &str, key: &str) -> Client {
+/// Returns a client that goes on with another node soon.
+pub fn client(url: &str, key: &str) -> Client {
     named(url, key).call_timeout(CALL_TIMEOUT).build().unwrap()
 }
 
 /// All workers share a name, so that those at the end go on with the work of the others at once.
-fn named(url: &str, key: &str) -> Builder {
+pub fn named(url: &str, key: &str) -> Builder {
     Client::builder(url).api_key(key).consumer("team")
 }
 
@@ -192,7 +193,7 @@ fn load(admins: &[Client], agents: &[[Client; 2]], ledger: &Arc<Mutex<Ledger>>) 
 }
 
 /// Creates intents one after another. A call without an answer is repeated at the next node, under its key.
-async fn create_all(admins: Vec<Client>, ledger: Arc<Mutex<Ledger>>, creator: u32) {
+pub async fn create_all(admins: Vec<Client>, ledger: Arc<Mutex<Ledger>>, creator: u32) {
     for number in 0.. {
         let kind = Kind::nth(number + creator);
         let key = format!("n-{creator}-{number}");
@@ -210,7 +211,7 @@ async fn create_all(admins: Vec<Client>, ledger: Arc<Mutex<Ledger>>, creator: u3
 }
 
 /// Works at one node until its connection breaks, then at the next one.
-async fn work_on(agents: Vec<Client>, ledger: Arc<Mutex<Ledger>>, first: usize) {
+pub async fn work_on(agents: Vec<Client>, ledger: Arc<Mutex<Ledger>>, first: usize) {
     for nth in first.. {
         work(agents[nth % agents.len()].clone(), ledger.clone()).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -234,21 +235,9 @@ async fn claim(node: &Node, admin: &Client, key: &str, consumer: Option<&str>) -
 /// Opens the stream of an agent.
 async fn open(port: u16, key: &str, agent: &str, consumer: Option<&str>) -> std::io::Result<TcpStream> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let consumer = consumer
-        .map(|name| {
-            format!(
-                "x-axme-consumer: {name}
-"
-            )
-        })
-        .unwrap_or_default();
-    let request = format!(
-        "GET /v1/agents/{agent}/intents/stream?since=2&follow=1 HTTP/1.1
-host: axme
-x-api-key: {key}
-{consumer}
-"
-    );
+    let consumer = consumer.map(|name| format!("x-axme-consumer: {name}\r\n")).unwrap_or_default();
+    let path = format!("/v1/agents/{agent}/intents/stream?since=2&follow=1");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: axme\r\nx-api-key: {key}\r\n{consumer}\r\n");
     stream.write_all(request.as_bytes()).await?;
     Ok(stream)
 }
