@@ -31,13 +31,13 @@ const TO: &str = "agent://local/other/worker";
 const STREAM: &str = "/v1/agents/worker/intents/stream?since=0&wait_seconds=2";
 
 /// A second workspace with an agent, `worker`.
-struct Neighbor {
-    admin: String,
-    worker: String,
+pub struct Neighbor {
+    pub admin: String,
+    pub worker: String,
 }
 
 impl Neighbor {
-    async fn start(server: &Server, org: &str) -> Neighbor {
+    pub async fn start(server: &Server, org: &str) -> Neighbor {
         let admin = server.workspace(org, "other").await;
         let worker = register(server, &admin, json!({ "name": "worker" })).await;
         Neighbor { admin, worker }
@@ -466,6 +466,11 @@ async fn an_escalation_does_not_leave_the_workspace(engine: Engine) {
     workers::timers::tick(&server.app).await.unwrap();
     assert!(offered(&server, &there.worker).await.is_empty());
     server.send(&there.worker, "GET", &format!("/v1/intents/{id}"), None).await.refused(404, "not_found");
+    assert_eq!(server.intent(&id).await.get("nobody_listens"), None, "the agent near listens");
+    let account = server.get(&server.admin, "/v1/agents/near").await["agent"]["service_account_id"].clone();
+    let account = format!("/v1/service-accounts/{}", account.as_str().unwrap());
+    server.send(&server.admin, "DELETE", &account, None).await.ok();
+    assert_eq!(server.intent(&id).await["nobody_listens"], true, "the agent of the other workspace does not count");
     // Its end clears the queues of both.
     server.post(&server.admin, &format!("/v1/intents/{id}/resolve"), json!({ "status": "COMPLETED" })).await;
 }

@@ -7,6 +7,7 @@ use crate::harness::{Engine, Server, each_engine};
 each_engine! {
     invalid_input_is_refused,
     invalid_input_of_people_is_refused,
+    a_wrong_field_is_searched_for_among_a_bounded_number,
 }
 
 async fn invalid_input_is_refused(engine: Engine) {
@@ -48,5 +49,18 @@ async fn invalid_input_of_people_is_refused(engine: Engine) {
         ("/v1/alpha/verify-email/resend", json!({ "email": Value::Null })),
     ] {
         server.send("", "POST", path, Some(body)).await.refused(422, "validation_failed");
+    }
+}
+
+/// The search for the wrong field reads the whole body once for each field.
+async fn a_wrong_field_is_searched_for_among_a_bounded_number(engine: Engine) {
+    let server = Server::start(engine).await;
+    for (others, is_named) in [(10, true), (100, false)] {
+        let fields = (0..others).map(|nth| (format!("x{nth}"), json!(nth)));
+        let body: Value =
+            fields.chain([("intent_type".to_owned(), json!(5))]).collect::<serde_json::Map<_, _>>().into();
+        let refused = server.send(&server.admin, "POST", "/v1/intents", Some(body)).await;
+        let text = refused.refused(422, "validation_failed");
+        assert_eq!(text.starts_with("intent_type: "), is_named, "{others}: {text}");
     }
 }

@@ -101,6 +101,12 @@ async fn an_approval_that_an_agent_receives_is_delivered(engine: Engine) {
         assert_eq!(server.post(&server.admin, "/v1/intents", body).await["status"], "DELIVERED", "{to}");
     }
     assert_eq!(server.get(&server.admin, "/v1/me/tasks").await["tasks"], json!([]));
+    // Nobody receives it once the agent is deleted.
+    let account = server.get(&server.admin, "/v1/agents/change-board").await["agent"]["service_account_id"].clone();
+    let path = format!("/v1/service-accounts/{}", account.as_str().unwrap());
+    server.send(&server.admin, "DELETE", &path, None).await.ok();
+    let body = json!({ "intent_type": "human_approval.v1", "to_agent": "change-board", "payload": {} });
+    assert_eq!(server.post(&server.admin, "/v1/intents", body).await["status"], "WAITING");
 }
 
 async fn an_agent_that_hands_over_to_a_person_makes_a_task(engine: Engine) {

@@ -6,14 +6,16 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{Engine, Person, Server, each_engine, id_of};
+use crate::harness::{Engine, Person, Server, each_engine, forget_whom_a_task_asks, id_of};
 
 each_engine! {
     a_persons_task_is_listed_among_any_number_of_others,
     pages_of_tasks_list_each_task_once_while_tasks_are_added,
     a_task_is_listed_by_whom_it_asks_now,
+    a_task_from_before_the_list_of_people_is_listed,
     an_agent_finds_its_intents_among_any_number_of_others,
     a_page_of_tasks_needs_a_cursor_of_an_earlier_page,
+    a_session_and_a_thread_are_found_by_status_among_any_number_of_others,
 }
 
 /// Sends many intents at once; returns their ids.
@@ -108,6 +110,38 @@ async fn a_task_is_listed_by_whom_it_asks_now(engine: Engine) {
         server.as_person(&bob, "POST", &format!("/v1/intents/{id}/resume"), Some(answer.clone())).await.ok();
     }
     assert!(tasks_of(&server, &ann).await.is_empty() && tasks_of(&server, &bob).await.is_empty());
+}
+
+/// The migration that made the table of people gave each open task one row, which names nobody.
+async fn a_task_from_before_the_list_of_people_is_listed(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (ann, bob) = (member(&server, "ann@example.com").await, member(&server, "bob@example.com").await);
+    let old = id_of(&server.post(&server.admin, "/v1/intents", task(&["ann@example.com"])).await);
+    forget_whom_a_task_asks(&server, old.parse().unwrap()).await;
+    server.advance(Duration::from_secs(1)).await;
+    let new = id_of(&server.post(&server.admin, "/v1/intents", task(&["ann@example.com"])).await);
+    assert_eq!(tasks_of(&server, &ann).await, [old.clone(), new.clone()]);
+    assert!(tasks_of(&server, &bob).await.is_empty());
+    let answer = json!({ "task_result": { "outcome": "approved" } });
+    server.as_person(&ann, "POST", &format!("/v1/intents/{old}/resume"), Some(answer)).await.ok();
+    assert_eq!(tasks_of(&server, &ann).await, [new]);
+}
+
+async fn a_session_and_a_thread_are_found_by_status_among_any_number_of_others(engine: Engine) {
+    let server = Server::start(engine).await;
+    let alice = server.agent("alice").await;
+    let session = server.post(&alice, "/v1/sessions", json!({})).await["session_id"].as_str().unwrap().to_owned();
+    server.post(&alice, &format!("/v1/sessions/{session}/complete"), json!({})).await;
+    let ended = server.submit("alice", json!({})).await;
+    server.post(&alice, &format!("/v1/intents/{ended}/resolve"), json!({ "status": "COMPLETED" })).await;
+    server.advance(Duration::from_secs(1)).await;
+    join_all((0..600).map(|_| server.post(&alice, "/v1/sessions", json!({})))).await;
+    send_many(&server, 1_200, &json!({ "intent_type": "x", "to_agent": "alice", "payload": {} })).await;
+    let sessions = server.get(&alice, "/v1/sessions?status=COMPLETED&limit=5").await["sessions"].clone();
+    assert_eq!((sessions.as_array().unwrap().len(), &sessions[0]["session_id"]), (1, &json!(session)));
+    let inbox = "/v1/inbox?owner_agent=agent://alice&status=done&limit=5";
+    let threads = server.get(&alice, inbox).await["threads"].clone();
+    assert_eq!((threads.as_array().unwrap().len(), &threads[0]["thread_id"]), (1, &json!(ended)));
 }
 
 async fn an_agent_finds_its_intents_among_any_number_of_others(engine: Engine) {

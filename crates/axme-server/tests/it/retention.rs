@@ -12,6 +12,7 @@ use axme_store::{Shard, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::cross_workspace::Neighbor;
 use crate::harness::{Engine, Server, Tamper, each_engine, id_of, tamper_with_audit};
 
 each_engine! {
@@ -20,6 +21,7 @@ each_engine! {
     a_hold_stops_every_sweep_of_the_workspace,
     a_rule_of_the_workspace_wins_over_the_server,
     files_go_with_their_bytes,
+    an_intent_between_workspaces_goes_on_both_sides_by_the_rules_of_its_sender,
     the_audit_trail_is_a_chain_that_shows_tampering,
     audit_lines_go_up_to_a_signed_checkpoint,
     a_trail_that_does_not_verify_is_not_swept,
@@ -150,6 +152,39 @@ async fn a_rule_of_the_workspace_wins_over_the_server(engine: Engine) {
     assert_eq!(sweep(&server, keeps_days(1)).await.intents, 0);
     set_rules(&server, Rules { intents_days: Some(7), ..Rules::default() }).await;
     assert_eq!(sweep(&server, RetentionSettings::default()).await.intents, 1);
+}
+
+async fn an_intent_between_workspaces_goes_on_both_sides_by_the_rules_of_its_sender(engine: Engine) {
+    let server = Server::start(engine).await;
+    let neighbor = Neighbor::start(&server, "local").await;
+    let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "agent://local/other/worker", "payload": {} });
+    let (ended, live) = (
+        id_of(&server.post(&server.admin, "/v1/intents", body.clone()).await),
+        id_of(&server.post(&server.admin, "/v1/intents", body).await),
+    );
+    server.post(&neighbor.worker, &format!("/v1/intents/{ended}/resume"), json!({ "done": true })).await;
+    let at_receiver = async || {
+        let list = server.get(&neighbor.worker, "/v1/intents").await["intents"].clone();
+        list.as_array().unwrap().iter().map(id_of).collect::<Vec<_>>()
+    };
+    server.clock.advance(DAY * 40);
+    let there = server.get(&neighbor.admin, "/v1/me").await["workspace_id"].as_str().unwrap().parse().unwrap();
+    let rules = Rules { intents_days: Some(1), ..Rules::default() };
+    let put = move |tx: &mut Tx<'_>| retention::put(tx, there, &rules, "a test");
+    server.app.store.write(Shard::CONTROL, put).await.unwrap();
+    assert_eq!(sweep(&server, RetentionSettings::default()).await.intents, 0, "the receiver's rules do not concern it");
+    set_rules(&server, Rules { held: true, ..Rules::default() }).await;
+    assert_eq!(sweep(&server, keeps_days(30)).await.intents, 0, "the sender's hold keeps it");
+    assert_eq!(at_receiver().await.len(), 2);
+    set_rules(&server, Rules::default()).await;
+    assert_eq!(sweep(&server, keeps_days(30)).await.intents, 1);
+    for key in [&server.admin, &neighbor.worker] {
+        server.send(key, "GET", &format!("/v1/intents/{ended}"), None).await.refused(404, "not_found");
+    }
+    assert_eq!(at_receiver().await, [live.as_str()]);
+    let late = server.send(&neighbor.worker, "POST", &format!("/v1/intents/{ended}/resume"), Some(json!({}))).await;
+    late.refused(404, "not_found");
+    server.post(&neighbor.worker, &format!("/v1/intents/{live}/resume"), json!({ "done": true })).await;
 }
 
 async fn files_go_with_their_bytes(engine: Engine) {

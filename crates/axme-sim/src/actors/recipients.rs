@@ -180,18 +180,26 @@ pub(crate) fn answer_all_links(sim: &mut Simulation) -> Result<usize, String> {
 /// rule excludes the person.
 pub(crate) fn answer_without_right(sim: &mut Simulation) -> CheckResult {
     let asking = sim.cluster.snapshot().asking;
-    let (mut of_group, mut others): (Vec<(IntentId, &str)>, Vec<_>) = (Vec::new(), Vec::new());
+    let mut excluded: Vec<(IntentId, &str)> = Vec::new();
+    let (mut of_group, mut others) = (Vec::new(), Vec::new());
     for id in sim.checker.open_tasks() {
         let Some(head) = sim.checker.intents.get(&id).map(|observed| &observed.head.intent) else { continue };
         if !head.open_task().is_some_and(HumanTask::is_guarded) {
             continue;
         }
-        let may_not = |person: &&str| !head.asks(person, &groups_of(&asking, person)) || !allows(&asking, person);
-        let found = PEOPLE.into_iter().filter(may_not).map(|person| (id, person));
-        if head.asked().contains(&GROUP) { of_group.extend(found) } else { others.extend(found) }
+        for person in PEOPLE {
+            let is_asked = head.asks(person, &groups_of(&asking, person));
+            match (is_asked, allows(&asking, person)) {
+                (true, true) => {}
+                (true, false) => excluded.push((id, person)),
+                (false, _) if head.asked().contains(&GROUP) => of_group.push((id, person)),
+                (false, _) => others.push((id, person)),
+            }
+        }
     }
-    // Few tasks ask the group.
-    let picked = sim.cluster.pick(&of_group).or_else(|| sim.cluster.pick(&others));
+    // Few people are asked before a rule excludes them, and few tasks ask the group.
+    let first = if sim.cluster.chance(70) { [&excluded, &of_group] } else { [&of_group, &excluded] };
+    let picked = first.into_iter().chain([&others]).find_map(|some| sim.cluster.pick(some));
     let Some((id, person)) = picked else { return Ok(()) };
     let hidden = groups::break_rules(sim);
     let answered = answer_by_form(sim, id, person);
