@@ -12,6 +12,7 @@ mod lifecycles;
 pub(crate) mod load;
 mod protocol;
 mod schedule;
+mod situations;
 mod table;
 pub(crate) mod waiting;
 
@@ -56,6 +57,9 @@ pub(crate) struct Options {
     /// Instead, compare a server with this many waiting intents with an empty one
     #[arg(long, value_name = "N")]
     waiting: Option<usize>,
+    /// Instead, run each of the situations that the measures leave out: approvals, many streams, timers and more
+    #[arg(long)]
+    situations: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -137,6 +141,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let url = options.database_url.as_deref();
         return waiting::run(folder.path(), url, waiting, options.rounds, options.seconds);
     }
+    if options.situations {
+        let runtime = Runtime::new()?;
+        let schema = options.database_url.as_deref().map(|url| runtime.block_on(Schema::create(url))).transpose()?;
+        let done = situations::run(folder.path(), schema.as_ref().map(|schema| schema.url.as_str()), options.seconds);
+        return match schema {
+            Some(schema) => runtime.block_on(schema.drop()).and(done),
+            None => done,
+        };
+    }
     let runtime = Runtime::new()?;
     let schema = options.database_url.as_deref().map(|url| runtime.block_on(Schema::create(url))).transpose()?;
     let results = measure(options, &runtime, folder.path(), schema.as_ref().map(|schema| schema.url.as_str()));
@@ -167,9 +180,9 @@ fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str
             None => runtime.block_on(floors::row_on_sqlite(&folder.join("floor.db")))?,
             Some(url) => runtime.block_on(floors::row_on_postgres(url, writers))?,
         },
-        accounts: runtime.block_on(provision(server.addr(), server.data()))?,
+        accounts: runtime.block_on(provision(server.addr(), &admin_key(server.data())?))?,
         heartbeat_keys: if measures.contains(&Measure::Heartbeat) {
-            runtime.block_on(register_heartbeat_agents(server.addr(), server.data()))?
+            runtime.block_on(register_heartbeat_agents(server.addr(), &admin_key(server.data())?))?
         } else {
             Vec::new()
         },
@@ -273,9 +286,8 @@ struct Registry {
 }
 
 impl Registry {
-    async fn open(address: SocketAddr, data: &Path) -> anyhow::Result<Registry> {
-        let bootstrap: Bootstrap = serde_json::from_slice(&std::fs::read(data.join("bootstrap.json"))?)?;
-        Ok(Registry { connection: Connection::open(address).await?, admin_key: bootstrap.api_key })
+    async fn open(address: SocketAddr, admin_key: &str) -> anyhow::Result<Registry> {
+        Ok(Registry { connection: Connection::open(address).await?, admin_key: admin_key.to_owned() })
     }
 
     /// Registers an agent, and returns its address and a key.
@@ -295,17 +307,23 @@ impl Registry {
     }
 }
 
+/// Returns the key of the administrator, as the first start wrote it to the data folder.
+fn admin_key(data: &Path) -> anyhow::Result<String> {
+    let bootstrap: Bootstrap = serde_json::from_slice(&std::fs::read(data.join("bootstrap.json"))?)?;
+    Ok(bootstrap.api_key)
+}
+
 /// Registers the sender and the agent.
-async fn provision(address: SocketAddr, data: &Path) -> anyhow::Result<Accounts> {
-    let mut registry = Registry::open(address, data).await?;
+async fn provision(address: SocketAddr, admin_key: &str) -> anyhow::Result<Accounts> {
+    let mut registry = Registry::open(address, admin_key).await?;
     let (_, sender_key) = registry.register("bench-sender").await?;
     let (agent, agent_key) = registry.register("bench-agent").await?;
     Ok(Accounts { sender_key, agent_key, agent })
 }
 
 /// Registers many agents, and returns their keys.
-async fn register_heartbeat_agents(address: SocketAddr, data: &Path) -> anyhow::Result<Vec<String>> {
-    let mut registry = Registry::open(address, data).await?;
+async fn register_heartbeat_agents(address: SocketAddr, admin_key: &str) -> anyhow::Result<Vec<String>> {
+    let mut registry = Registry::open(address, admin_key).await?;
     let mut keys = Vec::with_capacity(HEARTBEAT_AGENTS);
     for n in 0..HEARTBEAT_AGENTS {
         keys.push(registry.register(&format!("bench-crowd-{n}")).await?.1);

@@ -49,9 +49,9 @@ enum Chore {
     /// A server that the bench starts to measure its start and its memory.
     #[command(hide = true)]
     BenchIdle { data: std::path::PathBuf },
-    /// A server that the bench starts with waiting intents, or empty.
+    /// A server that the bench starts with waiting intents, or empty; on a PostgreSQL if there is a URL.
     #[command(hide = true)]
-    BenchServe { data: std::path::PathBuf },
+    BenchServe { data: std::path::PathBuf, url: Option<String> },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -66,6 +66,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Nodes(options) => nodes::run(&options),
         Chore::BenchLoad => bench::load::serve(),
         Chore::BenchIdle { data } => bench::idle::serve(data),
-        Chore::BenchServe { data } => bench::waiting::serve(data),
+        Chore::BenchServe { data, url } => bench::waiting::serve(data, url.as_deref()),
     }
 }

@@ -94,7 +94,7 @@ impl Sender {
             let answer: Value = serde_json::from_slice(&self.connection.exchange(&request).await?)?;
             let id = answer["intent_id"].as_str().context("the response has no intent_id")?;
             let path = format!("/v1/intents/{id}/events/stream?since={SEEN_BY_CREATE}&follow=1");
-            let mut events = EventStream { connection: &mut self.connection, text: Vec::new() };
+            let mut events = EventStream::new(&mut self.connection);
             events.connection.open_stream(&connection::get(&path, &self.accounts.sender_key)).await?;
             let done = loop {
                 let event = events.next().await?.context("the stream of an intent ended without a result")?;
@@ -135,7 +135,7 @@ async fn open_queue(address: SocketAddr, accounts: &Accounts) -> anyhow::Result<
 
 /// Reads the agent's stream and hands each intent to the handler of its slot.
 async fn listen(mut stream: Connection, handlers: Vec<mpsc::UnboundedSender<Delivery>>) -> anyhow::Result<()> {
-    let mut events = EventStream { connection: &mut stream, text: Vec::new() };
+    let mut events = EventStream::new(&mut stream);
     while let Some(event) = events.next().await? {
         let at = now();
         if event.name != "intent.delivered" {
@@ -178,19 +178,24 @@ async fn handle(
 }
 
 /// Server-sent events as they arrive.
-struct EventStream<'a> {
+pub(super) struct EventStream<'a> {
     connection: &'a mut Connection,
     text: Vec<u8>,
 }
 
-struct Event {
-    name: String,
+pub(super) struct Event {
+    pub(super) name: String,
     data: String,
 }
 
-impl EventStream<'_> {
+impl<'a> EventStream<'a> {
+    /// Reads the events of a stream that is open on a connection.
+    pub(super) fn new(connection: &'a mut Connection) -> EventStream<'a> {
+        EventStream { connection, text: Vec::new() }
+    }
+
     /// Returns the next event, or `None` at the end of the stream. Skips comments.
-    async fn next(&mut self) -> anyhow::Result<Option<Event>> {
+    pub(super) async fn next(&mut self) -> anyhow::Result<Option<Event>> {
         loop {
             if let Some(end) = self.text.windows(2).position(|pair| pair == b"\n\n") {
                 let block: Vec<u8> = self.text.drain(..end + 2).collect();

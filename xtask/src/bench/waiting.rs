@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 
 use super::connection::{self, Connection};
 use super::protocol::{Accounts, IdempotencyKeys, Phase, PostLoad, Workload};
-use super::{LoadGenerator, median, now, provision};
+use super::{LoadGenerator, admin_key, median, now, provision};
 
 const CLIENTS: usize = 64;
 /// The length of a phase that fills the server.
@@ -41,11 +41,12 @@ pub(crate) fn run(folder: &Path, url: Option<&str>, waiting: usize, rounds: usiz
     ensure!(url.is_none(), "--waiting works only on SQLite: leave out --database-url");
     let runtime = Runtime::new()?;
     let mut generator = LoadGenerator::start()?;
-    let mut full = Server::start(&folder.join("full"), &runtime)?;
+    let mut full = Server::start(&folder.join("full"), None, &runtime)?;
     let filled = fill(&mut generator, &full, waiting)?;
     // Restart, because memory left over from filling is not a cost of waiting.
     full.stop()?;
-    let mut servers = [Server::start(&folder.join("empty"), &runtime)?, Server::start(&folder.join("full"), &runtime)?];
+    let mut servers =
+        [Server::start(&folder.join("empty"), None, &runtime)?, Server::start(&folder.join("full"), None, &runtime)?];
     let mut results = [Results::default(), Results::default()];
     for round in 1..=rounds {
         for (server, result) in servers.iter_mut().zip(&mut results) {
@@ -88,23 +89,29 @@ fn print(filled: usize, [empty, full]: &[Results; 2]) {
 }
 
 /// A server in its own process.
-struct Server {
+pub(super) struct Server {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
-    address: SocketAddr,
-    accounts: Accounts,
+    pub(super) address: SocketAddr,
+    pub(super) accounts: Accounts,
+    pub(super) admin_key: String,
 }
 
 impl Server {
-    fn start(data: &Path, runtime: &Runtime) -> anyhow::Result<Server> {
+    /// Starts a server on a folder, and on a PostgreSQL if there is a URL.
+    pub(super) fn start(data: &Path, url: Option<&str>, runtime: &Runtime) -> anyhow::Result<Server> {
         let mut command = Command::new(std::env::current_exe()?);
-        let mut child = command.arg("bench-serve").arg(data).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        command.arg("bench-serve").arg(data).args(url);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let stdin = child.stdin.take();
         let mut lines = BufReader::new(child.stdout.take().context("the server has no output")?).lines();
         let address = lines.next().context("the server did not start")??.parse()?;
-        let accounts = runtime.block_on(provision(address, data))?;
-        Ok(Server { child, stdin, lines, address, accounts })
+        // Of several nodes on one database, the first writes the key.
+        let beside = data.parent().map(|folder| folder.join("situations")).unwrap_or_default();
+        let admin_key = admin_key(data).or_else(|_| admin_key(&beside))?;
+        let accounts = runtime.block_on(provision(address, &admin_key))?;
+        Ok(Server { child, stdin, lines, address, accounts, admin_key })
     }
 
     /// Returns creates whose intents wait `seconds` for an agent that never comes.
@@ -147,13 +154,13 @@ impl Server {
         }
     }
 
-    fn rss_mib(&mut self) -> anyhow::Result<f64> {
+    pub(super) fn rss_mib(&mut self) -> anyhow::Result<f64> {
         writeln!(self.stdin.as_mut().context("the server has been stopped")?, "size")?;
         let kib: f64 = self.lines.next().context("the server did not print its memory")??.parse()?;
         Ok(kib / 1_024.0)
     }
 
-    fn stop(&mut self) -> anyhow::Result<()> {
+    pub(super) fn stop(&mut self) -> anyhow::Result<()> {
         drop(self.stdin.take());
         ensure!(self.child.wait()?.success(), "the server stopped with an error");
         Ok(())
@@ -167,16 +174,16 @@ fn body(deadline_at: Time) -> Value {
     })
 }
 
-fn micros() -> i64 {
+pub(super) fn micros() -> i64 {
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The child process: starts a server, prints its address, and then its memory for each line of input. Stops at the end
 /// of the input.
-pub(crate) fn serve(data: PathBuf) -> anyhow::Result<()> {
+pub(crate) fn serve(data: PathBuf, url: Option<&str>) -> anyhow::Result<()> {
     let runtime = Runtime::new()?;
-    let server = runtime.block_on(axme_server::start(super::settings(data, None)))?;
+    let server = runtime.block_on(axme_server::start(super::settings(data, url)))?;
     println!("{}", server.addr());
     for _ in std::io::stdin().lock().lines() {
         println!("{}", super::idle::rss_kib()?);
