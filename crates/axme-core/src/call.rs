@@ -207,18 +207,17 @@ async fn transact(
     let via = via(info, &request.meta.client, &caller);
     let mark = handler.key_field().map(|key| key.mark);
     let (for_job, only_headers, edge) = (caller.clone(), request.meta.only_headers, request.meta.edge);
-    let host = request.meta.host.clone();
     let key = repeat.as_ref().map(|repeat| repeat.key.clone());
     let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
         let Some(repeat) = &repeat else {
-            let mut cx = CallContext::new(tx, &for_job, via).through(edge).at_host(host.clone());
+            let mut cx = CallContext::new(tx, &for_job, via).through(edge).at_host(None);
             return run(&mut cx).map(Outcome::Fresh);
         };
         let key = match replies::take_key(tx, &repeat.key, &repeat.fingerprint)? {
             KeyState::Replied(reply) => return repeat.replay(reply, mark).map(Outcome::Stored),
             taken => taken,
         };
-        let outcome = run(&mut CallContext::new(tx, &for_job, via).through(edge).at_host(host.clone()));
+        let outcome = run(&mut CallContext::new(tx, &for_job, via).through(edge).at_host(None));
         let (status, body, kept) = match outcome {
             Ok(encode) => (200, encode()?, None),
             Err(Error::Kept(error)) => (error.kind().http_status(), encode(&error.body())?, Some(error)),

@@ -35,8 +35,6 @@ pub struct RequestMeta {
     pub idempotency_key: KeyHeader,
     /// `x-axme-client`: the calling program, such as `axme-cli/0.1.0`; empty without the header.
     pub client: String,
-    /// The program that showed the form of a task to the person who answers with this call, as it names itself.
-    pub host: Option<String>,
     /// All values of `x-axme-consumer`; `None` for one that is not UTF-8.
     pub consumer: Vec<Option<String>>,
     pub source_ip: Option<IpAddr>,

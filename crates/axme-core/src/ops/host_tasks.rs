@@ -1,20 +1,21 @@
 //! The task that a host of the Model Context Protocol shows to its person as a form (`spec/protocol.md` §7.9).
 //!
-//! Only a task that asks the person is shown, and only where the person's client may decide it. The answer is recorded by
-//! `intents.resume`, which checks all of this again.
+//! Only a task that asks the person is shown, and only where the person's client may decide it. The transaction that
+//! records the answer checks this again, and that the person was shown the asking that still waits.
 
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::facts::{self, Fact};
 use axme_intent::human::Via;
 use axme_intent::lifecycle::IntentSpec;
-use axme_intent::{HumanTask, IntentId};
+use axme_intent::{HumanTask, IntentId, TaskResult};
 use axme_store::Tx;
 use axme_store::intents::{self, Head};
 
 use super::requester::{self, Requester};
+use super::resume::answer_as_person;
 use crate::auth::Caller;
 use crate::context::CallContext;
-use crate::engine::intent_access::{check_is_no_task_elsewhere, find_readable};
+use crate::engine::intent_access::{check_is_no_task_elsewhere, find_readable, lock_answerable};
 use crate::error::Result;
 use crate::policy::guards::{check_answers, check_may_decide_here, is_asked, standing};
 use crate::request::Edge;
@@ -69,4 +70,30 @@ pub fn find(tx: &mut Tx<'_>, caller: &Caller, id: IntentId) -> Result<HostTask> 
     }
     let requester = requester::of(tx, owner, &spec)?;
     Ok(HostTask { task, head, spec, requester })
+}
+
+/// The answer that a person gave in the form of a host.
+pub struct HostAnswer {
+    pub intent: IntentId,
+    /// The number of the asking whose form was shown.
+    pub asking: u32,
+    /// The program that showed the form, as it names itself.
+    pub host: String,
+    pub answer: TaskResult,
+}
+
+/// Records an answer. Returns the intent as it then is, or `None` if another asking waits now.
+///
+/// # Errors
+/// Those of [`find`], and those of the rules of the task.
+pub fn answer(tx: &mut Tx<'_>, caller: &Caller, given: &HostAnswer) -> Result<Option<(Head, IntentSpec)>> {
+    let cx = CallContext::new(tx, caller, Via::Assistant).through(Edge::Model);
+    let mut cx = cx.at_host(Some(given.host.clone()));
+    lock_answerable(&mut cx, given.intent)?;
+    let task = find(cx.tx, caller, given.intent)?;
+    if task.asking() != given.asking {
+        return Ok(None);
+    }
+    let outcome = answer_as_person(&mut cx, task.head, &task.spec, given.answer.clone())?;
+    Ok(Some((outcome.head, task.spec)))
 }

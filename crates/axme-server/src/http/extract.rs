@@ -89,7 +89,6 @@ pub(crate) fn meta(app: &AppState, parts: &Parts) -> RequestMeta {
         owner: text("x-owner-agent").map(str::to_owned),
         idempotency_key,
         client: text("x-axme-client").unwrap_or_default().to_owned(),
-        host: None,
         consumer: names_of_consumer(&parts.headers),
         only_headers: parts.method == Method::HEAD,
         source_ip: source_ip(&app.site.trusted_proxies, &parts.extensions, &parts.headers),

@@ -60,24 +60,14 @@ impl HostCall {
     }
 
     /// Calls an operation with flat arguments, as its route does.
-    pub(super) async fn operate(&self, id: &str, arguments: JsonFields) -> Result<Json, ApiError> {
-        self.operate_as(id, arguments, self.meta.clone()).await
-    }
-
-    /// Calls an operation with what a person entered at the host, which is recorded.
-    pub(super) async fn operate_at_host(&self, id: &str, arguments: JsonFields) -> Result<Json, ApiError> {
-        let host = self.host.name.clone().or_else(|| Some("unnamed".to_owned()));
-        self.operate_as(id, arguments, RequestMeta { host, ..self.meta.clone() }).await
-    }
-
-    async fn operate_as(&self, id: &str, mut arguments: JsonFields, meta: RequestMeta) -> Result<Json, ApiError> {
+    pub(super) async fn operate(&self, id: &str, mut arguments: JsonFields) -> Result<Json, ApiError> {
         let binding = axme_core::ops::find(id).ok_or_else(ApiError::internal)?;
         let info = binding.info();
         // Resources and tasks come here without a tool.
         if info.effect == Effect::Read {
             self.check_scope(Scope::Read)?;
         }
-        let meta = self.meta_of(binding, &mut arguments, meta)?;
+        let meta = self.meta_of(binding, &mut arguments)?;
         let request = request_of(info, arguments, meta).map_err(ApiError::invalid)?;
         let reply = call::call(&self.app, binding, &self.permit, request).await.map_err(|error| error.into_api())?;
         let data: Json = serde_json::from_slice(&reply.body).map_err(|_| ApiError::internal())?;
@@ -85,14 +75,10 @@ impl HostCall {
     }
 
     /// Moves the arguments that are headers on a route into the headers, and fills in the caller's place.
-    fn meta_of(
-        &self,
-        binding: &call::Binding,
-        arguments: &mut JsonFields,
-        mut meta: RequestMeta,
-    ) -> Result<RequestMeta, ApiError> {
+    fn meta_of(&self, binding: &call::Binding, arguments: &mut JsonFields) -> Result<RequestMeta, ApiError> {
         let fields = input_fields(binding.info());
         let has = |name: &str| fields.iter().any(|field| field.name == name);
+        let mut meta = self.meta.clone();
         let mut header = |name: &str| -> Result<Option<String>, ApiError> {
             let value = if has(name) { None } else { arguments.remove(name) };
             let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };

@@ -7,11 +7,15 @@
 use std::collections::BTreeMap;
 
 use axme_api::mcp::tools::HostTool;
-use axme_api::{ApiError, ErrorCode, ErrorKind, Json};
+use axme_api::{ApiError, ErrorCode, ErrorKind, Json, JsonFields};
 use axme_core::call::authorize;
-use axme_core::input::parse_id;
-use axme_core::ops::host_tasks::{self, HostTask};
-use axme_intent::prospect;
+use axme_core::input::{check_size, parse_id};
+use axme_core::ops::host_tasks::{self, HostAnswer, HostTask};
+use axme_core::views;
+use axme_intent::lifecycle::IntentSpec;
+use axme_intent::{TaskResult, prospect};
+use axme_store::intents::Head;
+use axme_store::{Shard, Tx};
 use rmcp::model::{CallToolResponse, ElicitRequest, ElicitRequestParams, InputRequest, InputRequiredResult};
 
 use super::answers::ToolAnswer;
@@ -32,25 +36,40 @@ pub(super) async fn ask(call: &HostCall, tool: &HostTool) -> Result<CallToolResp
     let id = call.required("intent_id")?;
     let task = find(call, &id).await?;
     let Some(result) = &call.filled.result else { return offer(call, &task, None) };
-    if call.filled.asking.as_deref() != Some(task.asking().to_string().as_str()) {
-        return offer(call, &task, Some("The question has changed. Please look at it again."));
-    }
     if result.string("action").as_deref() != Some("accept") {
         let still_open = with("intent_id", &id)
             .with("status", task.head.intent.status().as_str())
             .with("outcome_text", "The person did not answer here; the task still waits.");
         return Ok(finish(call, tool, &still_open.into()));
     }
-    let content = result.get("content").and_then(Json::fields).unwrap_or_default();
-    let answer = with("intent_id", &id).with("task_result", flat_form::answer(&content));
-    match call.operate_at_host("intents.resume", answer).await {
-        Ok(data) => Ok(finish(call, tool, &data)),
-        Err(error) if error.kind() == ErrorKind::Invalid => {
-            // The person corrects the answer. The task may have changed meanwhile.
-            offer(call, &find(call, &id).await?, Some(&error.message))
+    match record(call, &task, result).await {
+        Ok(Some((head, spec))) => {
+            let intent = views::intent(&head, &spec);
+            let data = with("intent_id", &id).with("status", head.intent.status().as_str());
+            Ok(finish(call, tool, &data.with("intent", Json::of(&intent)).into()))
         }
+        // The task has changed meanwhile, or the person has to correct the answer.
+        Ok(None) => offer(call, &find(call, &id).await?, Some("The question has changed. Please look at it again.")),
+        Err(error) if error.kind() == ErrorKind::Invalid => offer(call, &find(call, &id).await?, Some(&error.message)),
         Err(error) => Err(error),
     }
+}
+
+/// Records what the person entered. Returns `None` if the host was shown another asking.
+async fn record(call: &HostCall, task: &HostTask, result: &JsonFields) -> Result<Option<(Head, IntentSpec)>, ApiError> {
+    let Some(asking) = call.filled.asking.as_deref().and_then(|asking| asking.parse().ok()) else { return Ok(None) };
+    let content = result.get("content").and_then(Json::fields).unwrap_or_default();
+    let answer = flat_form::answer(&content);
+    check_size("answer", &answer).map_err(|error| error.into_api())?;
+    let given = HostAnswer {
+        intent: task.head.intent.id,
+        asking,
+        host: call.host.name.clone().unwrap_or_else(|| "unnamed".to_owned()),
+        answer: TaskResult::read(&JsonFields::new().with("task_result", answer)),
+    };
+    let caller = call.permit.caller.clone();
+    let job = move |tx: &mut Tx<'_>| host_tasks::answer(tx, &caller, &given);
+    call.app.store.write(Shard::of_intent(task.head.intent.id), job).await.map_err(|error| error.into_api())
 }
 
 async fn find(call: &HostCall, id: &str) -> Result<HostTask, ApiError> {
