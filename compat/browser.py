@@ -48,7 +48,12 @@ class Browser:
         program = shutil.which("chromium")
         assert program, "chromium is not installed (on Debian: apt-get install chromium)"
         self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+        try:
+            self._browser = self._playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+        except Exception:
+            # A second driver cannot start beside this one, so every later check would fail too.
+            self._playwright.stop()
+            raise
 
     @contextmanager
     def page(self, **options: Any) -> Iterator[Page]:
