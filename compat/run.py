@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Callable
 
 import conformance_checks
+import console_checks
 import inbox_checks
 import login_checks
 import mail_checks
@@ -53,6 +54,7 @@ MODULES = (
     page_checks,
     mcp_checks,
     oauth_checks,
+    console_checks,
     inbox_checks,
     receipt_checks,
     media_checks,

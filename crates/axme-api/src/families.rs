@@ -5,7 +5,8 @@
 
 use crate::op::{OpInfo, Route};
 use crate::{
-    agents, alpha, auth, health, inbox_pages, intents, mcp, media, oauth, receipts, scheduler, sessions, table, tasks,
+    agents, alpha, auth, console_pages, health, inbox_pages, intents, mcp, media, oauth, receipts, scheduler, sessions,
+    table, tasks,
 };
 
 /// A family of operations, or a part of a large one.
@@ -104,6 +105,8 @@ pub const FAMILIES: &[Family] = &[
         "inbox.reject",
         "inbox.delegate",
     ]),
+    Family::new("console", "Console", "Watch and steer a workspace in a browser. See docs/console.md.")
+        .routes(console_pages::ROUTES),
     Family::new("webhooks", "Webhooks", "Subscribe an HTTPS address to events, and publish events."),
     Family::new("users", "Users", "Register people under a nick, and look them up."),
     Family::new("invites", "Invites", "Invite a person to become a user of the workspace."),

@@ -4,6 +4,7 @@ mod answer_body;
 mod control;
 mod event_details;
 mod events;
+mod listing;
 mod outcome;
 mod resume;
 mod status_list;
@@ -18,7 +19,6 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 
 use crate::op::{AnyOp, Op, Route};
-use crate::page::Limit;
 use crate::{ErrorCode, Id, Json, JsonFields, Number, Object, Timestamp, lenient};
 
 pub use answer_body::{
@@ -31,6 +31,7 @@ pub use control::{
 };
 pub use event_details::{AnswerClient, EventDetails, StepOutcome};
 pub use events::{EventList, EventView, ListEvents};
+pub use listing::{IntentList, IntentSummary, ListIntents};
 pub use outcome::OutcomeView;
 pub use resume::{ResumeAnswer, ResumeIntent};
 pub use status_list::StatusList;
@@ -241,64 +242,6 @@ pub struct CreatedIntent {
     pub status: Status,
     /// The same as `status`.
     pub lifecycle_status: Status,
-}
-
-/// Which intents to list.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ListIntents {
-    /// Only intents with one of these statuses. Words with commas between them, in any case.
-    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
-    pub status: Option<StatusList>,
-    /// Only intents to this address.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub to_agent: Option<String>,
-    /// The page size: 50 by default, at most 500.
-    #[serde(default, skip_serializing_if = "Limit::is_unset")]
-    pub limit: Limit<50, 500>,
-    /// Only intents older than this id: the last one of the previous page.
-    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
-    pub before: Option<Id>,
-}
-
-/// A page of intents.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct IntentList {
-    /// Always true.
-    pub ok: bool,
-    /// The intents, newest first.
-    pub intents: Vec<IntentSummary>,
-    /// Send it as `before` to get the next page; null on the last page.
-    pub next_before: Option<Id>,
-}
-
-/// An intent in a list.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct IntentSummary {
-    /// The id of the intent.
-    pub intent_id: Id,
-    /// The type of the intent.
-    pub intent_type: String,
-    /// The status of the intent.
-    pub status: Status,
-    /// The same as `status`.
-    pub lifecycle_status: Status,
-    /// How it ended.
-    #[serde(flatten)]
-    pub outcome: OutcomeView,
-    /// The address of the sender.
-    pub from_agent: String,
-    /// The address of the receiver.
-    pub to_agent: String,
-    /// True while the intent waits for an agent that nobody has registered.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub nobody_listens: bool,
-    /// When the intent was created.
-    pub created_at: Timestamp,
-    /// When the intent last changed.
-    pub updated_at: Timestamp,
 }
 
 /// Which intent to get.

@@ -17,6 +17,7 @@ pub mod billing;
 #[cfg(feature = "schema")]
 mod bounds;
 pub mod capabilities;
+pub mod console_pages;
 pub mod deliveries;
 pub mod error;
 #[cfg(feature = "schema")]
@@ -136,6 +137,7 @@ pub fn routes() -> Vec<Route> {
         tasks::ROUTES,
         receipts::ROUTES,
         inbox_pages::ROUTES,
+        console_pages::ROUTES,
         auth::ROUTES,
         alpha::ROUTES,
     ]

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use crate::op::{Route, access_codes, path_fields};
 use crate::responses::{error_responses, join_words, resolved, security};
 use crate::{
-    ConsumerName, ErrorCode, Status, agents, alpha, auth, health, inbox_pages, intents, mcp, media, oauth, receipts,
-    scheduler, sessions, tasks,
+    ConsumerName, ErrorCode, Status, agents, alpha, auth, console_pages as console, health, inbox_pages, intents, mcp,
+    media, oauth, receipts, scheduler, sessions, tasks,
 };
 
 const HTML: &str = "text/html";
@@ -82,6 +82,48 @@ static FORMS: &[(&Route, MakeForm)] = &[
         form
     }),
     (&inbox_pages::END_SESSION, |_| both("The session, and the token of the session's forms.", &[403, 404])),
+    (&console::ROOT, |_| {
+        let mut form = Form::json("Where the API is described.", json!({ "type": "object" }));
+        form.answers.extend(Form::redirect().answers);
+        form
+    }),
+    (&console::OPEN, |_| seen().query("token", "The token of `auth.dashboard_token`.")),
+    (&console::OPEN_ANSWER, |_| both("The token of the page.", &[403, 404, 410])),
+    (&console::OVERVIEW, |_| seen()),
+    (&console::SIGN_IN, |_| seen().query("next", "The page of the console to lead to.")),
+    (&console::SIGN_IN_ANSWER, |_| both("The fields of one of the forms.", &[401, 403, 404, 409, 410, 429])),
+    (&console::SIGN_OUT, |_| both(CSRF, &[401, 403, 404])),
+    (&console::WORKSPACE, |_| both("The workspace, and the token of the session's forms.", &[401, 403, 404])),
+    (&console::INTENTS, |_| {
+        let form = seen().query("status", "As in `intents.list`.").query("outcome_kind", "As in `intents.list`.");
+        let form = form.query("waiting_reason", "As in `intents.list`.");
+        let form = form.query("intent_type", "As in `intents.list`.").query("holder", "As in `intents.list`.");
+        let form = form.query("from_agent", "As in `intents.list`.").query("to_agent", "As in `intents.list`.");
+        let form = form.query("since", "Only intents of the last minutes, hours or days, such as `24h`.");
+        let form = form.query("stuck", "Only intents unchanged for so long, such as `1h`.");
+        form.query("before", "As in `intents.list`.").query("id", "An intent to lead to.")
+    }),
+    (&console::BULK, |_| both("The action, the intents or the filter, and the token of the forms.", STEERING)),
+    (&console::INTENT, |_| seen().query("at", "The number of the event after which the intent is shown.")),
+    (&console::ACT, |_| both("The action with its fields, and the token of the session's forms.", STEERING)),
+    (&console::LIVE, |_| stream(15, INTENT_FRAMES, &[ErrorCode::NotFound])),
+    (&console::AGENTS, |_| seen().query("agent", "The address of one agent.").query("after", "As in the API.")),
+    (&console::AGENT_SWITCH, |_| both("The agent, the action, and the token of the session's forms.", STEERING)),
+    (&console::DELIVERIES, |_| seen().query("status", "As in `deliveries.list`.").query("before", "As in the API.")),
+    (&console::DELIVERY_REPLAY, |_| both("The delivery, and the token of the session's forms.", STEERING)),
+    (&console::WEBHOOKS, |_| seen()),
+    (&console::PEOPLE, |_| seen().query("account", "The id of one service account.").query("after", "As in the API.")),
+    (&console::QUOTAS, |_| seen()),
+    (&console::AUDIT, |_| {
+        let form = seen().query("action_prefix", "As in `audit.events`.").query("before", "As in `audit.events`.");
+        form.query("owner_agent", "As in `audit.events`.")
+    }),
+    (&console::AUDIT_EXPORT, |_| {
+        let form = seen().query("format", "`csv` or `jsonl`.").query("action_prefix", "As in `audit.events`.");
+        form.query("owner_agent", "As in `audit.events`.")
+    }),
+    (&console::STYLE, |_| Form::answering("The style sheet.", "text/css", json!({ "type": "string" }))),
+    (&console::SCRIPT, |_| Form::answering("The script.", "text/javascript", json!({ "type": "string" }))),
     (&receipts::KEYS, |_| Form::json("A JSON Web Key Set (RFC 7517).", json!({ "type": "object" }))),
     (&auth::KEYS, |_| Form::json("A JSON Web Key Set (RFC 7517).", json!({ "type": "object" }))),
     (&auth::MAIL_PAGE, |_| Form::page(&[404, 409, 410]).query("token", TOKEN)),
@@ -121,6 +163,16 @@ static FORMS: &[(&Route, MakeForm)] = &[
     (&alpha::PAGE, |_| Form::page(&[]).query("token", TOKEN)),
     (&alpha::PAGE_ANSWER, |_| Form::page(&[403, 404, 409, 410]).filled("The token of the link.")),
 ];
+
+/// The statuses with which a change through the console is refused.
+const STEERING: &[u16] = &[401, 403, 404, 409, 410, 429];
+
+/// A page of the console. Without a session, the browser is led to the page to sign in.
+fn seen() -> Form {
+    let mut form = Form::page(&[400, 401, 403, 404, 410, 422, 429]);
+    form.answers.extend(Form::redirect().answers);
+    form
+}
 
 const CSRF: &str = "The token of the session's forms.";
 

@@ -31,12 +31,12 @@ pub use handler::{
 use idempotency::Repeat;
 pub use unstorable::storable;
 
-use crate::auth::{Caller, Role, check_person};
+use crate::auth::{Caller, Role, browser, check_person};
 use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
 use crate::policy::rate_limit::RateLeft;
 use crate::policy::tier::{self, Allowance};
-use crate::request::{Edge, Request, RequestMeta};
+use crate::request::{Credentials, Edge, Request, RequestMeta};
 use crate::state::AppState;
 
 /// The status and the body of an answer. The status is 200, except for a stored refusal.
@@ -81,6 +81,7 @@ pub async fn authenticate(app: &AppState, access: Access, meta: &RequestMeta) ->
     let now = app.system.clock.now();
     let caller = match access {
         Access::Public => Arc::new(Caller::anonymous()),
+        _ if meta.credentials.cookie().is_some() => identify(app, &meta.credentials).await?,
         Access::Newcomer if meta.credentials.is_none() => Arc::new(Caller::anonymous()),
         Access::Person if meta.credentials.is_none() => {
             let anonymous = Caller::anonymous();
@@ -93,6 +94,15 @@ pub async fn authenticate(app: &AppState, access: Access, meta: &RequestMeta) ->
     };
     let allowance = app.allowance(caller.workspace).await?;
     Ok(CallPermit { caller, allowance, rate: None })
+}
+
+/// Identifies the caller of credentials that may be those of a browser session, as a stream does from time to time.
+pub async fn identify(app: &AppState, credentials: &Credentials) -> Result<Arc<Caller>> {
+    let now = app.system.clock.now();
+    match credentials.cookie() {
+        Some(cookie) => browser::identify(&app.keys, &app.store, cookie, now).await,
+        None => app.keys.identify(&app.store, credentials, now).await,
+    }
 }
 
 /// Charges one call to the rate limit of a client's IP address, or refuses it.
@@ -257,6 +267,7 @@ fn via(info: &OpInfo, client: &str, caller: &Caller) -> Via {
         _ if caller.grant.is_some() => Via::Assistant,
         Some("inbox" | "approvals") => Via::Inbox,
         _ if client.starts_with("axme-cli/") => Via::CommandLine,
+        _ if client.starts_with("axme-console/") => Via::Form,
         _ => Via::Api,
     }
 }

@@ -68,6 +68,8 @@ pub struct Credentials {
     key: Option<String>,
     /// The token of a person.
     token: Option<String>,
+    /// The cookie of a browser session.
+    cookie: Option<String>,
     is_too_long: bool,
 }
 
@@ -86,12 +88,25 @@ impl Credentials {
         };
         let is_long = |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.len() > most);
         let is_too_long = is_long(&key, MAX_KEY_BYTES) || is_long(&token, MAX_TOKEN_BYTES);
-        Credentials { key, token, is_too_long }
+        Credentials { key, token, cookie: None, is_too_long }
+    }
+
+    /// The credential of a browser session. Only pages read cookies, and a request to the API never has this credential. So
+    /// a foreign site cannot call the API in the name of a person.
+    pub fn of_cookie(cookie: &str) -> Credentials {
+        let is_too_long = cookie.len() > MAX_KEY_BYTES;
+        let cookie = Some(cookie.to_owned()).filter(|text| !text.is_empty());
+        Credentials { cookie, is_too_long, ..Credentials::default() }
+    }
+
+    /// Returns the cookie of a browser session.
+    pub(crate) fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref().filter(|_| !self.is_too_long)
     }
 
     /// Returns true if the request has no credential, valid or not.
     pub fn is_none(&self) -> bool {
-        self.key.is_none() && self.token.is_none()
+        self.key.is_none() && self.token.is_none() && self.cookie.is_none()
     }
 
     /// Returns the key and the token. Refuses them if one is too long.
@@ -102,15 +117,15 @@ impl Credentials {
         Ok((self.key.as_deref(), self.token.as_deref()))
     }
 
-    /// Returns the key, or without one the token.
+    /// Returns the key, or without one the token or the cookie.
     pub(crate) fn secret(&self) -> Result<&str, ApiError> {
-        self.key.as_deref().or(self.token.as_deref()).ok_or_else(missing_key)
+        [&self.key, &self.token, &self.cookie].into_iter().flatten().next().map(String::as_str).ok_or_else(missing_key)
     }
 
     /// Returns the token without the key, for operations that concern only the person.
     pub(crate) fn token_alone(&self) -> Option<Credentials> {
         let token = self.token.clone()?;
-        Some(Credentials { key: None, token: Some(token), is_too_long: self.is_too_long })
+        Some(Credentials { key: None, token: Some(token), cookie: None, is_too_long: self.is_too_long })
     }
 }
 
@@ -120,6 +135,7 @@ impl fmt::Debug for Credentials {
         f.debug_struct("Credentials")
             .field("key", &self.key.is_some())
             .field("token", &self.token.is_some())
+            .field("cookie", &self.cookie.is_some())
             .finish_non_exhaustive()
     }
 }

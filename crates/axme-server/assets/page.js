@@ -1,7 +1,7 @@
 // The comforts of the pages. Every page works without this file.
 
 // Times in the zone of the reader; the title keeps UTC.
-for (const element of document.querySelectorAll("time[datetime]")) {
+for (const element of document.querySelectorAll("time[datetime]:not([data-keep])")) {
   const time = new Date(element.dateTime);
   if (!Number.isNaN(time.getTime())) {
     element.title = element.textContent;

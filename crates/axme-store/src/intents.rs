@@ -1,9 +1,10 @@
 //! SQL for intents and their events. Only the engine (`axme-core/engine/`) calls the functions that write. The row of a
 //! root intent is the lock of its whole family.
 
+use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::{Event, EventBody, Intent, IntentSpec, State, Tally};
 use axme_intent::workflow::Cursor;
-use axme_intent::{Address, IntentId, Policy, Status, Time};
+use axme_intent::{Address, IntentId, OutcomeKind, Policy, Status, Time, WaitingReason};
 use uuid::Uuid;
 
 use super::{Row, Tx};
@@ -29,9 +30,40 @@ pub struct Filter {
     pub party: Option<Address>,
     /// Only intents from this address.
     pub sender: Option<Address>,
+    pub intent_type: Option<String>,
+    /// Only intents that ended so.
+    pub outcome: Option<OutcomeKind>,
+    /// Only intents that wait for this reason.
+    pub reason: Option<WaitingReason>,
+    /// Only intents that wait for an actor whose name, address or contact is this one.
+    pub holder: Option<String>,
+    /// Only intents that have not changed since this time.
+    pub unchanged_since: Option<Time>,
+    /// Only ids at or above this one.
+    pub from: IntentId,
     /// Only ids below this one.
     pub before: IntentId,
     pub limit: usize,
+}
+
+impl Filter {
+    /// Returns a filter that admits every intent below an id.
+    pub fn before(before: IntentId, limit: usize) -> Filter {
+        Filter {
+            statuses: Vec::new(),
+            to: None,
+            party: None,
+            sender: None,
+            intent_type: None,
+            outcome: None,
+            reason: None,
+            holder: None,
+            unchanged_since: None,
+            from: IntentId(Uuid::nil()),
+            before,
+            limit,
+        }
+    }
 }
 
 pub(super) fn head(row: &Row) -> Result<Head, StoreError> {
@@ -263,6 +295,9 @@ pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<He
         let heads = filter.read(tx, workspace, before, batch)?;
         let is_last = (heads.len() as i64) < batch;
         for head in heads {
+            if head.intent.id < filter.from {
+                return Ok((found, None));
+            }
             before = head.intent.id;
             if filter.admits(&head) {
                 found.push(head);
@@ -354,7 +389,9 @@ fn newest_of(pages: &[Vec<Row>], limit: i64) -> Result<Vec<Head>, StoreError> {
 impl Filter {
     /// Returns true if the filter admits every root.
     fn is_open(&self) -> bool {
-        self.statuses.is_empty() && self.to.is_none() && self.party.is_none() && self.sender.is_none()
+        let is_by_party = self.to.is_some() || self.party.is_some() || self.sender.is_some() || self.holder.is_some();
+        let is_by_state = self.reason.is_some() || self.outcome.is_some() || self.unchanged_since.is_some();
+        self.statuses.is_empty() && self.intent_type.is_none() && !is_by_party && !is_by_state
     }
 
     /// Reads a page from the index that fits the filter best.
@@ -372,6 +409,9 @@ impl Filter {
     /// Returns which stages the filter can admit: live intents (`true`), ended ones, or both.
     fn stages(&self) -> &'static [bool] {
         let is_ended = |status: &Status| status.is_terminal();
+        if self.reason.is_some() || self.holder.is_some() {
+            return &[true];
+        }
         match (self.statuses.iter().any(|s| !is_ended(s)), self.statuses.iter().any(is_ended)) {
             (true, false) => &[true],
             (false, true) => &[false],
@@ -384,7 +424,22 @@ impl Filter {
             && self.to.as_ref().is_none_or(|to| *to == head.to)
             && self.sender.as_ref().is_none_or(|sender| *sender == head.from)
             && self.party.as_ref().is_none_or(|party| *party == head.to || *party == head.from)
+            && self.intent_type.as_ref().is_none_or(|intent_type| *intent_type == head.intent_type)
+            && self.unchanged_since.is_none_or(|since| head.intent.updated_at <= since)
+            && self.outcome.is_none_or(|kind| head.intent.outcome().is_some_and(|outcome| outcome.kind == kind))
+            && self.reason.is_none_or(|reason| head.intent.waiting().is_some_and(|waiting| waiting.reason == reason))
+            && self.holder.as_ref().is_none_or(|holder| is_held_by(&head.intent, holder))
+            && head.intent.id >= self.from
     }
+}
+
+/// True if the intent waits for an actor of this name, address or contact.
+fn is_held_by(intent: &Intent, holder: &str) -> bool {
+    let Some(waiting) = intent.waiting() else { return false };
+    let is_named = |name: &str| is_same_person(name, holder);
+    let assignees = waiting.task.as_ref().and_then(|task| task.assignees.as_deref()).unwrap_or_default();
+    let is_asked = assignees.iter().any(|assignee| is_named(assignee));
+    is_asked || is_named(&waiting.holder.reference) || is_named(&waiting.holder.name)
 }
 
 fn task_since(intent: &Intent) -> Option<Time> {

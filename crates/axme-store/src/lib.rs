@@ -16,6 +16,7 @@ pub mod audit_chain;
 pub mod backup;
 pub mod billing;
 pub mod clock;
+pub mod console;
 pub mod consumers;
 pub mod error;
 pub mod gauges;

@@ -62,6 +62,13 @@ pub fn find_key_holder(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<KeyHolder>
     .transpose()
 }
 
+/// Finds the hash of a key by its id.
+pub fn key_hash(tx: &mut Tx<'_>, workspace: Uuid, key_id: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = tx
+        .row("SELECT hash FROM api_keys WHERE workspace_id = $1 AND key_id = $2", &[workspace.into(), key_id.into()])?;
+    row.map(|row| Ok(row.bytes(0)?.to_vec())).transpose()
+}
+
 #[derive(Debug, Clone)]
 pub struct ServiceAccount {
     pub workspace_id: Uuid,

@@ -81,6 +81,15 @@ pub fn list_due(tx: &mut Tx<'_>, workspace: Uuid, now: Time, limit: i64) -> Resu
     rows.iter().map(timer).collect()
 }
 
+/// Lists the timers of an intent, earliest first.
+pub fn list_of_intent(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, limit: i64) -> Result<Vec<Timer>, StoreError> {
+    let rows = tx.rows(
+        timers!("WHERE workspace_id = $1 AND intent_id = $2 ORDER BY due_at, kind LIMIT $3"),
+        &[workspace.into(), id.into(), limit.into()],
+    )?;
+    rows.iter().map(timer).collect()
+}
+
 fn timer(row: &Row) -> Result<Timer, StoreError> {
     let kind = kind(row.text(2)?)?;
     Ok(Timer { workspace: row.uuid(0)?, intent_id: IntentId(row.uuid(1)?), kind, due_at: row.time(3)? })

@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod completion;
 mod conformance;
+mod console;
 mod context;
 mod deliveries;
 mod doctor;
@@ -88,6 +89,7 @@ pub(crate) enum Command {
     Member(members::Members),
     #[command(subcommand)]
     Quota(quotas::Quotas),
+    Console(console::Console),
     #[command(subcommand)]
     Mesh(mesh::Mesh),
     #[command(subcommand)]
@@ -152,6 +154,7 @@ impl Command {
             Command::Workspace(workspace) => workspace.run(&flags).await,
             Command::Member(member) => member.run(&flags).await,
             Command::Quota(quota) => quota.run(&flags).await,
+            Command::Console(console) => console.run(&flags).await,
             Command::Mesh(mesh) => mesh.run(&flags).await,
             Command::Deliveries(deliveries) => deliveries.run(&flags).await,
             Command::Webhooks(webhooks) => webhooks.run(&flags).await,

@@ -178,6 +178,29 @@ impl Keys {
         Ok((with_groups(store, caller).await?, until))
     }
 
+    /// Returns the caller of a person's browser session, which its cookie has shown.
+    pub(super) async fn of_browser(
+        &self,
+        store: &Store,
+        account: Account,
+        session_id: Uuid,
+        now: Time,
+    ) -> Result<Arc<Caller>> {
+        let email = account.email.clone();
+        let memberships = store.read(move |tx| records::memberships(tx, &email)).await?;
+        let person = Person { account_id: account.account_id, session_id, email: account.email.clone() };
+        let signed_in = PersonSession { person: Arc::new(person), account, memberships, until: now };
+        let (caller, _) = of_person(store, signed_in).await?;
+        Ok(Arc::new(with_groups(store, caller).await?))
+    }
+
+    /// Returns the caller of a key that a browser session began with.
+    pub(super) async fn of_key_hash(&self, store: &Store, hash: &[u8], now: Time) -> Result<Arc<Caller>> {
+        let hash: Hash = hash.try_into().map_err(|_| invalid_key())?;
+        let (caller, _) = of_key(store, hash, now, &self.uses).await?;
+        Ok(Arc::new(with_groups(store, caller).await?))
+    }
+
     async fn find_caller(
         &self,
         store: &Store,

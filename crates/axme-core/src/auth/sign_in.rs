@@ -158,7 +158,7 @@ pub fn audit(
 const REFRESH: &str = "axme_rt_";
 
 /// Creates the first refresh token of a session.
-fn fresh_refresh(tx: &mut Tx<'_>, session: &Session) -> Result<String, StoreError> {
+pub(super) fn fresh_refresh(tx: &mut Tx<'_>, session: &Session) -> Result<String, StoreError> {
     let rng = tx.rng;
     let now = tx.now;
     let token = format!("{REFRESH}{}", rng.hex::<32>());

@@ -157,14 +157,8 @@ pub(crate) fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCance
     check_chars("reason", Some(&reason), 0, MAX_REASON_CHARS)?;
     let sender = context.caller.address.clone().filter(|_| !context.caller.is_admin());
     let youngest = IntentId::first_at(context.now.minus_millis((hours * 3_600_000.0) as u64));
-    let filter = Filter {
-        statuses,
-        to: None,
-        party: None,
-        sender,
-        before: read_before(input.before.as_deref(), youngest, "an intent id")?.min(youngest),
-        limit: input.limit.items()? as usize,
-    };
+    let before = read_before(input.before.as_deref(), youngest, "an intent id")?.min(youngest);
+    let filter = Filter { statuses, sender, ..Filter::before(before, input.limit.items()? as usize) };
     Ok(Cleanup { filter, is_dry: input.dry_run.unwrap_or(true), reason })
 }
 

@@ -276,15 +276,26 @@ fn read_reminder_plan(caller: &Caller, input: &CreateIntent, asks_person: bool) 
 }
 
 pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> Result<Filter> {
-    let filter = Filter {
+    let home = context.caller.home();
+    let read = |text: &Option<String>, name: &str| text.as_deref().map(|text| address(text, name, home)).transpose();
+    check_chars("intent_type", input.intent_type.as_deref(), 1, 255)?;
+    check_chars("holder", input.holder.as_deref(), 1, MAX_ADDRESS_CHARS)?;
+    let youngest = input.created_before.map_or(IntentId(Uuid::max()), |at| IntentId::first_at(at.into()));
+    let before = read_before(input.before.as_deref(), youngest, "an intent id")?.min(youngest);
+    let unchanged = input.unchanged_seconds.map(Number::get);
+    Ok(Filter {
         statuses: input.status.unwrap_or_default().0,
-        to: input.to_agent.as_deref().map(|to| address(to, "to_agent", context.caller.home())).transpose()?,
+        to: read(&input.to_agent, "to_agent")?,
         party: context.caller.address.clone().filter(|_| !context.caller.is_admin()),
-        sender: None,
-        before: read_before(input.before.as_deref(), IntentId(Uuid::max()), "an intent id")?,
-        limit: input.limit.items()? as usize,
-    };
-    Ok(filter)
+        sender: read(&input.from_agent, "from_agent")?,
+        intent_type: input.intent_type,
+        outcome: input.outcome_kind,
+        reason: input.waiting_reason,
+        holder: input.holder,
+        unchanged_since: unchanged.map(|seconds| context.now.minus_millis(seconds.saturating_mul(1_000))),
+        from: input.created_after.map_or(IntentId(Uuid::nil()), |at| IntentId::first_at(at.into())),
+        ..Filter::before(before, input.limit.items()? as usize)
+    })
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList> {
@@ -307,6 +318,8 @@ pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList>
             from_agent: head.from.spelled().to_owned(),
             to_agent: head.to.spelled().to_owned(),
             nobody_listens: listeners.are_missing(cx, head)?,
+            pending_with: head.intent.waiting().map(|waiting| waiting.holder.clone()),
+            waiting_since: head.intent.waiting().map(|waiting| waiting.since.into()),
             created_at: head.intent.created_at.into(),
             updated_at: head.intent.updated_at.into(),
         });

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::webhooks;
 use crate::auth;
+use crate::auth::browser;
 use crate::auth::membership;
 use crate::auth::sign_in::{Client, SessionOrigin, SignInRules, audit, enter, next_refresh, refresh_after, signed_in};
 use crate::auth::tokens::{Person, TOKEN_SECONDS};
@@ -293,6 +294,21 @@ pub fn exchange(context: AsyncContext, input: Exchange) -> BoxFuture<SignInAnswe
         let entered = context.app.store.write(Shard::CONTROL, job).await?;
         signed_in(&context.app, context.now, entered).await
     })
+}
+
+/// Uses up an exchange token for a session of this browser. Returns the token for its cookie.
+pub async fn exchange_in_browser(app: &AppState, token: &str) -> Result<String> {
+    let (now, rules, hash) = (app.system.clock.now(), SignInRules::of(app), auth::hash(token));
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
+        let wrong = || {
+            let message = "the link is unknown, used or expired: open the console again";
+            ApiError::new(ErrorCode::InvalidExchangeToken, message)
+        };
+        let (account, workspace, key) = store::take_exchange(tx, &hash, now)?.ok_or_else(wrong)?;
+        let account = store::find(tx, account)?.ok_or_else(wrong)?;
+        browser::begin_in(tx, rules, &account, workspace, key)
+    };
+    app.store.write(Shard::CONTROL, job).await
 }
 
 /// Reports whether a token is active. For an invalid, expired or revoked token, the answer holds nothing else.

@@ -10,6 +10,7 @@ pub mod approvals;
 pub mod audit;
 pub mod billing;
 pub mod capabilities;
+pub mod console;
 pub mod control;
 pub mod deliveries;
 pub mod groups;

@@ -75,6 +75,10 @@ impl PathFields {
     }
 }
 
+/// The credential of a browser session, which a page of this server adds to a request. No client can send it.
+#[derive(Clone)]
+pub(crate) struct CookieCredential(pub Credentials);
+
 /// Reads the headers and the source address of a request.
 pub(crate) fn meta(app: &AppState, parts: &Parts) -> RequestMeta {
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
@@ -85,7 +89,10 @@ pub(crate) fn meta(app: &AppState, parts: &Parts) -> RequestMeta {
     };
     RequestMeta {
         edge: Edge::Direct,
-        credentials: Credentials::read(text("x-api-key"), text("authorization")),
+        credentials: match parts.extensions.get::<CookieCredential>() {
+            Some(CookieCredential(credentials)) => credentials.clone(),
+            None => Credentials::read(text("x-api-key"), text("authorization")),
+        },
         owner: text("x-owner-agent").map(str::to_owned),
         idempotency_key,
         client: text("x-axme-client").unwrap_or_default().to_owned(),

@@ -58,7 +58,7 @@ pub(super) fn token(app: &AppState, headers: &HeaderMap) -> String {
     own.unwrap_or_default()
 }
 
-fn set(app: &AppState, response: &mut Response<Body>, token: &str, seconds: u64) {
+pub(super) fn set(app: &AppState, response: &mut Response<Body>, token: &str, seconds: u64) {
     let secure = if is_https(app) { "; Secure" } else { "" };
     let cookie = format!("{}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}", name(app));
     response.headers_mut().extend(HeaderValue::from_str(&cookie).ok().map(|cookie| (header::SET_COOKIE, cookie)));

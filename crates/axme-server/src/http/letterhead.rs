@@ -2,13 +2,15 @@
 //!
 //! A person who is asked to approve a payment must be able to tell a page of this server from a copy.
 
+use std::borrow::Cow;
+
 use axme_core::state::AppState;
 
 /// The content of the head of a page.
 #[derive(Debug, Clone)]
 pub(super) struct Letterhead {
     /// The path from the page to the files that it loads.
-    pub app: &'static str,
+    pub app: Cow<'static, str>,
     /// The organization that asks; empty on pages that belong to none.
     pub organization: String,
     /// The host of the server, with its port if it has one.
@@ -22,8 +24,8 @@ impl Letterhead {
     }
 
     /// The head of a page from which `app` leads to the files.
-    pub fn at(base_url: &str, app: &'static str) -> Letterhead {
-        Letterhead { app, organization: String::new(), host: host(base_url) }
+    pub fn at(base_url: &str, app: impl Into<Cow<'static, str>>) -> Letterhead {
+        Letterhead { app: app.into(), organization: String::new(), host: host(base_url) }
     }
 
     #[must_use]
@@ -36,6 +38,12 @@ impl Letterhead {
 pub(crate) fn host(base_url: &str) -> String {
     let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
     rest.split('/').next().unwrap_or_default().to_owned()
+}
+
+/// Returns the path of a URL without a slash at its end; empty if the server is at the root of its host.
+pub(crate) fn base_path(base_url: &str) -> &str {
+    let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    rest.find('/').map_or("", |at| rest[at..].trim_end_matches('/'))
 }
 
 #[cfg(test)]

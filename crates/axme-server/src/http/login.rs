@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::extract::{PathFields, field, meta, query, read_public_body};
 use super::form::FormFields;
-use super::letterhead::Letterhead;
+use super::letterhead::{Letterhead, base_path};
 use super::pages::{Page, message, page, sent};
 use super::{Gateway, respond};
 use axme_core::auth::sign_in::SignInRules;
@@ -112,12 +112,6 @@ fn lead(app: &AppState, page: &str, request: &HttpRequest) -> Result<Response<Bo
     Ok(response)
 }
 
-/// Returns the path of the base URL; empty if the server is at the root of its host.
-fn base_path(base_url: &str) -> &str {
-    let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
-    rest.find('/').map_or("", |at| rest[at..].trim_end_matches('/'))
-}
-
 #[derive(Template)]
 #[template(path = "login_trial.html")]
 struct TrialPage<'a> {
@@ -185,8 +179,12 @@ async fn enter(app: &AppState, id: &str, request: HttpRequest) -> Result<Page> {
 
 pub(super) async fn read_form(app: &AppState, request: HttpRequest) -> Result<FormFields> {
     let (parts, body) = request.into_parts();
-    let body = read_public_body(app, meta(app, &parts).source_ip, body).await?;
-    let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
+    fields_of(&read_public_body(app, meta(app, &parts).source_ip, body).await?)
+}
+
+/// Reads the fields of a form.
+pub(super) fn fields_of(body: &[u8]) -> Result<FormFields> {
+    let text = std::str::from_utf8(body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
     let pairs = query(Some(text));
     if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
         return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());

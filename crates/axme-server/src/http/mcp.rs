@@ -15,7 +15,7 @@ mod elicitation;
 mod flat_form;
 mod handler;
 mod host;
-mod operations;
+pub(in crate::http) mod operations;
 mod origins;
 mod permission;
 mod program;

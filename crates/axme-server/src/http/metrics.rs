@@ -1,11 +1,9 @@
 //! `/metrics`: the measurements of this node and the gauges of its database, as Prometheus reads them.
 //!
 //! On the main port, the operators of the server and the holder of the scrape token may read them. A listener of its
-//! own serves them to anyone who reaches its address. A scrape reads the database at most once in [`FRESH`]. If
-//! that fails, the answer holds the measurements of the process, and says that the database is away.
+//! own serves them to anyone who reaches its address. If the database does not answer, the answer holds the measurements of the process, and says that the database is away.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axme_api::{Access, ApiError};
 use axme_core::auth::placement;
@@ -15,9 +13,8 @@ use axme_core::error::Result;
 use axme_core::state::AppState;
 use axme_intent::Time;
 use axme_intent::human::Via;
-use axme_store::Sizes;
 use axme_store::Tx;
-use axme_store::gauges::{self, Count, Gauges};
+use axme_store::gauges::{Count, Gauges};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
@@ -25,23 +22,10 @@ use axum::http::{HeaderValue, Response, header};
 use axum::routing::get;
 use prometheus::proto::MetricFamily;
 use prometheus::{IntGaugeVec, Opts, Registry, TextEncoder};
-use tokio::sync::Mutex;
 
 use super::extract::meta;
+use super::scrapes::Reading;
 use super::{Gateway, respond};
-
-/// How long the gauges of the database are served again without another look.
-const FRESH: Duration = Duration::from_secs(5);
-
-/// The last look at the database.
-#[derive(Default)]
-pub struct Scrapes(Mutex<Option<(Duration, Arc<Reading>)>>);
-
-/// The gauges of the database at one time; `None` if it did not answer.
-struct Reading {
-    gauges: Option<(Gauges, Sizes)>,
-    at: Time,
-}
 
 /// The route on the main port.
 pub fn routes() -> Router<Gateway> {
@@ -88,25 +72,6 @@ async fn text(gateway: &Gateway) -> Response<Body> {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
-}
-
-impl Scrapes {
-    /// Returns a fresh look. Scrapes that come at the same time share one.
-    async fn look(&self, app: &AppState) -> Arc<Reading> {
-        let mut last = self.0.lock().await;
-        let running = app.system.clock.running();
-        if let Some((at, look)) = &*last
-            && running < *at + FRESH
-        {
-            return look.clone();
-        }
-        let gauges =
-            async { Ok::<_, axme_store::StoreError>((app.store.read(gauges::read).await?, app.store.sizes().await?)) };
-        let gauges = gauges.await.inspect_err(|error| tracing::warn!(%error, "could not read the gauges")).ok();
-        let look = Arc::new(Reading { gauges, at: app.system.clock.now() });
-        *last = Some((app.system.clock.running(), look.clone()));
-        look
-    }
 }
 
 /// Gauges of one scrape, in a registry of their own, so that a class that is empty now is not reported again.

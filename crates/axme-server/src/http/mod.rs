@@ -1,11 +1,14 @@
 //! The HTTP edge: routes, headers, bodies, streams and pages.
 
+mod answers;
 pub mod connections;
+mod console;
 mod drain;
 mod encoding;
 mod extract;
 mod form;
 mod frames;
+mod gateway;
 mod inbox;
 mod inbox_bulk;
 mod inbox_rows;
@@ -22,85 +25,17 @@ mod provider;
 mod reference;
 mod router;
 mod scheduler;
+mod scrapes;
 mod stream;
 mod task_page;
 mod task_prose;
 mod task_view;
 pub mod tls;
 
-use std::sync::Arc;
-
-use axme_api::{ApiError, ErrorKind};
-use axme_core::error::Result;
-use axme_core::policy::rate_limit::RateLeft;
-use axme_core::state::AppState;
-use axum::body::Body;
-use axum::extract::FromRef;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use serde_json::Value;
-
+pub use answers::{json, refusal};
+pub(crate) use answers::{respond, show_rate};
 pub use frames::envelope;
+pub use gateway::Gateway;
 pub(crate) use letterhead::host;
 pub use router::router;
 pub(crate) use task_prose::html as description_html;
-
-use crate::files::Files;
-
-/// The state that all routes share.
-#[derive(Clone)]
-pub struct Gateway {
-    pub app: Arc<AppState>,
-    /// The file store. Without one, the routes of files return 503.
-    pub files: Option<Files>,
-    pub scrapes: Arc<metrics::Scrapes>,
-}
-
-impl FromRef<Gateway> for Arc<AppState> {
-    fn from_ref(gateway: &Gateway) -> Arc<AppState> {
-        gateway.app.clone()
-    }
-}
-
-impl Gateway {
-    pub fn files(&self) -> Result<&Files> {
-        Ok(self.files.as_ref().ok_or_else(|| ApiError::unavailable("this server has no file store"))?)
-    }
-}
-
-pub(crate) fn respond(outcome: Result<Response<Body>>) -> Response<Body> {
-    outcome.unwrap_or_else(|error| refusal(&error.into_api()))
-}
-
-/// Adds the headers that show how much of the rate limit is left.
-pub(crate) fn show_rate(left: Option<RateLeft>, headers: &mut HeaderMap) {
-    for (name, number) in left.iter().flat_map(RateLeft::headers) {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from(number));
-    }
-}
-
-pub fn json(status: u16, body: Vec<u8>) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-pub fn refusal(error: &ApiError) -> Response<Body> {
-    let mut response = json(error.kind().http_status(), error.body().to_string().into_bytes());
-    let headers = response.headers_mut();
-    match error.kind() {
-        ErrorKind::Unauthenticated => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        ErrorKind::Unavailable | ErrorKind::RateLimited => {
-            let seconds = error.details.get("retry_after_seconds").and_then(Value::as_u64).unwrap_or(1);
-            // No Retry-After for quotas: clients would sleep until the quota resets.
-            if !error.details.contains_key("reset_at") {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            }
-            show_rate(RateLeft::of_refusal(error), headers);
-        }
-        _ => {}
-    }
-    response
-}

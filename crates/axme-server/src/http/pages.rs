@@ -69,23 +69,34 @@ pub(super) fn message(app: &AppState, status: u16, title: &str, sentences: &[&st
 
 /// Sends a page with the security headers that every page has.
 pub(super) fn sent(app: &AppState, outcome: Result<Page>) -> Response<Body> {
-    let Page(status, html) =
-        outcome.or_else(|error| refused(app, error.into_api())).unwrap_or_else(|_| Page(500, String::new()));
-    let mut response = super::json(status, html.into_bytes());
+    let page = outcome.or_else(|error| refused(app, error.into_api())).unwrap_or_else(|_| Page(500, String::new()));
     let frames = match app.site.embed_origins.as_slice() {
         [] => "'none'".to_owned(),
         origins => origins.join(" "),
     };
+    let mut response = guarded(page, &format!("frame-ancestors {frames}"));
+    if app.site.embed_origins.is_empty() {
+        response.headers_mut().insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
+    response
+}
+
+/// Sends a page of the console. Its script may call this server, and no other page may frame it.
+pub(super) fn sent_to_operator(page: Page) -> Response<Body> {
+    let mut response = guarded(page, "connect-src 'self'; frame-ancestors 'none'");
+    response.headers_mut().insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
+}
+
+/// Returns a page with its headers. `more` are further directives of its content policy.
+fn guarded(Page(status, html): Page, more: &str) -> Response<Body> {
+    let mut response = super::json(status, html.into_bytes());
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; \
-         frame-ancestors {frames}"
+        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; {more}"
     );
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.extend(HeaderValue::from_str(&policy).ok().map(|policy| (header::CONTENT_SECURITY_POLICY, policy)));
-    if app.site.embed_origins.is_empty() {
-        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    }
     // The URL of the page contains its credential.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

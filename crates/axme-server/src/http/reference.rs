@@ -129,7 +129,7 @@ struct NotFoundPage {
 }
 
 /// The beginnings of paths that no program with a key calls.
-const BESIDE_THE_API: [&str; 3] = ["/app", "/inbox", "/oauth"];
+const BESIDE_THE_API: [&str; 4] = ["/app", "/auth/exchange", "/inbox", "/oauth"];
 
 impl Index {
     fn read(base_url: &str) -> Index {
@@ -141,7 +141,9 @@ impl Index {
                 about: Line::new(info.about),
             });
             // Pages and endpoints that only browsers and assistants call are on the page of their family.
-            let is_listed = |route: &&Route| !BESIDE_THE_API.iter().any(|prefix| route.path.starts_with(prefix));
+            let is_listed = |route: &&Route| {
+                route.path != "/" && !BESIDE_THE_API.iter().any(|prefix| route.path.starts_with(prefix))
+            };
             let routes = family.routes.iter().filter(is_listed).map(|route| Row {
                 anchor: route.id.to_owned(),
                 method: route.method.as_str(),

@@ -23,7 +23,7 @@ use super::drain::finish_body;
 use super::extract::{PathFields, RequestId, Route, meta};
 use super::mount::{Mount, method_not_allowed, no_operation};
 use super::{
-    Gateway, encoding, inbox, login, mcp, media, metrics, oauth, pages, provider, reference, refusal, respond,
+    Gateway, console, encoding, inbox, login, mcp, media, metrics, oauth, pages, provider, reference, refusal, respond,
     scheduler, stream, task_page,
 };
 
@@ -97,6 +97,7 @@ fn routes(gateway: Gateway) -> Router {
     let by_address = media::routes()
         .merge(task_page::routes())
         .merge(inbox::routes())
+        .merge(console::entrance())
         .merge(login::routes())
         .merge(provider::routes())
         .merge(oauth::routes());
@@ -104,6 +105,7 @@ fn routes(gateway: Gateway) -> Router {
     let routes = scheduler::routes()
         .merge(reference::routes())
         .merge(pages::routes())
+        .merge(console::routes())
         .merge(by_address)
         .route(api_sessions::STREAM.path, get(session_feed))
         .route(api_intents::STREAM.path, get(intent_events))

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use axme_core::auth::Caller;
-use axme_core::call::{authenticate, authorize};
+use axme_core::call::{authenticate, authorize, identify};
 use axme_core::consumers;
 use axme_core::engine::intent_access;
 use axme_core::error::Result;
@@ -214,7 +214,7 @@ fn last_event_id(headers: &HeaderMap) -> u64 {
 
 /// Checks that the credentials still give the rights with which the stream was opened.
 async fn recheck(app: &AppState, window: &Window, opened_as: &Caller) -> Result<()> {
-    let caller = app.keys.identify(&app.store, &window.credentials, app.system.clock.now()).await?;
+    let caller = identify(app, &window.credentials).await?;
     authorize(Access::Key, &caller)?;
     let rights =
         |caller: &Caller| (caller.org, caller.workspace, caller.role, caller.address.clone(), caller.bearer.clone());

@@ -15,6 +15,7 @@ mod calls;
 mod concurrency;
 mod connection_limits;
 mod connections;
+mod console;
 mod consumers;
 mod contract;
 mod control;

@@ -1,13 +1,11 @@
 //! `axme mesh`: the health of agents, the kill switch, and the dashboard (`spec/protocol.md` §2.26).
 
-use axme_client::api::auth;
-use axme_client::api::capabilities::EmptyInput;
 use axme_client::api::mesh::{self, AgentHealth, AgentRef, HealthFilter, ListMeshAgents, ListMeshEvents, SwitchAnswer};
 use clap::{Args, Subcommand};
 use reqwest::Url;
-use serde_json::json;
 
-use super::{open_browser, word};
+use super::console::open_console;
+use super::word;
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::folders;
@@ -58,15 +56,15 @@ pub(crate) struct Events {
     limit: u64,
 }
 
-/// Open a dashboard, signed in with your key
+/// Open the console, or another dashboard, signed in with your key
 ///
-/// This server has no dashboard of its own: name the address of one.
+/// By default it is the console of the server.
 #[derive(Debug, Args)]
 pub(crate) struct Dashboard {
     /// Print the address without opening a browser
     #[arg(long)]
     no_browser: bool,
-    /// Address of the dashboard [env: AXME_MESH_DASHBOARD_URL]
+    /// Address of another dashboard [env: AXME_MESH_DASHBOARD_URL]
     #[arg(long, value_name = "URL")]
     dashboard_url: Option<String>,
 }
@@ -151,23 +149,8 @@ impl Dashboard {
         let dashboard = match named {
             Some(url) => url,
             None if is_hosted => HOSTED_DASHBOARD.to_owned(),
-            None => {
-                return Err(Failure::usage(format!(
-                    "{gateway} has no dashboard: pass --dashboard-url or set AXME_MESH_DASHBOARD_URL"
-                )));
-            }
+            None => gateway.clone(),
         };
-        let token = session.call(&auth::DASHBOARD, &EmptyInput::default()).await?;
-        let page = format!("{}/auth/exchange?token={}", dashboard.trim_end_matches('/'), token.token);
-        if session.output().is_json() {
-            return session.output().print_json(&json!({
-                "ok": true, "exchange_url": page, "expires_in": token.expires_in,
-            }));
-        }
-        line(format!("Open this page within {} seconds; it works once:\n  {page}", token.expires_in))?;
-        if !self.no_browser {
-            open_browser(&page);
-        }
-        Ok(())
+        open_console(session, &dashboard, self.no_browser).await
     }
 }

@@ -1,4 +1,4 @@
-//! Calls of operations with flat arguments, for both faces.
+//! Calls of operations with flat arguments, for hosts and for the console.
 
 use axme_api::{Input, JsonFields, OpInfo};
 use axme_core::request::{Request, RequestMeta};
@@ -12,7 +12,11 @@ type PathFields = Vec<(&'static str, String)>;
 ///
 /// # Errors
 /// A field of the path is missing; the text names it.
-pub(super) fn request_of(info: &OpInfo, mut arguments: JsonFields, meta: RequestMeta) -> Result<Request, String> {
+pub(in crate::http) fn request_of(
+    info: &OpInfo,
+    mut arguments: JsonFields,
+    meta: RequestMeta,
+) -> Result<Request, String> {
     let (path, path_fields) = place(info, &mut arguments)?;
     // A tool whose arguments are the body can only be called without one by leaving them out.
     let has_body = info.input == Input::Flat || !arguments.is_empty();

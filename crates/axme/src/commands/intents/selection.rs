@@ -74,6 +74,7 @@ impl Selection {
                 to_agent: self.to.clone(),
                 limit: page.into(),
                 before: before.clone(),
+                ..ListIntents::default()
             };
             let list = session.call(&intents::LIST, &input).await?;
             seen += list.intents.len();

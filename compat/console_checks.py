@@ -1,0 +1,143 @@
+"""Checks the operators' console in headless Chromium: signing in, the main path, live updates, phones and accessibility."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Callable
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page, expect
+
+from browser import is_accessible
+from page_checks import PHONE
+from world import World
+
+# With this variable, the check of the main path writes pictures of the pages.
+PICTURES = os.environ.get("AXME_PICTURES")
+SECTIONS = ("Overview", "Intents", "Agents", "Deliveries", "Webhooks", "People and keys", "Quotas", "Audit")
+BUNDLE = {
+    "scenario_id": "release.v1",
+    "agents": [{"role": "checker", "address": "release-checker", "create_if_missing": True}],
+    "humans": [{"role": "lead", "display_name": "Lea Lind", "contact": "lea@example.com"}],
+    "workflow": {
+        "steps": [
+            {"step_id": "check", "tool_id": "tool.agent.task", "assigned_to": "checker"},
+            {"step_id": "decide", "tool_id": "tool.human_approval", "assigned_to": "lead"},
+            {"step_id": "tell", "tool_id": "tool.notification", "assigned_to": "lead"},
+        ]
+    },
+    "intent": {
+        "type": "intent.release.v1",
+        "payload": {"service": "billing", "version": "2.41.0", "risk": {"level": "low", "changes": [12, 3]}},
+    },
+}
+
+
+def an_operator_watches_and_steers_an_intent(world: World) -> None:
+    workflow = _apply(world)
+    hosts: set[str] = set()
+    complaints: list[str] = []
+    with world.browser.page(viewport={"width": 1280, "height": 900}) as page:
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+        page.on("console", lambda message: complaints.append(message.text))
+        _open(world, page)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+        _picture(page, "overview")
+        page.get_by_role("link", name="Intents", exact=True).click()
+        page.get_by_label("Type").fill("intent.release.v1")
+        page.get_by_role("button", name="Filter", exact=True).click()
+        assert "intent_type=intent.release.v1" in page.url
+        _picture(page, "intents")
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{world.server.base_url}/app/intents/{workflow}")
+        state = page.locator("#state")
+        expect(state.locator(".badge")).to_have_text("Waits for an agent")
+        # The step ends while the page is open: nobody reloads it.
+        child = next(event["details"]["child_intent_id"] for event in world.events(workflow) if "child_intent_id" in event["details"])
+        world.admin.resume_intent(child, {"action": "complete", "checked": True})
+        expect(state.locator(".badge")).to_have_text("Waits for a person")
+        expect(page.locator("#timeline")).to_contain_text("Step check was done")
+        expect(page.locator("g.step.done")).to_have_count(1)
+        _picture(page, "intent")
+        page.emulate_media(color_scheme="dark")
+        _picture(page, "intent-dark")
+        page.emulate_media(color_scheme="light")
+        page.get_by_text("Answer", exact=True).click()
+        page.get_by_label("Comment").fill("the version is wrong")
+        page.get_by_role("button", name="Reject", exact=True).click()
+        expect(state.locator(".badge")).to_contain_text("Rejected by")
+        page.get_by_role("link", name="Earlier", exact=True).click()
+        expect(page.get_by_text("This is the intent after event")).to_be_visible()
+    assert hosts == {urlsplit(world.server.base_url).netloc}, hosts
+    assert not complaints, complaints
+    assert world.outcome(workflow)["outcome_kind"] == "no"
+
+
+def the_console_works_without_scripts_and_on_a_phone(world: World) -> None:
+    ids = [world.ask(world.new_person(), {"title": f"Pay {number}?"}, payload={"amount": number}) for number in range(3)]
+    with world.browser.page(java_script_enabled=False, **PHONE) as page:
+        page.goto(f"{world.server.base_url}/app/intents")
+        page.get_by_text("With a key").click()
+        page.get_by_label("API key").fill(world.key)
+        page.get_by_role("button", name="Sign in", exact=True).locator("visible=true").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Intents")
+        for intent_id in ids:
+            page.get_by_label(f"Choose {intent_id}").check()
+        page.get_by_role("button", name="Cancel…").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Cancel 3 intents?")
+        page.get_by_role("button", name="Cancel 3", exact=True).click()
+        expect(page.get_by_text("3 done.")).to_be_visible()
+        page.goto(f"{world.server.base_url}/app/intents/{ids[0]}")
+        expect(page.locator(".badge").first).to_contain_text("Canceled")
+        _picture(page, "intent-phone")
+    assert {world.intent(intent_id)["status"] for intent_id in ids} == {"CANCELED"}
+
+
+def every_page_of_the_console_is_narrow_and_accessible(world: World) -> None:
+    workflow = _apply(world)
+
+    def look(page: Page, name: str) -> None:
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"the {name} page of the console is {wide} pixels wide in a window of {width}"
+        page.set_viewport_size({"width": 1280, "height": 900})
+        is_accessible(page, f"console {name}")
+
+    with world.browser.page(bypass_csp=True) as page:
+        page.goto(f"{world.server.base_url}/app/sign-in")
+        look(page, "sign-in")
+        _open(world, page)
+        _visit(page, look)
+        page.goto(f"{world.server.base_url}/app/intents/{workflow}")
+        for summary in page.locator(".actions > details > summary").all():
+            summary.click()
+        look(page, "intent")
+
+
+def _visit(page: Page, look: Callable[[Page, str], None]) -> None:
+    for section in SECTIONS:
+        page.get_by_role("navigation", name="Sections").get_by_role("link", name=section, exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        look(page, section)
+
+
+def _open(world: World, page: Page) -> None:
+    """Signs in with a one-time token, as `axme console` does."""
+    reply = world.post("/v1/auth/dashboard-token", b"{}")
+    page.goto(f"{world.server.base_url}/auth/exchange?token={reply.json['token']}")
+    expect(page).to_have_url(f"{world.server.base_url}/app")
+
+
+def _apply(world: World) -> str:
+    reply = world.post("/v1/scenarios/apply", json.dumps(BUNDLE).encode())
+    assert reply.status == 200, reply
+    return str(reply.json["intent_id"])
+
+
+def _picture(page: Page, name: str) -> None:
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES, f"console-{name}.png"))

@@ -1,0 +1,125 @@
+//! The console of operators: pages in the binary that read and change through the operations of the API, as everybody does
+//! (`docs/decisions/0034-console.md`).
+//!
+//! A browser session is the credential ([`visit`]). Each page is one file, and works without scripts. The script keeps a page
+//! live: it loads the page again and replaces the parts that changed.
+
+mod act;
+mod agents;
+mod audit;
+mod bulk;
+mod deliveries;
+mod filter;
+mod frame;
+mod graph;
+mod intent;
+mod intents;
+mod overview;
+mod people;
+mod quotas;
+mod repeat;
+mod same;
+mod sign_in;
+mod table;
+mod tree;
+mod visit;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axme_api::console_pages as api;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request as HttpRequest;
+use axum::http::{HeaderValue, Response, header};
+use axum::routing::{get, post};
+use serde_json::json;
+
+use super::Gateway;
+use super::extract::PathFields;
+use super::pages::asset;
+use axme_core::state::AppState;
+
+type State = axum::extract::State<Arc<AppState>>;
+
+/// The pages before a session. Their calls are limited by address.
+pub(super) fn entrance() -> Router<Gateway> {
+    Router::new()
+        .route(api::OPEN.path, get(sign_in::open).post(sign_in::open_confirmed))
+        .route(api::SIGN_IN.path, get(sign_in::form).post(sign_in::enter))
+}
+
+/// The pages of a session. Their calls are limited by caller.
+pub(super) fn routes() -> Router<Gateway> {
+    Router::new()
+        .route(api::ROOT.path, get(root))
+        .route(api::OVERVIEW.path, get(async |app: State, request| visit::show(app.0, request, overview::page).await))
+        .route(api::SIGN_OUT.path, post(sign_in::leave))
+        .route(api::WORKSPACE.path, post(async |app: State, request| visit::take(app.0, request, people::select).await))
+        .route(api::INTENTS.path, get(async |app: State, request| visit::show(app.0, request, intents::page).await))
+        .route(api::BULK.path, post(async |app: State, request| visit::take(app.0, request, bulk::page).await))
+        .route(api::INTENT.path, get(intent).post(act))
+        .route(api::LIVE.path, get(live))
+        .route(
+            api::AGENTS.path,
+            get(async |app: State, request| visit::show(app.0, request, agents::page).await)
+                .post(async |app: State, request| visit::take(app.0, request, agents::switch).await),
+        )
+        .route(
+            api::DELIVERIES.path,
+            get(async |app: State, request| visit::show(app.0, request, deliveries::page).await)
+                .post(async |app: State, request| visit::take(app.0, request, deliveries::replay).await),
+        )
+        .route(api::WEBHOOKS.path, get(async |app: State, request| visit::show(app.0, request, webhooks::page).await))
+        .route(api::PEOPLE.path, get(async |app: State, request| visit::show(app.0, request, people::page).await))
+        .route(api::QUOTAS.path, get(async |app: State, request| visit::show(app.0, request, quotas::page).await))
+        .route(api::AUDIT.path, get(async |app: State, request| visit::show(app.0, request, audit::page).await))
+        .route(
+            api::AUDIT_EXPORT.path,
+            get(async |app: State, request| visit::show(app.0, request, audit::export).await),
+        )
+        .route(
+            api::STYLE.path,
+            get(async || asset("text/css; charset=utf-8", include_str!("../../assets/console.css"))),
+        )
+        .route(
+            api::SCRIPT.path,
+            get(async || asset("text/javascript; charset=utf-8", include_str!("../../assets/console.js"))),
+        )
+}
+
+async fn intent(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
+    let id = path.get("intent_id");
+    visit::show(app.0, request, |guest| intent::page(guest, id)).await
+}
+
+async fn act(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
+    let id = path.get("intent_id");
+    visit::take(app.0, request, |guest, filled| act::take(guest, filled, id)).await
+}
+
+/// Streams the events of an intent to its page. The stream is the one of the API; only its credential is the cookie.
+async fn live(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
+    let mut parts = request.into_parts().0;
+    visit::with_cookie(&app, &mut parts);
+    super::respond(super::stream::intent(app.0, path.get("intent_id"), parts).await)
+}
+
+/// Leads a browser to the console, or to the inbox of a person who only answers tasks. A program is told where the API is
+/// described.
+async fn root(app: State, request: HttpRequest) -> Response<Body> {
+    let headers = request.into_parts().0.headers;
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let root = frame::root(&app);
+    if accepts.contains("text/html") {
+        let to = if visit::is_member(&app, &headers).await { "/inbox" } else { "/app" };
+        return super::pages::leads(&app, &format!("{root}{to}"));
+    }
+    let links = json!({
+        "ok": true, "service": "axme", "version": env!("CARGO_PKG_VERSION"), "openapi": format!("{root}/openapi.json"),
+        "docs": format!("{root}/docs"), "console": format!("{root}/app"), "health": format!("{root}/health"),
+    });
+    let mut response = super::json(200, links.to_string().into_bytes());
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    response
+}
