@@ -37,7 +37,7 @@ const FREE_WORDS: [(&str, &str); 5] = [
 ];
 
 /// Places whose values are free text although other places use the name for a closed set.
-const FREE_PLACES: [(&str, &str); 17] = [
+const FREE_PLACES: [(&str, &str); 20] = [
     ("HumanTask task_type", "a task of another type is accepted"),
     ("BundleIntent type", "the type of an intent"),
     ("BundleAgent role", "a bundle names its roles"),
@@ -52,6 +52,9 @@ const FREE_PLACES: [(&str, &str); 17] = [
     ("get /app/login/provider-callback state", "the sign-in provider returns it unread"),
     ("get /oauth/authorize state", "the client gets it back unread"),
     ("get /oauth/authorize scope", "several names with blanks between them"),
+    ("get /app/intents status", "words of `intents.list` with commas between them, or none"),
+    ("get /app/intents waiting_reason", "a word of `intents.list`, or none"),
+    ("get /app/deliveries status", "a word of `deliveries.list`, or none"),
     ("post /v1/webhooks/events event_type", "callers name the types of their events"),
     ("PublishEventAnswer event_type", "callers name the types of their events"),
     ("ReplayEventAnswer event_type", "callers name the types of their events"),
