@@ -254,6 +254,8 @@ async fn an_open_stream_keeps_claims_for_ten_minutes(engine: Engine) {
     }
     server.until_streams_held(2).await;
     drop(own);
+    // The end of the stream is its last sign of life: it must come before the clock goes on.
+    poll(async || (server.app.streams_open() == 1).then_some(())).await;
     server.until_streams_held(1).await;
     for _ in 0..8 {
         server.clock.advance(Duration::from_secs(15));
