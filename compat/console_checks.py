@@ -50,6 +50,8 @@ def an_operator_watches_and_steers_an_intent(world: World) -> None:
         page.get_by_role("button", name="Filter", exact=True).click()
         assert "intent_type=intent.release.v1" in page.url
         _picture(page, "intents")
+        # The script shows this field: before that, it hears no keys.
+        expect(page.get_by_label("Narrow this page")).to_be_visible()
         page.keyboard.press("j")
         page.keyboard.press("Enter")
         expect(page).to_have_url(f"{world.server.base_url}/app/intents/{workflow}")
