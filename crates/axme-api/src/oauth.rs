@@ -13,7 +13,7 @@ pub const ROUTES: &[Route] =
 pub const RESOURCE: Route = Route::get("oauth.resource", "/.well-known/oauth-protected-resource")
     .access(Access::Public)
     .about("Describe `/mcp` as an OAuth resource (RFC 9728): its address, its authorization server, its scopes.");
-/// The same at the place that RFC 9728 derives from the address of the resource.
+/// Describes the resource at the place that RFC 9728 derives from its address.
 pub const RESOURCE_OF_ENDPOINT: Route =
     Route::get("oauth.resource_of_endpoint", "/.well-known/oauth-protected-resource/mcp")
         .access(Access::Public)

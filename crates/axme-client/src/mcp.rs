@@ -17,7 +17,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::call`], unless the server refuses with a message of the protocol: that is an answer.
+    /// Fails as [`Client::call`] does. A refusal in a message of the protocol is an answer, not an error.
     pub async fn send_mcp(
         &self,
         parameters: &str,

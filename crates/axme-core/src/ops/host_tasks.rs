@@ -85,7 +85,7 @@ pub struct HostAnswer {
 /// Records an answer. Returns the intent as it then is, or `None` if another asking waits now.
 ///
 /// # Errors
-/// Those of [`find`], and those of the rules of the task.
+/// Fails as [`find`] does, and if the rules of the task refuse the answer.
 pub fn answer(tx: &mut Tx<'_>, caller: &Caller, given: &HostAnswer) -> Result<Option<(Head, IntentSpec)>> {
     let cx = CallContext::new(tx, caller, Via::Assistant).through(Edge::Model);
     let mut cx = cx.at_host(Some(given.host.clone()));

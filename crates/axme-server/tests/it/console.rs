@@ -412,7 +412,7 @@ async fn a_filter_is_in_the_address_and_pages_follow_each_other(engine: Engine) 
         location(&admin.get(&format!("/app/intents?id={}", ids[1])).await),
         format!("/app/intents/{}", ids[1].replace('-', "%2D"))
     );
-    // The same filters of the operation, for everybody.
+    // The operation has these filters too, for every caller.
     let list = server.get(&server.admin, "/v1/intents?outcome_kind=no").await;
     assert_eq!(list["intents"].as_array().unwrap().len(), 1);
     let list = server.get(&server.admin, "/v1/intents?holder=ann@example.com&limit=1").await;
