@@ -74,8 +74,8 @@ pub(crate) fn run(folder: &Path, url: Option<&str>, seconds: u64) -> anyhow::Res
     row(&format!("events replayed per second from a history of {events}"), format!("{rate:.0}"));
     let rate = backlog(&runtime, &mut generator, &server)?;
     row(&format!("deliveries to a new listener per second, {BACKLOG} waiting"), format!("{rate:.0}"));
-    if url.is_some() {
-        let mut other = Server::start(&folder.join("other-node"), url, &runtime)?;
+    if let Some(url) = url {
+        let mut other = server.another_node(&folder.join("other-node"), url, &runtime)?;
         let hop = runtime.block_on(hop(&server, &other))?;
         row(
             "submit at one node to the stream of another, low load",

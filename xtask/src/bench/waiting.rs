@@ -101,15 +101,27 @@ pub(super) struct Server {
 impl Server {
     /// Starts a server on a folder, and on a PostgreSQL if there is a URL.
     pub(super) fn start(data: &Path, url: Option<&str>, runtime: &Runtime) -> anyhow::Result<Server> {
+        Server::start_with(data, url, runtime, || admin_key(data))
+    }
+
+    /// Starts another node on the database of this server.
+    pub(super) fn another_node(&self, data: &Path, url: &str, runtime: &Runtime) -> anyhow::Result<Server> {
+        Server::start_with(data, Some(url), runtime, || Ok(self.admin_key.clone()))
+    }
+
+    fn start_with(
+        data: &Path,
+        url: Option<&str>,
+        runtime: &Runtime,
+        admin_key: impl FnOnce() -> anyhow::Result<String>,
+    ) -> anyhow::Result<Server> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("bench-serve").arg(data).args(url);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let stdin = child.stdin.take();
         let mut lines = BufReader::new(child.stdout.take().context("the server has no output")?).lines();
         let address = lines.next().context("the server did not start")??.parse()?;
-        // Of several nodes on one database, the first writes the key.
-        let beside = data.parent().map(|folder| folder.join("situations")).unwrap_or_default();
-        let admin_key = admin_key(data).or_else(|_| admin_key(&beside))?;
+        let admin_key = admin_key()?;
         let accounts = runtime.block_on(provision(address, &admin_key))?;
         Ok(Server { child, stdin, lines, address, accounts, admin_key })
     }
