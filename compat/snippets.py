@@ -44,8 +44,17 @@ from world import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 # The documents whose snippets run, each in an installation of its own.
-PAGES = ("README.md", "docs/first-hour.md", "docs/recipes.md", "docs/scenarios.md")
-RUN_LANGUAGES = {"console", "sh", "bash", "python", "js", "javascript", "typescript"}
+PAGES = (
+    "README.md",
+    "docs/first-hour.md",
+    "docs/recipes.md",
+    "docs/scenarios.md",
+    "docs/people.md",
+    "docs/delivery.md",
+    "docs/signing-in.md",
+    "docs/cli.md",
+)
+RUN_LANGUAGES = {"console", "sh", "bash", "python", "js", "javascript", "ts", "typescript"}
 DOCUMENTED_PORT = "8100"
 SECONDS_PER_COMMAND = 60
 SECONDS_TO_START = 30
@@ -123,7 +132,9 @@ class Reader:
         (self.folder / "home").mkdir()
         (self.folder / "work").mkdir()
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AXME_", "XDG_"))}
-        path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        # Debian's Node.js does not run TypeScript; the one of the MCP clients does.
+        node = ROOT / ".venv-mcp/node/node_modules/.bin"
+        path = f"{programs}:{Path(sys.executable).parent}:{node}:{os.environ['PATH']}"
         self.environment = kept | {"HOME": str(self.folder / "home"), "PATH": path, "AXME_LISTEN": f"127.0.0.1:{self.port}"}
 
     def read(self, block: Block) -> None:
