@@ -81,6 +81,10 @@ pub struct ListDeliveries {
     /// Only deliveries with this status.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub status: Option<DeliveryFilter>,
+    /// Only deliveries that are sent in this way. With `email`, mail that waits and mail that was sent in the last 30 days is
+    /// listed too.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub transport_type: Option<DeliveryTransport>,
     /// The page size: 1 to 1,000; 200 by default. A page that would split the dead letters under one id is longer.
     #[serde(default, skip_serializing_if = "Limit::is_unset")]
     pub limit: Limit<200, 1_000>,

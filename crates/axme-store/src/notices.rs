@@ -109,6 +109,68 @@ pub fn close(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<(), StoreErro
     set_open(tx, workspace, id, 0)
 }
 
+/// Deletes a notice that nobody needs any more, with its queue item.
+pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, notice: &Notice) -> Result<(), StoreError> {
+    queue::delete(tx, workspace, &address(&notice.queue), notice.item())?;
+    tx.push("DELETE FROM notices WHERE workspace_id = $1 AND notice_id = $2", &[workspace.into(), notice.id.into()])
+}
+
+/// A mail, and how far it got.
+#[derive(Debug, Clone)]
+pub struct MailState {
+    pub id: Uuid,
+    pub intent: Option<IntentId>,
+    pub recipient: String,
+    pub queue: String,
+    pub created_at: Time,
+    /// True until the mail is sent or given up.
+    pub is_open: bool,
+    pub dead_at: Option<Time>,
+    pub last_error: Option<String>,
+}
+
+/// Lists mails with ids below `before`, newest first: all of a workspace, or those about one intent.
+pub fn list_mail(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    intent: Option<IntentId>,
+    before: Uuid,
+    limit: i64,
+) -> Result<Vec<MailState>, StoreError> {
+    macro_rules! mails {
+        ($filter:literal) => {
+            concat!(
+                "SELECT n.notice_id, n.intent_id, n.recipient, n.queue, n.created_at, n.open, q.dead_at, q.last_error \
+                 FROM notices n LEFT JOIN queue_items q ON q.workspace_id = n.workspace_id \
+                 AND q.address = 'notice://' || n.queue AND q.item_id = n.notice_id \
+                 WHERE n.workspace_id = $1 AND n.channel = 'email' AND n.notice_id < $2 ",
+                $filter
+            )
+        };
+    }
+    let rows = match intent {
+        None => tx.rows(mails!("ORDER BY n.notice_id DESC LIMIT $3"), &[workspace.into(), before.into(), limit.into()]),
+        Some(intent) => tx.rows(
+            mails!("AND n.intent_id = $3 ORDER BY n.notice_id DESC LIMIT $4"),
+            &[workspace.into(), before.into(), intent.into(), limit.into()],
+        ),
+    };
+    rows?.iter().map(mail_state).collect()
+}
+
+fn mail_state(row: &Row) -> Result<MailState, StoreError> {
+    Ok(MailState {
+        id: row.uuid(0)?,
+        intent: row.opt_uuid(1)?.map(IntentId),
+        recipient: row.string(2)?,
+        queue: row.string(3)?,
+        created_at: row.time(4)?,
+        is_open: row.int(5)? != 0,
+        dead_at: row.opt_time(6)?,
+        last_error: row.opt_string(7)?,
+    })
+}
+
 /// Reopens a notice, to send it once more.
 pub fn reopen(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<(), StoreError> {
     set_open(tx, workspace, id, 1)

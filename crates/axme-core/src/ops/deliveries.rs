@@ -20,7 +20,8 @@ use crate::error::{Result, StoreError};
 use crate::input::{parse_id, read_before, read_id};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
-use axme_store::queue::{DeadLetter, ItemKind};
+use axme_store::notices::MailState;
+use axme_store::queue::{DeadLetter, ItemKind, QueueItem};
 use axme_store::{Shard, Signal, Tx, notices, queue as store, routed_deliveries};
 
 /// Binds each operation of this family to its handler.
@@ -44,6 +45,7 @@ pub struct DeliveryQuery {
     /// Only what could not be delivered for this intent.
     intent: Option<IntentId>,
     status: Option<DeliveryFilter>,
+    transport: Option<DeliveryTransport>,
     before: Uuid,
     limit: i64,
 }
@@ -53,7 +55,8 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Res
     let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
     let limit = input.limit.items()?;
     let intent = input.intent_id.as_deref().map(parse_id).transpose()?;
-    let wanted = DeliveryQuery { principals, intent, status: input.status, before, limit };
+    let (status, transport) = (input.status, input.transport_type);
+    let wanted = DeliveryQuery { principals, intent, status, transport, before, limit };
     Ok(InWorkspace::new(input.workspace, wanted))
 }
 
@@ -63,6 +66,9 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<DeliveryQuery>) ->
     let wanted = &asked.what;
     let place = place_of_range(cx, asked, wanted.principals.unwrap_or((Uuid::nil(), Uuid::max())))?;
     let (workspace, limit) = (place.workspace, wanted.limit);
+    if wanted.transport == Some(DeliveryTransport::Email) && wanted.principals.is_none() {
+        return list_mail(cx, &place, wanted);
+    }
     if let Some(intent) = wanted.intent {
         return undelivered(cx, &place, intent, wanted);
     }
@@ -92,7 +98,47 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<DeliveryQuery>) ->
         deliveries.extend(of_one);
     }
     let next_before = deliveries.last().filter(|_| is_full(&deliveries, limit)).map(|last| last.delivery_id.clone());
+    deliveries.retain(|delivery| wanted.goes_by(delivery));
     Ok(DeliveryList { ok: true, deliveries, next_before })
+}
+
+impl DeliveryQuery {
+    fn goes_by(&self, delivery: &DeliveryView) -> bool {
+        self.transport.is_none_or(|transport| transport == delivery.transport_type)
+    }
+
+    fn has_status(&self, delivery: &DeliveryView) -> bool {
+        self.status.is_none_or(|status| status.as_str() == delivery.status.as_str())
+    }
+}
+
+/// Lists mail in every state. A filter by status makes pages shorter.
+fn list_mail(cx: &mut CallContext<'_, '_>, place: &Placement, wanted: &DeliveryQuery) -> Result<DeliveryList> {
+    let found = notices::list_mail(cx.tx, place.workspace, wanted.intent, wanted.before, wanted.limit)?;
+    let next_before = found.last().filter(|_| is_full(&found, wanted.limit)).map(|last| last.id.into());
+    let mut deliveries: Vec<DeliveryView> = found.iter().map(|mail| view_of_mail(mail, place)).collect();
+    deliveries.retain(|delivery| wanted.has_status(delivery));
+    Ok(DeliveryList { ok: true, deliveries, next_before })
+}
+
+fn view_of_mail(mail: &MailState, place: &Placement) -> DeliveryView {
+    let status = match (mail.dead_at, mail.is_open, &mail.last_error) {
+        (Some(_), ..) => DeliveryStatus::DeadLettered,
+        (None, true, Some(_)) => DeliveryStatus::Pending,
+        (None, true, None) => DeliveryStatus::Submitted,
+        (None, false, _) => DeliveryStatus::Delivered,
+    };
+    let letter = DeadLetter {
+        item: QueueItem::notice(mail.id),
+        address: notices::address(&mail.queue),
+        dead_at: mail.dead_at.unwrap_or(mail.created_at),
+        last_error: mail.last_error.clone(),
+        reported_intent: mail.intent,
+        recipient: Some(mail.recipient.clone()),
+    };
+    let intent_id = mail.intent.map(|intent| intent.0.into());
+    let created_at = Some(mail.created_at.into());
+    DeliveryView { intent_id, transport_type: DeliveryTransport::Email, created_at, ..view(&letter, place, status) }
 }
 
 /// Lists what could not be delivered for an intent: its notices, and its pushes that were given up.
@@ -109,7 +155,7 @@ fn undelivered(
     }
     let pushes = store::list_dead_of(cx.tx, place.workspace, intent.0, MAX_LETTERS_OF_ID)?;
     deliveries.extend(pushes.iter().map(|letter| view(letter, place, DeliveryStatus::DeadLettered)));
-    deliveries.retain(|delivery| wanted.status.is_none_or(|status| status.as_str() == delivery.status.as_str()));
+    deliveries.retain(|delivery| wanted.has_status(delivery) && wanted.goes_by(delivery));
     Ok(DeliveryList { ok: true, deliveries, next_before: None })
 }
 

@@ -221,6 +221,7 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> 
         Ok(outcome) => outcome?,
         Err(_) => Err(PostError::Failed("the attempt timed out".to_owned())),
     };
+    let is_needed = !matches!(outcome, Ok(Sending::Needless));
     let now = app.system.clock.now();
     let pause = outcome.as_ref().err().and_then(|unsent| unsent.pause(notice.created_at, now));
     if let Some((seconds, why)) = pause {
@@ -254,6 +255,7 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> 
     let record = move |tx: &mut Tx<'_>| -> Result<_> {
         let (address, item) = (store::address(&notice.queue), notice.item());
         match (&error, again_at) {
+            (None, _) if !is_needed => store::delete(tx, notice.workspace, &notice)?,
             (None, _) => {
                 items::delete(tx, notice.workspace, &address, item)?;
                 store::close(tx, notice.workspace, notice.id)?;
@@ -283,12 +285,22 @@ async fn put_off(app: &Arc<AppState>, notice: &Notice, due_at: Time, why: String
     app.store.write(Shard::of_workspace(workspace), job).await
 }
 
-/// Sends a notice. Returns `Ok` as well if there is no reason to send it any more.
-async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result::Result<(), PostError>> {
+/// The outcome of an attempt that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    Sent,
+    /// There is no reason to send it any more.
+    Needless,
+}
+
+type Attempted = std::result::Result<Sending, PostError>;
+
+/// Sends a notice.
+async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<Attempted> {
     Ok(match serde_json::from_value(notice.content.clone()) {
         Ok(Content::Task { about, asking }) => match task_mail(app, notice, about, asking).await? {
             Some(letter) => mail(app, mail_templates::of_task(notice, &letter)).await,
-            None => Ok(()),
+            None => Ok(Sending::Needless),
         },
         Ok(Content::Text { subject, body }) if notice.channel == "email" => {
             mail(app, mail_templates::of_notice(notice, &subject, &body)).await
@@ -303,7 +315,7 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
             let draw = move |tx: &mut Tx<'_>| logins::draw(tx, login, may_anybody);
             match app.store.write(Shard::CONTROL, draw).await? {
                 Some(secrets) => mail(app, mail_templates::of_login(notice, login, &secrets, &app.site.base_url)).await,
-                None => Ok(()),
+                None => Ok(Sending::Needless),
             }
         }
         Ok(Content::Trial { trial }) => trial_mail(app, notice, move |tx| alpha::draw(tx, trial)).await?,
@@ -326,10 +338,10 @@ async fn trial_mail(
     app: &Arc<AppState>,
     notice: &Notice,
     draw: impl FnMut(&mut Tx<'_>) -> std::result::Result<Option<(Trial, String)>, StoreError> + Send + 'static,
-) -> Result<std::result::Result<(), PostError>> {
+) -> Result<Attempted> {
     Ok(match app.store.write(Shard::CONTROL, draw).await? {
         Some((trial, token)) => mail(app, mail_templates::of_trial(notice, &trial, &token, &app.site.base_url)).await,
-        None => Ok(()),
+        None => Ok(Sending::Needless),
     })
 }
 
@@ -387,7 +399,7 @@ fn task_facts(task: &HumanTask, head: &Head, spec: &IntentSpec) -> Vec<(String, 
 }
 
 /// Sends the receipt of a decision to the person who decided.
-async fn receipt_mail(app: &Arc<AppState>, notice: &Notice, id: Uuid) -> Result<std::result::Result<(), PostError>> {
+async fn receipt_mail(app: &Arc<AppState>, notice: &Notice, id: Uuid) -> Result<Attempted> {
     let workspace = notice.workspace;
     let look = move |tx: &mut Tx<'_>| -> Result<_> {
         let Some(receipt) = receipts::find(tx, workspace, id)? else { return Ok(None) };
@@ -395,9 +407,9 @@ async fn receipt_mail(app: &Arc<AppState>, notice: &Notice, id: Uuid) -> Result<
         let organization = home.map(|home| organizations::find(tx, home.org_id)).transpose()?.flatten();
         Ok(Some((receipt, organization.map(|organization| organization.name).unwrap_or_default())))
     };
-    let Some((receipt, organization)) = app.store.read(look).await? else { return Ok(Ok(())) };
+    let Some((receipt, organization)) = app.store.read(look).await? else { return Ok(Ok(Sending::Needless)) };
     let (Ok(body), Some(signed)) = (serde_json::from_str::<Receipt>(&receipt.body), receipt.signed) else {
-        return Ok(Ok(()));
+        return Ok(Ok(Sending::Needless));
     };
     let host = host(&app.site.base_url);
     Ok(mail(app, mail_templates::of_receipt(notice, &organization, &host, &body, &signed)).await)
@@ -408,12 +420,12 @@ fn concerns_answer(event: &Event) -> bool {
     matches!(event.body, EventBody::Voted { .. } | EventBody::Transferred { .. } | EventBody::Escalated { .. })
 }
 
-async fn mail(app: &AppState, mail: Mail) -> std::result::Result<(), PostError> {
+async fn mail(app: &AppState, mail: Mail) -> Attempted {
     let sent = app.system.outbound.mail(mail.clone()).await;
     sent.map_err(|MailError { why, is_final }| if is_final { PostError::Gone(why) } else { PostError::Failed(why) })?;
     // An error means that nobody subscribes to mails, which is usual.
     let _ = app.mails.send(mail);
-    Ok(())
+    Ok(Sending::Sent)
 }
 
 /// Signs a token for one attempt, so that it is fresh however long the delivery waited.
@@ -423,21 +435,16 @@ async fn delivery_token(app: &AppState, notice: &Notice, principal: Uuid) -> Res
     signer.sign_delivery(&app.store, &app.system.rng, now, what).await
 }
 
-async fn post(app: &AppState, notice: &Notice, body: &Value) -> std::result::Result<(), PostError> {
+async fn post(app: &AppState, notice: &Notice, body: &Value) -> Attempted {
     post_with(app, notice, body, None).await
 }
 
-async fn post_with(
-    app: &AppState,
-    notice: &Notice,
-    body: &Value,
-    token: Option<String>,
-) -> std::result::Result<(), PostError> {
+async fn post_with(app: &AppState, notice: &Notice, body: &Value, token: Option<String>) -> Attempted {
     let body = body.to_string().into_bytes();
     let mut headers = vec![("webhook-id", notice.id.to_string())];
     headers.extend(token.map(|token| ("authorization", format!("Bearer {token}"))));
     let request = Post { workspace: notice.workspace, url: notice.recipient.clone(), headers, body };
-    app.system.outbound.post(request).await?.accepted()
+    app.system.outbound.post(request).await?.accepted().map(|()| Sending::Sent)
 }
 
 /// Formats a text for its channel.

@@ -21,6 +21,7 @@ each_engine! {
     a_route_with_jwt_gets_a_token_that_the_published_keys_verify,
     invalid_deliveries_are_refused,
     every_dead_letter_is_listed_and_replayed,
+    mail_is_listed_until_and_after_it_is_sent,
 }
 
 fn submission(server: &Server, fields: Value) -> Value {
@@ -258,4 +259,43 @@ async fn every_dead_letter_is_listed_and_replayed(engine: Engine) {
     server.send(&server.admin, "GET", &path, None).await.refused(404, "not_found");
     let left = server.get(&server.admin, "/v1/deliveries?status=dead_lettered").await;
     assert_eq!(left["deliveries"].as_array().unwrap().len(), 18, "all three are due again");
+}
+
+async fn mail_is_listed_until_and_after_it_is_sent(engine: Engine) {
+    let server = Server::start(engine).await;
+    let ask = async |person: &str| {
+        let task = json!({ "title": "Ship?", "notify_email": person });
+        let body = json!({ "intent_type": "a.b.v1", "human_task": task });
+        server.post(&server.admin, "/v1/intents", body).await["intent_id"].as_str().unwrap().to_owned()
+    };
+    let list = async |query: &str| {
+        let path = format!("/v1/deliveries?transport_type=email{query}");
+        server.get(&server.admin, &path).await
+    };
+    let state = async |query: &str| {
+        let mails = list(query).await["deliveries"].as_array().unwrap().clone();
+        let state =
+            |mail: &Value| format!("{} {}", mail["recipient"].as_str().unwrap(), mail["status"].as_str().unwrap());
+        mails.iter().map(state).collect::<Vec<String>>()
+    };
+    let first = ask("ann@example.com").await;
+    assert_eq!(state("").await, ["ann@example.com submitted"]);
+    assert_eq!(server.mails().await.len(), 1);
+    assert_eq!(state("").await, ["ann@example.com delivered"]);
+    let second = ask("bob@example.com").await;
+    assert_eq!(state("").await, ["bob@example.com submitted", "ann@example.com delivered"], "the newest is first");
+    assert_eq!(state(&format!("&intent_id={first}")).await, ["ann@example.com delivered"]);
+    assert_eq!(state("&status=submitted").await, ["bob@example.com submitted"]);
+    let page = list("&limit=1").await;
+    let before = page["next_before"].as_str().unwrap();
+    assert_eq!(state(&format!("&limit=1&before={before}")).await, ["ann@example.com delivered"]);
+    // Mail about a task that has ended is not sent, and is not said to have been.
+    server.post(&server.admin, &format!("/v1/intents/{second}/resolve"), json!({ "status": "CANCELED" })).await;
+    let sent = server.mails().await;
+    assert!(sent.iter().all(|mail| mail.to != "bob@example.com"), "{sent:?}");
+    assert_eq!(state("&status=delivered").await, ["ann@example.com delivered"]);
+    // Another workspace has its own mail.
+    let neighbor = crate::cross_workspace::Neighbor::start(&server, "elsewhere").await;
+    let theirs = server.get(&neighbor.admin, "/v1/deliveries?transport_type=email").await;
+    assert_eq!(theirs["deliveries"], json!([]));
 }

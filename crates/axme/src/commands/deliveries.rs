@@ -118,28 +118,26 @@ impl Filter {
         status: DeliveryFilter,
         limit: usize,
     ) -> Result<Vec<DeliveryView>, Failure> {
-        find(session, self.intent.clone(), Some(status), limit, |delivery| self.matches(delivery)).await
+        let wanted = ListDeliveries {
+            intent_id: self.intent.clone().map(Id::from),
+            status: Some(status),
+            ..ListDeliveries::default()
+        };
+        find(session, &wanted, limit, |delivery| self.matches(delivery)).await
     }
 }
 
 /// Returns deliveries that match, newest first, over all pages.
 pub(super) async fn find(
     session: &Session,
-    intent: Option<String>,
-    status: Option<DeliveryFilter>,
+    wanted: &ListDeliveries,
     limit: usize,
     matches: impl Fn(&DeliveryView) -> bool,
 ) -> Result<Vec<DeliveryView>, Failure> {
     let (mut found, mut before): (Vec<DeliveryView>, Option<Id>) = (Vec::new(), None);
     loop {
-        let input = ListDeliveries {
-            workspace: session.settings.workspace(),
-            intent_id: intent.clone().map(Id::from),
-            status,
-            limit: PAGE.into(),
-            before,
-            ..ListDeliveries::default()
-        };
+        let input =
+            ListDeliveries { workspace: session.settings.workspace(), limit: PAGE.into(), before, ..wanted.clone() };
         let page = session.call(&deliveries::LIST, &input).await?;
         found.extend(page.deliveries.into_iter().filter(|delivery| matches(delivery)));
         before = page.next_before;

@@ -115,14 +115,14 @@ fn an_intent_tells_its_history_in_three_ways() {
 }
 
 #[test]
-fn mail_that_does_not_arrive_is_listed() {
+fn mail_is_listed_with_how_far_it_got() {
     let home = Home::new();
     // The folder for mail cannot be created: a file has its name.
     let data = home.path(".local/share/axme");
     fs::create_dir_all(&data).unwrap();
     fs::write(data.join("outbox"), "in the way").unwrap();
     let _server = home.serve("serve");
-    assert_eq!(home.ok(&["mail"]), "No undelivered mail.\n");
+    assert_eq!(home.ok(&["mail"]), "No mail.\n");
     assert_eq!(home.ok_json(&["mail", "--json"])["mail"], json!([]));
     let task = r#"{"intent_type": "a.b.v1", "human_task": {"title": "Ship?", "notify_email": "ann@example.com"}}"#;
     let id = home.ok(&["api", "intents.create", "--input", task, "--jq", ".body.intent_id"]);
@@ -131,6 +131,14 @@ fn mail_that_does_not_arrive_is_listed() {
     let shown = home.ok(&of_task);
     assert!(shown.contains("pending") && shown.contains("email"), "{shown}");
     assert_eq!(home.ok_json(&[&of_task[..], &["--to", "bob", "--json"]].concat())["mail"], json!([]));
+    assert_eq!(home.ok(&["mail", "--status", "delivered"]), "No mail.\n");
+    // The next task's mail goes out, since the folder can be made now.
+    fs::remove_file(data.join("outbox")).unwrap();
+    home.ok(&["api", "intents.create", "--input", &task.replace("ann@", "bob@")]);
+    let sent = ["mail", "--to", "bob", "--status", "delivered"];
+    until("the mail is sent", || home.ok(&sent).contains("bob@example.com"));
+    let all = home.ok_json(&["mail", "--json"])["mail"].as_array().unwrap().len();
+    assert_eq!(all, 2, "both are listed, whatever their state");
 }
 
 #[test]
