@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import wire
@@ -51,6 +56,32 @@ def what_does_not_arrive_whole_leaves_nothing(world: World) -> None:
 def no_credential_of_the_bucket_is_shown(world: World) -> None:
     log = world.server.log_text()
     assert world.bucket.secret not in log and world.bucket.key_id not in log
+
+
+def a_backup_goes_to_the_bucket_and_comes_back(world: World) -> None:
+    if world.server.database_url:
+        return  # PostgreSQL has its own tools.
+    with tempfile.TemporaryDirectory() as folder:
+        key, target = Path(folder, "key.txt"), f"s3://files/axme/media/backup-{uuid.uuid4()}.tar"
+        public = json.loads(_axme(world, "backup", "key", str(key), "--json"))["public_key"]
+        _axme(world, "--data", str(world.server.data), "backup", target, "--public-key", public)
+        assert world.bucket.objects("backup-"), "the backup is in the bucket"
+        again = _axme(world, "--data", str(world.server.data), "backup", target, code=2)
+        assert "exists: choose another name" in again, again
+        assert "complete and undamaged" in _axme(world, "backup", "verify", target, "--identity", str(key))
+        restored = Path(folder, "restored")
+        said = _axme(world, "--data", str(restored), "restore", target, "--identity", str(key))
+        assert "Restored the backup from" in said and (restored / "axme.db").exists(), said
+        missing = _axme(world, "backup", "verify", target + "x", "--identity", str(key), code=1)
+        assert world.bucket.secret not in missing, missing
+
+
+def _axme(world: World, *args: str, code: int = 0) -> str:
+    """Runs a command with the settings of the bucket; returns its output."""
+    settings = {"HOME": str(world.server.data.parent), "PATH": os.environ["PATH"]} | world.bucket.settings()
+    done = subprocess.run([str(world.server.axme), *args], env=settings, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, (args, done.stdout, done.stderr)
+    return done.stdout + done.stderr
 
 
 def _content(length: int) -> bytes:

@@ -71,7 +71,7 @@ class Server:
         self._command = [str(axme), "serve", "--listen", f"127.0.0.1:{port}", "--data", str(data)]
         if database_url is not None:
             self._command += ["--database-url", database_url]
-        self._database_url = database_url
+        self.database_url = database_url
         self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -117,8 +117,8 @@ class Server:
     def execute(self, statement: str) -> None:
         """Runs a statement in the database of the stopped server."""
         assert not self.running, "stop the server before changing its database"
-        if self._database_url is not None:
-            subprocess.run(["psql", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", statement, self._database_url], check=True)
+        if self.database_url is not None:
+            subprocess.run(["psql", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", statement, self.database_url], check=True)
             return
         with closing(sqlite3.connect(self.data / "axme.db")) as database, database:
             database.execute(statement)

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use axme_store::audit_chain::{ChainHead, Checkpoint, FIRST, Line, Link};
-use axme_store::{Tx, audit_chain as store};
+use axme_store::{Store, Tx, audit_chain as store};
 
 use crate::error::{Result, StoreError};
 use crate::state::AppState;
@@ -52,13 +52,30 @@ fn next(trail: Uuid, before: &Link, line: &Line) -> Link {
     Link { seq, hash: hash.finalize().into() }
 }
 
+/// The line at which a chain breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Break {
+    pub seq: i64,
+    pub why: &'static str,
+}
+
+/// Returns the place of a stored line if it follows `last`.
+pub(crate) fn follow(trail: Uuid, last: &Link, line: &Line) -> Result<Link, Break> {
+    let expected = next(trail, last, line);
+    match line.link {
+        Some(link) if link.seq > expected.seq => Err(Break { seq: expected.seq, why: "the line is missing" }),
+        Some(link) if link == expected => Ok(link),
+        _ => Err(Break { seq: expected.seq, why: "the line was changed" }),
+    }
+}
+
 /// How a chain was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Every line is as it was written. `lines` were compared; lines up to `from` were swept.
     Whole { from: i64, lines: u64 },
-    /// The chain breaks at this line.
-    Broken { seq: i64, why: &'static str },
+    /// The chain breaks.
+    Broken(Break),
 }
 
 /// Verifies up to a page of a trail. Begin with `None`; continue with the returned place until it is `None`.
@@ -68,23 +85,19 @@ pub fn verify_page(tx: &mut Tx<'_>, trail: Uuid, after: Option<Link>) -> Result<
         Some(link) => link,
         None => match beginning(tx, trail, &head)? {
             Ok(link) => link,
-            Err(why) => return Ok(Page::Broken { seq: head.swept_seq, why }),
+            Err(why) => return Ok(Page::Broken(Break { seq: head.swept_seq, why })),
         },
     };
     let lines = store::list_chained(tx, trail, last.seq, BATCH)?;
     for line in &lines {
-        let expected = next(trail, &last, line);
-        match line.link {
-            Some(link) if link.seq > expected.seq => {
-                return Ok(Page::Broken { seq: expected.seq, why: "the line is missing" });
-            }
-            Some(link) if link == expected => last = link,
-            _ => return Ok(Page::Broken { seq: expected.seq, why: "the line was changed" }),
+        match follow(trail, &last, line) {
+            Ok(link) => last = link,
+            Err(at) => return Ok(Page::Broken(at)),
         }
     }
     let is_last = lines.len() < BATCH as usize;
     if is_last && last != head.last {
-        return Ok(Page::Broken { seq: last.seq + 1, why: "the last lines are missing" });
+        return Ok(Page::Broken(Break { seq: last.seq + 1, why: "the last lines are missing" }));
     }
     Ok(Page::Whole { lines: lines.len() as u64, next: Some(last).filter(|_| !is_last) })
 }
@@ -93,7 +106,7 @@ pub fn verify_page(tx: &mut Tx<'_>, trail: Uuid, after: Option<Link>) -> Result<
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
     Whole { lines: u64, next: Option<Link> },
-    Broken { seq: i64, why: &'static str },
+    Broken(Break),
 }
 
 /// Returns the place before the first line that is kept.
@@ -106,12 +119,12 @@ fn beginning(tx: &mut Tx<'_>, trail: Uuid, head: &ChainHead) -> Result<Result<Li
 }
 
 /// Verifies a whole trail.
-pub async fn verify(app: &AppState, trail: Uuid) -> Result<Verdict> {
-    let from = app.store.read(move |tx| store::find_head(tx, trail)).await?.map_or(0, |head| head.swept_seq);
+pub async fn verify(database: &Store, trail: Uuid) -> Result<Verdict> {
+    let from = database.read(move |tx| store::find_head(tx, trail)).await?.map_or(0, |head| head.swept_seq);
     let (mut place, mut lines) = (None, 0);
     loop {
-        match app.store.read(move |tx| verify_page(tx, trail, place)).await? {
-            Page::Broken { seq, why } => return Ok(Verdict::Broken { seq, why }),
+        match database.read(move |tx| verify_page(tx, trail, place)).await? {
+            Page::Broken(at) => return Ok(Verdict::Broken(at)),
             Page::Whole { lines: more, next } => {
                 lines += more;
                 match next {
@@ -135,7 +148,7 @@ pub async fn checkpoint(app: &AppState, trail: Uuid) -> Result<Option<Checkpoint
     if grown < 1 || (grown < CHECKPOINT_LINES && !is_old) {
         return Ok(None);
     }
-    let hash: String = head.last.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = axme_store::hex(&head.last.hash);
     let signer = &app.keys.signer;
     let (statement, public_key) =
         signer.sign_checkpoint(&app.store, &app.system.rng, now, (trail, head.last.seq, &hash)).await?;

@@ -4,6 +4,7 @@
 //! Requests to other servers go through [`system::Outbound`]. `ARCHITECTURE.md` has the map.
 
 pub mod audit_chain;
+pub mod audit_proof;
 pub mod auth;
 pub mod call;
 pub mod claims;

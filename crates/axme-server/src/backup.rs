@@ -2,10 +2,13 @@
 //! start. Its last entry is a manifest with the SHA-256 of each other entry, so that a truncated file is noticed.
 //!
 //! A backup is written while a server runs. The database is a snapshot of one moment; files are copied after it, and a
-//! file never changes. It holds every secret of the server: only its owner can read it.
+//! file never changes. It holds every secret of the server: only its owner can read it, and it may be encrypted.
+
+mod bucket;
+mod encryption;
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use axme_intent::Time;
@@ -17,6 +20,9 @@ use tempfile::{Builder, TempDir};
 
 use crate::folder::{Folder, FolderError, PAUSED};
 use crate::private_file::sync_folder;
+pub use bucket::Object;
+use encryption::Sealed;
+pub use encryption::{Decryption, Encryption, make_key};
 
 const DATABASE: &str = "axme.db";
 const BOOTSTRAP: &str = "bootstrap.json";
@@ -34,6 +40,8 @@ pub enum BackupError {
     Folder(#[from] FolderError),
     #[error("the backup is damaged: {0}")]
     Damaged(String),
+    #[error("{url}: {why}")]
+    Bucket { url: String, why: String },
     #[error("{0}")]
     Refused(String),
 }
@@ -68,7 +76,7 @@ pub struct Restored {
 }
 
 /// Writes a backup of a data folder, whether or not a server uses it.
-pub fn write(data: &Path, target: &Path, now: Time) -> Result<Manifest, BackupError> {
+pub fn write(data: &Path, target: &Path, encryption: &Encryption, now: Time) -> Result<Manifest, BackupError> {
     let source = data.join(DATABASE);
     if !source.is_file() {
         let why = format!("{} has no axme.db: only data folders with SQLite can be backed up this way", data.display());
@@ -82,7 +90,7 @@ pub fn write(data: &Path, target: &Path, now: Time) -> Result<Manifest, BackupEr
     let copy = work.path().join(DATABASE);
     database::snapshot(&source, &copy)?;
     let mut draft = Builder::new().prefix(".axme-backup-").tempfile_in(parent).map_err(at(parent))?;
-    let mut archive = tar::Builder::new(BufWriter::new(draft.as_file_mut()));
+    let mut archive = tar::Builder::new(Sealed::begin(draft.as_file_mut(), encryption).map_err(at(target))?);
     let mut entries = vec![add(&mut archive, DATABASE, &copy)?];
     let bootstrap = data.join(BOOTSTRAP);
     if bootstrap.is_file() {
@@ -102,9 +110,7 @@ pub fn write(data: &Path, target: &Path, now: Time) -> Result<Manifest, BackupEr
     let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::from).map_err(at(target))?;
     let mut header = header(text.len() as u64);
     archive.append_data(&mut header, MANIFEST, &text[..]).map_err(at(target))?;
-    let mut writer = archive.into_inner().map_err(at(target))?;
-    writer.flush().map_err(at(target))?;
-    drop(writer);
+    archive.into_inner().and_then(Sealed::finish).map_err(at(target))?;
     draft.as_file().sync_all().map_err(at(target))?;
     draft.persist_noclobber(target).map_err(|error| at(target)(error.error))?;
     sync_folder(parent).map_err(at(parent))?;
@@ -112,9 +118,9 @@ pub fn write(data: &Path, target: &Path, now: Time) -> Result<Manifest, BackupEr
 }
 
 /// Checks every entry of a backup against its manifest, and the database in it.
-pub fn verify(file: &Path) -> Result<Manifest, BackupError> {
+pub fn verify(file: &Path, decryption: &Decryption) -> Result<Manifest, BackupError> {
     let work = work_folder(&std::env::temp_dir())?;
-    let manifest = extract(file, work.path())?;
+    let manifest = extract(file, decryption, work.path())?;
     database::check(&work.path().join(DATABASE))?;
     Ok(manifest)
 }
@@ -123,7 +129,7 @@ pub fn verify(file: &Path) -> Result<Manifest, BackupError> {
 ///
 /// Sessions, grants and unused links of the backup end, and the keys that sign tokens are replaced. A server that starts
 /// on the folder delivers nothing until [`resume`].
-pub fn restore(file: &Path, data: &Path, now: Time) -> Result<Restored, BackupError> {
+pub fn restore(file: &Path, decryption: &Decryption, data: &Path, now: Time) -> Result<Restored, BackupError> {
     // The lock keeps a server away until the folder is complete.
     let _folder = Folder::open(data)?;
     if data.join(DATABASE).exists() {
@@ -131,7 +137,7 @@ pub fn restore(file: &Path, data: &Path, now: Time) -> Result<Restored, BackupEr
         return Err(BackupError::Refused(why));
     }
     let work = work_folder(data)?;
-    let manifest = extract(file, work.path())?;
+    let manifest = extract(file, decryption, work.path())?;
     let copy = work.path().join(DATABASE);
     database::check(&copy)?;
     let ended = database::end_access(&copy, now)?;
@@ -166,9 +172,9 @@ pub fn resume(data: &Path) -> Result<bool, BackupError> {
 }
 
 /// Unpacks a backup and compares it with its manifest.
-fn extract(file: &Path, into: &Path) -> Result<Manifest, BackupError> {
+fn extract(file: &Path, decryption: &Decryption, into: &Path) -> Result<Manifest, BackupError> {
     let damaged = |why: String| BackupError::Damaged(why);
-    let mut archive = tar::Archive::new(BufReader::new(File::open(file).map_err(at(file))?));
+    let mut archive = tar::Archive::new(encryption::open(file, decryption)?);
     let mut found: Vec<Entry> = Vec::new();
     let mut manifest = None;
     for entry in archive.entries().map_err(|error| damaged(error.to_string()))? {
@@ -262,7 +268,7 @@ fn private(path: &Path) -> Result<File, BackupError> {
 }
 
 /// Creates a folder that only its owner can read. It goes when it is dropped.
-fn work_folder(parent: &Path) -> Result<TempDir, BackupError> {
+pub fn work_folder(parent: &Path) -> Result<TempDir, BackupError> {
     Builder::new().prefix(".axme-work-").tempdir_in(parent).map_err(at(parent))
 }
 

@@ -94,7 +94,7 @@ pub struct TlsSettings {
 }
 
 /// How many days data is kept; forever if unset. Workspaces may have rules of their own.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetentionSettings {
     /// Intents that have ended, from their end.
@@ -107,6 +107,18 @@ pub struct RetentionSettings {
     pub outbox_days: Option<u64>,
     /// A folder that gets what is deleted first, as JSON Lines.
     pub export: Option<PathBuf>,
+    /// For tests of this project only: how many seconds a day of these settings takes.
+    pub day_seconds: u64,
+}
+
+/// The seconds of a day.
+const DAY_SECONDS: u64 = 86_400;
+
+impl Default for RetentionSettings {
+    fn default() -> RetentionSettings {
+        let (intents_days, files_days, audit_days, outbox_days, export) = Default::default();
+        RetentionSettings { intents_days, files_days, audit_days, outbox_days, export, day_seconds: DAY_SECONDS }
+    }
 }
 
 /// The shortest scrape token. A short one can be guessed.
@@ -183,7 +195,7 @@ impl Config {
             return Err(format!("public_url \"{url}\" must begin with http:// or https://"));
         }
         let RetentionSettings { intents_days, files_days, audit_days, outbox_days, .. } = self.retention;
-        if [intents_days, files_days, audit_days, outbox_days].contains(&Some(0)) {
+        if [intents_days, files_days, audit_days, outbox_days].contains(&Some(0)) || self.retention.day_seconds == 0 {
             return Err("the settings under retention are days, at least 1; leave one out to keep its data".to_owned());
         }
         if self.metrics.token.as_ref().is_some_and(|token| token.chars().count() < MIN_TOKEN_CHARS) {

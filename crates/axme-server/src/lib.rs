@@ -4,7 +4,9 @@
 //! through `http` and goes to the core and back. `workers` do everything that waits, and `deliver` makes all outgoing
 //! connections. `ARCHITECTURE.md` has the map.
 
+pub mod audit;
 pub mod backup;
+pub mod checkup;
 pub mod config;
 pub mod deliver;
 pub mod files;

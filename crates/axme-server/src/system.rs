@@ -11,9 +11,14 @@ use axme_store::{Clock, Rng};
 
 /// Returns the system that a server runs on; `outbound` makes its outgoing calls.
 pub fn real(outbound: Arc<dyn Outbound>) -> System {
+    System { clock: clock(), rng: Rng::system(), outbound }
+}
+
+/// Returns the clock of the machine.
+pub(crate) fn clock() -> Arc<dyn Clock> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     let clock = RealClock { began: std::time::Instant::now() };
-    System { clock: Arc::new(clock), rng: Rng::system(), outbound }
+    Arc::new(clock)
 }
 
 struct RealClock {

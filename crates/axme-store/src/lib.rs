@@ -15,6 +15,7 @@ pub mod audit;
 pub mod audit_chain;
 pub mod backup;
 pub mod billing;
+pub mod checkup;
 pub mod clock;
 pub mod console;
 pub mod consumers;
@@ -172,6 +173,36 @@ impl Store {
         let readers = Queue::spawn("read", readers, 1, limits.waiting_calls);
         let clock = options.clock.clone();
         Ok(Store { writers, readers, environment, clock, file: None, engine: StorageEngine::Postgresql })
+    }
+
+    /// Opens a database for reading, beside the server that uses it. Changes nothing, also not its schema. Blocking.
+    pub fn open_sqlite_for_reading(file: &Path, options: &StoreOptions) -> Result<Store, StoreError> {
+        let environment = options.environment();
+        let reader = sqlite::Sqlite::open_reader(file, environment.clone())?;
+        let readers = Queue::spawn("read", vec![Box::new(reader)], 1, options.limits.waiting_calls);
+        Ok(Store::for_reading(readers, environment, options, Some(file.to_owned()), StorageEngine::Sqlite))
+    }
+
+    /// Opens a PostgreSQL database for reading, like [`Store::open_sqlite_for_reading`].
+    pub fn open_postgres_for_reading(url: &str, options: &StoreOptions) -> Result<Store, StoreError> {
+        let environment = options.environment();
+        let target = postgres::Target::parse(url, options.limits.durable)?;
+        let reader = postgres::Postgres::new(target, Role::Reader, 0, environment.clone());
+        let readers = Queue::spawn("read", vec![Box::new(reader)], 1, options.limits.waiting_calls);
+        Ok(Store::for_reading(readers, environment, options, None, StorageEngine::Postgresql))
+    }
+
+    fn for_reading(
+        readers: Queue,
+        environment: Arc<Environment>,
+        options: &StoreOptions,
+        file: Option<PathBuf>,
+        engine: StorageEngine,
+    ) -> Store {
+        let store = Store { writers: Vec::new(), readers, environment, clock: options.clock.clone(), file, engine };
+        // A write is refused before it looks for a writer.
+        store.close("this database is open for reading");
+        store
     }
 
     /// Runs a job in a write transaction and returns once it is durable. `shard` belongs to the family that the job

@@ -119,9 +119,8 @@ pub(crate) enum Command {
     Verify(verify::Verify),
     #[command(subcommand)]
     Conformance(conformance::Conformance),
-    /// Check the settings, the server, the key and the sign-in
     #[command(visible_alias = "diagnostics")]
-    Doctor,
+    Doctor(doctor::Doctor),
     /// Show the version of this program
     Version,
     /// Say how to update this program
@@ -140,8 +139,8 @@ impl Command {
         match self {
             Command::Serve(serve) => serve.run(&flags).await,
             Command::Dev(dev) => dev.run(&flags).await,
-            Command::Backup(backup) => backup.run(&flags),
-            Command::Restore(restore) => restore.run(&flags),
+            Command::Backup(backup) => backup.run(&flags).await,
+            Command::Restore(restore) => restore.run(&flags).await,
             Command::Migrate(migrate) => migrate.run(&flags).await,
             Command::Examples(examples) => examples.run(flags).await,
             Command::Scenarios(scenarios) => scenarios.run(&flags).await,
@@ -174,7 +173,7 @@ impl Command {
             Command::Mcp(mcp) => mcp.run(&flags).await,
             Command::Verify(verify) => verify.run(&flags).await,
             Command::Conformance(conformance) => conformance.run(&flags).await,
-            Command::Doctor => doctor::run(&flags).await,
+            Command::Doctor(doctor) => doctor.run(&flags).await,
             Command::Update => about::update(),
             Command::Completion(completion) => completion.run(),
             Command::Man(man) => man.run(&flags),

@@ -106,6 +106,14 @@ impl Contexts {
         self.secrets.insert(name.to_owned(), secrets);
     }
 
+    /// Sets the organization and the workspace of a context, if it exists.
+    pub(crate) fn set_place(&mut self, name: &str, org_id: &str, workspace_id: &str) {
+        if let Some(context) = self.config.contexts.get_mut(name) {
+            context.org_id = Some(org_id.to_owned());
+            context.workspace_id = Some(workspace_id.to_owned());
+        }
+    }
+
     /// The email address of the last sign-in in any context.
     pub(crate) fn last_login_email(&self) -> Option<&str> {
         self.config.last_login_email.as_deref()

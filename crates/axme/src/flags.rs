@@ -35,6 +35,8 @@ pub(crate) struct Flags {
     #[arg(
         long,
         alias = "bearer-token",
+        // Both names may be given, as in the official command line. The last one wins.
+        overrides_with = "actor_token",
         global = true,
         value_name = "TOKEN",
         help_heading = "Connection",

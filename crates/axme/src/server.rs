@@ -5,7 +5,9 @@ pub(crate) use axme_core::system::Mail;
 use axme_server::folder::FolderError;
 pub(crate) use axme_server::log_filter::may_log;
 pub(crate) use axme_server::system::now;
-pub(crate) use axme_server::{Bootstrap, Config, Running, StartError, backup, check, move_database, start};
+pub(crate) use axme_server::{
+    Bootstrap, Config, Running, StartError, audit, backup, check, checkup, move_database, start,
+};
 
 /// Whether the start failed because another server uses the data folder.
 pub(crate) fn is_taken(error: &StartError) -> bool {

@@ -40,7 +40,7 @@ pub(crate) struct ServerFlags {
     pub(crate) data: Option<PathBuf>,
     /// PostgreSQL database to use instead of SQLite: postgres://user:password@host/database
     #[arg(long, value_name = "URL")]
-    database_url: Option<String>,
+    pub(crate) database_url: Option<String>,
     /// TOML file with settings [default: $AXME_CONFIG]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -49,7 +49,7 @@ pub(crate) struct ServerFlags {
     pub(crate) owner_email: Option<String>,
     /// URL at which clients reach the server, if it differs from the listen address
     #[arg(long, value_name = "URL")]
-    public_url: Option<String>,
+    pub(crate) public_url: Option<String>,
     /// Log filter, such as info,axme_server=debug [default: info for serve, warn for dev]
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,

@@ -65,15 +65,15 @@ struct DeliveryClaims<'a> {
 
 /// The claims of a checkpoint of an audit trail. It has no audience, so the server refuses it as a token of a
 /// person.
-#[derive(Debug, Serialize)]
-struct CheckpointClaims<'a> {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CheckpointClaims {
     /// The trail.
-    sub: Uuid,
-    iss: &'a str,
+    pub(crate) sub: Uuid,
+    iss: String,
     iat: u64,
     /// The number and the hash of the line.
-    seq: i64,
-    hash: &'a str,
+    pub(crate) seq: i64,
+    pub(crate) hash: String,
 }
 
 /// The claims of the token of a grant (`spec/protocol.md` §1.3). Its audience is the endpoint of the Model Context
@@ -219,7 +219,8 @@ impl Signer {
         (trail, seq, hash): (Uuid, i64, &str),
     ) -> Result<(String, String)> {
         let key = self.current(store, rng, now).await?;
-        let claims = CheckpointClaims { sub: trail, iss: &self.issuer, iat: now.millis() / 1_000, seq, hash };
+        let (iss, hash) = (self.issuer.clone(), hash.to_owned());
+        let claims = CheckpointClaims { sub: trail, iss, iat: now.millis() / 1_000, seq, hash };
         Ok((key.sign(&claims)?, key.x.clone()))
     }
 

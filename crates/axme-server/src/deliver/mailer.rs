@@ -49,6 +49,17 @@ impl Mailer {
         }
     }
 
+    /// Connects to the mail server and signs in, without sending anything.
+    pub async fn connect(&self) -> Result<(), String> {
+        let MailTransport::Smtp(server) = &self.way else { return Ok(()) };
+        match tokio::time::timeout(Duration::from_secs(SEND_SECONDS), server.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err("the mail server refuses the connection".to_owned()),
+            Ok(Err(error)) => Err(reason(&error)),
+            Err(_) => Err("the mail server did not answer in time".to_owned()),
+        }
+    }
+
     pub async fn send(&self, mail: Mail) -> Result<(), MailError> {
         let message = self.message(&mail).map_err(|why| MailError { why, is_final: true })?;
         let for_now = |why: String| MailError { why, is_final: false };

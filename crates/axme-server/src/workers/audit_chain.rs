@@ -37,7 +37,8 @@ pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
         for trail in trails {
             done += chain(app, trail).await?;
             if let Some(checkpoint) = audit_chain::checkpoint(app, trail).await? {
-                tracing::info!(%trail, seq = checkpoint.link.seq, statement = checkpoint.statement, "audit checkpoint");
+                let (seq, statement, public_key) = (checkpoint.link.seq, checkpoint.statement, checkpoint.public_key);
+                tracing::info!(%trail, seq, statement, public_key, "audit checkpoint");
             }
         }
     }

@@ -26,7 +26,6 @@ const BATCH: i64 = 50;
 const LINES: i64 = 500;
 /// Workspaces, or trails, read in one query.
 const PAGE: i64 = 100;
-const INTERVAL_SECONDS: u64 = 3_600;
 
 /// The places that a sweep works on besides the database.
 #[derive(Clone)]
@@ -56,7 +55,9 @@ pub async fn run(app: Arc<AppState>, places: Places) {
             }
             Err(error) => tracing::warn!(%error, "could not delete what is older than it is kept"),
         }
-        let next = app.system.clock.now().plus_seconds(INTERVAL_SECONDS);
+        // Twenty-four times a day.
+        let interval = (places.settings.day_seconds / 24).max(1);
+        let next = app.system.clock.now().plus_seconds(interval);
         tokio::select! {
             () = app.system.clock.sleep_until(next) => {}
             () = app.stopped() => return,
@@ -73,10 +74,10 @@ pub async fn tick(app: &Arc<AppState>, places: &Places) -> Result<Swept> {
         let Some((last, _)) = workspaces.last() else { break };
         after = *last;
         for (workspace, rules) in workspaces.into_iter().filter(|(_, rules)| !rules.held) {
-            if let Some(before) = limit(app, rules.intents_days, places.settings.intents_days) {
+            if let Some(before) = limit(app, places, rules.intents_days, places.settings.intents_days) {
                 swept.intents += sweep_intents(app, places, workspace, before).await?;
             }
-            if let Some(before) = limit(app, rules.files_days, places.settings.files_days) {
+            if let Some(before) = limit(app, places, rules.files_days, places.settings.files_days) {
                 swept.files += sweep_files(app, places, workspace, before).await?;
             }
         }
@@ -88,9 +89,9 @@ pub async fn tick(app: &Arc<AppState>, places: &Places) -> Result<Swept> {
 }
 
 /// Returns the time before which data goes; `None` if it is kept forever. The workspace's own rule wins.
-fn limit(app: &AppState, own: Option<i64>, of_server: Option<u64>) -> Option<Time> {
+fn limit(app: &AppState, places: &Places, own: Option<i64>, of_server: Option<u64>) -> Option<Time> {
     let days = own.and_then(|days| u64::try_from(days).ok()).or(of_server)?;
-    Some(app.system.clock.now().minus_millis(days * 86_400_000))
+    Some(app.system.clock.now().minus_millis(days * places.settings.day_seconds * 1_000))
 }
 
 async fn sweep_intents(app: &Arc<AppState>, places: &Places, workspace: Uuid, before: Time) -> Result<usize> {
@@ -173,7 +174,7 @@ async fn sweep_audit(app: &Arc<AppState>, places: &Places) -> Result<u64> {
 
 async fn sweep_trail(app: &Arc<AppState>, places: &Places, trail: Uuid) -> Result<u64> {
     let rules: Rules = app.store.read(move |tx| store::find(tx, trail)).await?;
-    let Some(before) = limit(app, rules.audit_days, places.settings.audit_days).filter(|_| !rules.held) else {
+    let Some(before) = limit(app, places, rules.audit_days, places.settings.audit_days).filter(|_| !rules.held) else {
         return Ok(0);
     };
     let look = move |tx: &mut Tx<'_>| -> Result<_, StoreError> {
@@ -182,8 +183,8 @@ async fn sweep_trail(app: &Arc<AppState>, places: &Places, trail: Uuid) -> Resul
     let (Some(head), Some(checkpoint)) = app.store.read(look).await? else { return Ok(0) };
     let (from, seq) = (head.swept_seq, checkpoint.link.seq);
     if seq > from {
-        if let Verdict::Broken { seq, why } = audit_chain::verify(app, trail).await? {
-            tracing::error!(%trail, seq, why, "the audit trail does not verify: nothing of it is deleted");
+        if let Verdict::Broken(at) = audit_chain::verify(&app.store, trail).await? {
+            tracing::error!(%trail, seq = at.seq, why = at.why, "the audit trail does not verify: nothing of it is deleted");
             return Ok(0);
         }
         if let Some(folder) = &places.settings.export {
@@ -223,7 +224,7 @@ async fn export_lines(
             (link.seq <= checkpoint.link.seq).then(|| {
                 json!({
                     "kind": "audit", "trail_id": trail, "seq": link.seq, "hash": hex(&link.hash), "audit_id": line.id,
-                    "at": line.at.to_string(), "actor": line.actor, "action": line.action, "subject": line.subject,
+                    "at": line.at.to_string(), "at_micros": line.at.micros(), "actor": line.actor, "action": line.action, "subject": line.subject,
                     "details": line.details,
                 })
             })
@@ -259,7 +260,7 @@ async fn export(folder: &Path, now: Time, what: &str, lines: Vec<Value>) -> Resu
 
 /// Deletes old mail from the folder that stands in for a mail server. Returns the number of files.
 fn sweep_outbox(app: &AppState, places: &Places) -> usize {
-    let Some(before) = limit(app, None, places.settings.outbox_days) else { return 0 };
+    let Some(before) = limit(app, places, None, places.settings.outbox_days) else { return 0 };
     let Ok(entries) = std::fs::read_dir(&places.outbox) else { return 0 };
     let is_old = |entry: &std::fs::DirEntry| {
         let modified = entry.metadata().and_then(|found| found.modified()).ok();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use axme_server::backup::{self, BackupError};
+use axme_server::backup::{self, BackupError, Decryption, Encryption};
 use axme_server::{Bootstrap, Config, Running, system};
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ async fn a_backup_of_a_busy_server_is_restored_and_waits_for_its_operator() {
         }
     };
     let (from, to) = (data.clone(), file.clone());
-    let writing = tokio::task::spawn_blocking(move || backup::write(&from, &to, system::now()));
+    let writing = tokio::task::spawn_blocking(move || backup::write(&from, &to, &Encryption::None, system::now()));
     let ((), written) = tokio::join!(busy, writing);
     let manifest = written.unwrap().unwrap();
     assert_eq!(manifest.entries[0].name, "axme.db");
@@ -86,18 +86,19 @@ async fn a_backup_of_a_busy_server_is_restored_and_waits_for_its_operator() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    assert_eq!(backup::verify(&file).unwrap(), manifest);
-    assert!(matches!(backup::write(&data, &file, system::now()), Err(BackupError::Refused(_))), "never overwritten");
-    let refused = backup::restore(&file, &data, system::now()).unwrap_err();
+    assert_eq!(backup::verify(&file, &Decryption::None).unwrap(), manifest);
+    let again = backup::write(&data, &file, &Encryption::None, system::now());
+    assert!(matches!(again, Err(BackupError::Refused(_))), "never overwritten");
+    let refused = backup::restore(&file, &Decryption::None, &data, system::now()).unwrap_err();
     assert!(refused.to_string().contains("another server uses the data folder"), "{refused}");
     server.stop().await;
     assert!(
-        matches!(backup::restore(&file, &data, system::now()), Err(BackupError::Refused(_))),
+        matches!(backup::restore(&file, &Decryption::None, &data, system::now()), Err(BackupError::Refused(_))),
         "not over a database"
     );
 
     let again = folder.path().join("again");
-    let restored = backup::restore(&file, &again, system::now()).unwrap();
+    let restored = backup::restore(&file, &Decryption::None, &again, system::now()).unwrap();
     assert!(restored.keys.iter().any(|key| key.account.ends_with("alice")), "{:?}", restored.keys);
     let server = start(&again).await;
     let admin = Client { base_url: server.base_url().to_owned(), ..admin };
@@ -125,13 +126,16 @@ async fn a_damaged_backup_is_refused_and_leaves_no_database() {
     let server = start(&data).await;
     Client::admin(&server).agent("alice").await;
     server.stop().await;
-    backup::write(&data, &file, system::now()).unwrap();
+    backup::write(&data, &file, &Encryption::None, system::now()).unwrap();
     let whole = std::fs::read(&file).unwrap();
     let target = folder.path().join("target");
     let check = |bytes: &[u8], what: &str| {
         std::fs::write(&file, bytes).unwrap();
-        assert!(matches!(backup::verify(&file), Err(BackupError::Damaged(_))), "{what}");
-        assert!(matches!(backup::restore(&file, &target, system::now()), Err(BackupError::Damaged(_))), "{what}");
+        assert!(matches!(backup::verify(&file, &Decryption::None), Err(BackupError::Damaged(_))), "{what}");
+        assert!(
+            matches!(backup::restore(&file, &Decryption::None, &target, system::now()), Err(BackupError::Damaged(_))),
+            "{what}"
+        );
         assert!(!target.join("axme.db").exists(), "{what}");
     };
     for place in [5_000, whole.len() / 2] {
@@ -151,5 +155,56 @@ async fn a_damaged_backup_is_refused_and_leaves_no_database() {
     archive.append(&header, &b"x"[..]).unwrap();
     check(&archive.into_inner().unwrap(), "a foreign entry");
     std::fs::write(&file, &whole).unwrap();
-    backup::restore(&file, &target, system::now()).unwrap();
+    backup::restore(&file, &Decryption::None, &target, system::now()).unwrap();
+}
+
+#[tokio::test]
+async fn an_encrypted_backup_is_read_with_its_key_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("axme.tar.age"));
+    let server = start(&data).await;
+    Client::admin(&server).agent("alice").await;
+    server.stop().await;
+    let keys = |name: &str| {
+        let path = folder.path().join(name);
+        let public = backup::make_key(&path).unwrap();
+        assert!(backup::make_key(&path).is_err(), "a key is never overwritten");
+        (public, Decryption::with_private_keys(&std::fs::read_to_string(&path).unwrap()).unwrap())
+    };
+    let ((mine, my_key), (other, other_key)) = (keys("mine.txt"), keys("other.txt"));
+    let write = |encryption: Encryption| {
+        let _ = std::fs::remove_file(&file);
+        backup::write(&data, &file, &encryption, system::now()).unwrap()
+    };
+    let is_refused = |decryption: &Decryption, why: &str| {
+        let refused = backup::verify(&file, decryption).unwrap_err();
+        assert!(matches!(&refused, BackupError::Refused(said) if said.contains(why)), "{refused}");
+    };
+
+    let manifest = write(Encryption::for_public_keys(&[mine, other]).unwrap());
+    let bytes = std::fs::read(&file).unwrap();
+    assert!(!bytes.windows(7).any(|part| part == b"axme.db"), "no name of an entry is readable");
+    for key in [&my_key, &other_key] {
+        assert_eq!(backup::verify(&file, key).unwrap(), manifest);
+    }
+    is_refused(&Decryption::None, "pass --identity");
+    let (_, stranger) = keys("stranger.txt");
+    is_refused(&stranger, "cannot be decrypted");
+    is_refused(&Decryption::with_passphrase("a guess").unwrap(), "cannot be decrypted");
+    for (place, what) in [(bytes.len() / 2, "in the middle"), (bytes.len() - 1, "at the end")] {
+        let mut changed = bytes.clone();
+        changed[place] ^= 1;
+        std::fs::write(&file, &changed).unwrap();
+        assert!(matches!(backup::verify(&file, &my_key), Err(BackupError::Damaged(_))), "a changed byte {what}");
+        std::fs::write(&file, &bytes[..place]).unwrap();
+        assert!(matches!(backup::verify(&file, &my_key), Err(BackupError::Damaged(_))), "a file cut {what}");
+    }
+
+    write(Encryption::with_passphrase("correct horse\n").unwrap());
+    is_refused(&Decryption::None, "pass --passphrase-file");
+    is_refused(&my_key, "cannot be decrypted");
+    let target = folder.path().join("target");
+    backup::restore(&file, &Decryption::with_passphrase("correct horse").unwrap(), &target, system::now()).unwrap();
+    assert!(target.join("axme.db").is_file());
+    assert!(Encryption::with_passphrase("\n").is_err() && Decryption::with_private_keys("# nothing").is_err());
 }

@@ -60,7 +60,7 @@ impl Api {
 fn list(flags: &Flags) -> Result<(), Failure> {
     let table = table();
     let infos = table.iter().map(|op| op.info());
-    if flags.json {
+    if flags.format().is_json() {
         let described = infos.map(|info| {
             json!({ "id": info.id, "method": info.method.as_str(), "path": info.path, "effect": effect(info), "about": info.about })
         });

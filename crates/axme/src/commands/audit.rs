@@ -1,8 +1,10 @@
 //! `axme audit`: the changes in a workspace or an organization (`spec/protocol.md` §2.25).
 
+mod verify;
+
 use axme_client::api::audit::{self, AuditEvent, ListAudit};
 use axme_client::{Id, Json, Timestamp};
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -15,8 +17,13 @@ const PAGE: u64 = 1_000;
 
 /// List the changes in the workspace: who changed what, newest first
 #[derive(Debug, Args)]
-#[command(after_help = "Example: axme audit --action service_accounts --since 1d")]
+#[command(
+    after_help = "Examples:\n  axme audit --action service_accounts --since 1d\n  axme audit verify --checkpoint axme.log",
+    args_conflicts_with_subcommands = true
+)]
 pub(crate) struct Audit {
+    #[command(subcommand)]
+    command: Option<AuditCommand>,
     /// Only actions that begin with this text
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
@@ -34,8 +41,16 @@ pub(crate) struct Audit {
     organization: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    Verify(verify::Verify),
+}
+
 impl Audit {
     pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        if let Some(AuditCommand::Verify(verify)) = self.command {
+            return verify.run(flags).await;
+        }
         let session = Session::open(flags).await?;
         let (org_id, workspace_id) = session.place().await?;
         let (mut found, mut before): (Vec<AuditEvent>, Option<Id>) = (Vec::new(), None);

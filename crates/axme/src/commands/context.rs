@@ -1,5 +1,11 @@
 //! `axme context`: named sets of connection settings (`spec/protocol.md` §3.3, §3.7).
 
+use std::time::Duration;
+
+use axme_client::api::capabilities::EmptyInput;
+use axme_client::api::me;
+use axme_client::api::personal::{self, WorkspaceSelection};
+use axme_intent::visible::visible;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -22,6 +28,8 @@ pub(crate) enum ContextCommand {
     List,
     Show(Show),
     /// Make a context the active one
+    ///
+    /// If a person is signed in there, the context gets the workspace that the server has selected for them.
     Use {
         /// Name of the context
         #[arg(value_name = "NAME")]
@@ -52,7 +60,7 @@ impl ContextCommand {
         match self {
             ContextCommand::List => list(flags),
             ContextCommand::Show(show) => show.run(flags).await,
-            ContextCommand::Use { name } => activate(flags, &name),
+            ContextCommand::Use { name } => activate(flags, &name).await,
             ContextCommand::Set(set) => set.run(flags),
         }
     }
@@ -61,13 +69,13 @@ impl ContextCommand {
 fn list(flags: &Flags) -> Result<(), Failure> {
     let contexts = Contexts::load()?;
     let listed: Vec<_> = contexts.names().filter_map(|name| Some((name, contexts.get(name)?))).collect();
-    if flags.json {
+    if flags.format().is_json() {
         let listed = listed.iter().map(|(name, (context, secrets))| {
             json!({
                 "name": name, "active": *name == contexts.active(), "base_url": context.base_url, "org_id": context.org_id,
                 "workspace_id": context.workspace_id, "owner_agent": context.owner_agent, "environment": context.environment,
                 "has_api_key": secrets.api_key.is_some(), "has_actor": secrets.actor_token.is_some(),
-                "has_bearer": secrets.actor_token.is_some(),
+                "has_bearer": secrets.actor_token.is_some(), "secret_error": null,
             })
         });
         return flags.format().print_json(&listed.collect::<Vec<Value>>());
@@ -98,7 +106,11 @@ impl Show {
         if self.show_key {
             object["api_key"] = SettingValue::text(&settings.api_key).map_or(Value::Null, Value::from);
         }
-        if flags.json {
+        if flags.format().is_json() {
+            // The server may be away; the settings are shown even so.
+            let known = tokio::time::timeout(PATIENCE, ask_server(settings)).await.unwrap_or_default();
+            object["agent_addresses"] = json!(known.addresses);
+            object["server_context"] = json!(known.selected);
             return flags.format().print_json(&object);
         }
         let fields = object.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
@@ -110,13 +122,75 @@ impl Show {
     }
 }
 
-fn activate(flags: &Flags, name: &str) -> Result<(), Failure> {
+/// How long the command waits for a server that only adds to its answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The parts of an identity that only the server knows.
+#[derive(Default)]
+struct Known {
+    addresses: Vec<String>,
+    /// The organization and workspace that the server has selected for the signed-in person.
+    selected: Option<WorkspaceSelection>,
+}
+
+async fn ask_server(settings: ConnectionSettings) -> Known {
+    let mut known = Known::default();
+    if settings.api_key.is_some()
+        && let Ok(session) = settings.clone().connect()
+        && let Ok(me) = session.client.call(&me::GET, &EmptyInput::default()).await
+    {
+        known.addresses.extend(me.address);
+    }
+    if settings.actor_token.is_some()
+        && let Ok(session) = settings.person_only().connect()
+        && let Ok(portal) = session.client.call(&personal::CONTEXT, &EmptyInput::default()).await
+    {
+        known.selected = Some(portal.context);
+    }
+    known
+}
+
+/// Returns the workspace that the server has selected for the person of a context, if one is signed in.
+async fn selected_place(flags: &Flags, name: &str) -> Option<(String, String)> {
+    let settings = ConnectionSettings::after_sign_in(flags, name).await.ok()?;
+    settings.actor_token.as_ref()?;
+    let session = settings.person_only().connect().ok()?;
+    let input = EmptyInput::default();
+    let asked = session.client.call(&personal::CONTEXT, &input);
+    let place = match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(portal)) => portal.context,
+        Ok(Err(error)) => {
+            eprintln!("axme: cannot read the account: {}", visible(&session.explain(&error).message));
+            return None;
+        }
+        Err(_) => {
+            eprintln!("axme: cannot read the account: {} does not answer", session.settings.base_url.value);
+            return None;
+        }
+    };
+    Some((place.org_id, place.workspace_id)).filter(|(org, workspace)| !org.is_empty() && !workspace.is_empty())
+}
+
+async fn activate(flags: &Flags, name: &str) -> Result<(), Failure> {
     let mut contexts = Contexts::load()?;
     if contexts.get(name).is_none() {
         return Err(Failure::usage(format!("there is no context \"{name}\"; see `axme context list`")));
     }
     contexts.activate(name);
     contexts.save()?;
+    let place = selected_place(flags, name).await;
+    if let Some((org_id, workspace_id)) = &place {
+        // The call may have stored new tokens.
+        let mut contexts = Contexts::load()?;
+        contexts.set_place(name, org_id, workspace_id);
+        contexts.save()?;
+    }
+    if flags.format().is_json() {
+        let (org_id, workspace_id) = place.clone().unzip();
+        return flags.format().print_json(&json!({
+            "ok": true, "context": name, "hydrated": place.is_some(), "org_id": org_id, "workspace_id": workspace_id,
+        }));
+    }
     report(flags, name, "is active")
 }
 
@@ -150,7 +224,7 @@ impl Set {
 }
 
 fn report(flags: &Flags, name: &str, what: &str) -> Result<(), Failure> {
-    match flags.json {
+    match flags.format().is_json() {
         true => flags.format().print_json(&json!({ "ok": true, "context": name })),
         false => line(format!("Context \"{name}\" {what}.")),
     }

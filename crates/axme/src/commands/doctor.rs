@@ -1,10 +1,13 @@
-//! `axme doctor`: checks what this command line needs, one finding per line. Each failed one says what to do.
+//! `axme doctor`: checks what this command line needs, or the machine of a server, one finding per line. Each failed one
+//! says what to do.
+
+use std::path::PathBuf;
 
 use axme_client::api::auth::{self, ListLogins};
 use axme_client::api::capabilities::EmptyInput;
 use axme_client::api::me;
 use axme_client::api::personal;
-use serde::Serialize;
+use clap::Args;
 
 use crate::connection::ConnectionSettings;
 use crate::contexts::Contexts;
@@ -13,23 +16,46 @@ use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::folders;
 use crate::output::line;
+use crate::server::checkup::{self, Finding};
 use crate::session::Session;
+use crate::settings::{ServerFlags, Settings};
 
-/// A finding.
-#[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    ok: bool,
-    detail: String,
+/// Check the settings, the server, the key and the sign-in; with --server, the machine of a server
+///
+/// --server runs on the machine of a server, with its settings. It checks the data folder, the space and the speed of the
+/// disk, and the schema and the clock of the database. It also checks the mail server, the public address and the proxies.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  axme doctor\n  axme doctor --server --config /etc/axme/axme.toml --send-mail me@example.com"
+)]
+pub(crate) struct Doctor {
+    /// Check the machine of a server
+    #[arg(long)]
+    server: bool,
+    /// The TOML file with the settings of the server [default: $AXME_CONFIG]
+    #[arg(long, value_name = "FILE", requires = "server")]
+    config: Option<PathBuf>,
+    /// Also send a mail to this address
+    #[arg(long, value_name = "EMAIL", requires = "server")]
+    send_mail: Option<String>,
 }
 
-/// Checks the settings, the server, the key and the sign-in.
-pub(crate) async fn run(flags: &Flags) -> Result<(), Failure> {
-    let findings = examine(flags).await;
+impl Doctor {
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        if !self.server {
+            return report(flags, &examine(flags).await);
+        }
+        let server = ServerFlags { config: self.config, data: flags.data.clone(), ..ServerFlags::default() };
+        let settings = Settings::load(&server)?;
+        report(flags, &checkup::examine(&settings.server, self.send_mail.as_deref()).await)
+    }
+}
+
+fn report(flags: &Flags, findings: &[Finding]) -> Result<(), Failure> {
     if flags.format().is_json() {
         flags.format().print_json(&findings)?;
     } else {
-        for Finding { check, ok, detail } in &findings {
+        for Finding { check, ok, detail } in findings {
             line(format!("{} {check:29}{detail}", if *ok { "✓" } else { "✗" }))?;
         }
     }

@@ -1,6 +1,8 @@
 //! `axme login`: signs a person in, by mail or in a browser, and stores the credentials in a context
 //! (`spec/protocol.md` §3.7).
 
+mod trial;
+
 use std::io::{IsTerminal, stdin};
 use std::time::Duration;
 
@@ -57,6 +59,12 @@ pub(crate) struct Login {
     /// Sign in again, even if a session is active, and replace another key without asking
     #[arg(long)]
     force: bool,
+    /// Begin a trial instead, on a server that allows trials
+    #[arg(long, hide = true)]
+    bootstrap_alpha: bool,
+    /// A page about trials to open first
+    #[arg(long, hide = true, value_name = "URL", requires = "bootstrap_alpha")]
+    onboarding_url: Option<String>,
 }
 
 impl Login {
@@ -65,7 +73,7 @@ impl Login {
         let named = self.context.as_deref().or(flags.context_name.as_deref());
         let name = named.unwrap_or(contexts.active()).to_owned();
         let settings = ConnectionSettings::for_sign_in(flags, &name).await?;
-        if !self.browser && (flags.api_key.is_some() || flags.actor_token.is_some()) {
+        if !self.browser && !self.bootstrap_alpha && (flags.api_key.is_some() || flags.actor_token.is_some()) {
             return store_given(flags, &settings, self.force).await;
         }
         let refresh_token = settings.refresh_token.clone();
@@ -73,15 +81,22 @@ impl Login {
         let anonymous = ConnectionSettings { owner_agent: None, ..settings.anonymous() };
         let session = anonymous.connect()?;
         if self.browser {
-            let credentials = sign_in_on_page(&session, self.no_browser || flags.json).await?;
+            let credentials = sign_in_on_page(&session, self.no_browser || flags.format().is_json()).await?;
             return finish(flags, &session, credentials, None).await;
+        }
+        let mut input = TerminalInput { lines: read_lines(), is_terminal: stdin().is_terminal() };
+        if self.bootstrap_alpha {
+            if let Some(page) = &self.onboarding_url {
+                session.output().print(format!("About trials: {page}"))?;
+                open_browser(page);
+            }
+            return trial::begin(&session, self.email, &mut input).await;
         }
         if let Some(old) = refresh_token.filter(|_| !self.force && self.email.is_none())
             && refresh(&session, old).await?
         {
             return report_refreshed(&session);
         }
-        let mut input = TerminalInput { lines: read_lines(), is_terminal: stdin().is_terminal() };
         let email = match self.email {
             Some(email) => email,
             None if input.is_terminal => input.ask_email(contexts.last_login_email()).await?,
@@ -419,11 +434,10 @@ async fn select_only_workspace(
     };
     let (org_id, workspace_id) = (&portal.context.org_id, &portal.context.workspace_id);
     let mut contexts = Contexts::load()?;
-    let found = contexts.get(&session.settings.context).map(|(context, secrets)| (context.clone(), secrets));
-    if let Some((context, secrets)) = found.filter(|(context, _)| context.workspace_id.is_none() && !org_id.is_empty())
-    {
-        let (org_id, workspace_id) = (Some(org_id.clone()), Some(workspace_id.clone()));
-        contexts.put(&session.settings.context, Context { org_id, workspace_id, ..context }, secrets);
+    let name = &session.settings.context;
+    let lacks_place = contexts.get(name).is_some_and(|(context, _)| context.workspace_id.is_none());
+    if lacks_place && !org_id.is_empty() {
+        contexts.set_place(name, org_id, workspace_id);
         contexts.save()?;
     }
     Ok(portal)

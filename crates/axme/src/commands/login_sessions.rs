@@ -96,6 +96,7 @@ pub(crate) fn summary(list: &LoginList, include_revoked: bool) -> Value {
         "has_current_session": current.is_some(),
         "current_session_id": current.map(|login| &login.session_id),
         "current_session": current,
+        "guidance_message": if current.is_none() { Some("sign in with `axme login`") } else { None },
     })
 }
 
@@ -109,6 +110,7 @@ async fn revoke(session: &Session, session_id: Option<String>) -> Result<(), Fai
     match session.output() {
         OutputFormat::Json | OutputFormat::Yaml => session.output().print_json(&json!({
             "ok": answer.ok, "session_id": answer.session_id, "revoked": answer.revoked, "mode": mode,
+            "guidance_message": "`axme session list` shows the sessions that remain",
         })),
         OutputFormat::Text => line(format!("✓ Session {} has ended", answer.session_id)),
     }
@@ -122,6 +124,8 @@ async fn current(session: &Session) -> Result<Id, ClientError> {
         .map(|login| login.session_id)
         .ok_or_else(|| ClientError::Answer("the list of sessions has no current one".to_owned()))
 }
+
+const KEY_STAYS: &str = "The workspace key stays in the context; `axme logout --all` deletes it.";
 
 impl Logout {
     pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
@@ -141,6 +145,10 @@ impl Logout {
                 "api_key_cleared": self.all,
                 "workspace_api_key_remaining": key_stays,
                 "account_session_cleared": had_session,
+                "local_api_key_present": key_stays,
+                "local_actor_token_present": false,
+                "local_refresh_token_present": false,
+                "guidance_message": if key_stays { Some(KEY_STAYS) } else { None },
                 "server_logout": self.server_logout(revocation.as_ref()),
             }));
         }
@@ -155,7 +163,7 @@ impl Logout {
             }
         }
         if key_stays {
-            line("  The workspace key stays in the context; `axme logout --all` deletes it.")?;
+            line(format!("  {KEY_STAYS}"))?;
         }
         Ok(())
     }
@@ -184,6 +192,11 @@ impl Logout {
             "revoked": matches!(revocation, Some(Ok(_))),
             "mode": if self.all_sessions { "all_sessions" } else { "current" },
             "session_id": revocation.and_then(|revocation| revocation.as_ref().ok()?.as_ref()),
+            "status": match revocation {
+                None => "not_signed_in",
+                Some(Ok(_)) => "revoked",
+                Some(Err(_)) => "failed",
+            },
             "error": revocation.and_then(|revocation| revocation.as_ref().err()).map(|failure| &failure.message),
         })
     }

@@ -48,6 +48,27 @@ fn the_short_help_leaves_out_the_connection() {
     assert!(help.contains("--json") && !help.contains("Connection:") && !help.contains("--base-url"), "{help}");
 }
 
+/// Scripts for the official command line use its commands with its flags. The parser reads the flags of each line before
+/// it comes to `--help`, so it refuses an unknown one, also where the help hides it.
+#[test]
+fn every_command_and_flag_of_the_official_command_line_is_there() {
+    let home = Home::new();
+    let table = include_str!("../official_commands.txt");
+    let lines: Vec<&str> = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    assert!(lines.len() > 90, "the table is cut");
+    let wrong = lines.iter().filter_map(|line| {
+        let args: Vec<&str> = line.split_whitespace().chain(["--help"]).collect();
+        let output = home.run(&args);
+        (!output.status.success()).then(|| format!("axme {line}: {}", super::stderr(&output)))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // The test itself notices a command and a flag that do not exist.
+    for line in ["intents frobnicate --help", "intents list --frobnicate --help"] {
+        assert!(!home.run(&line.split(' ').collect::<Vec<_>>()).status.success(), "{line}");
+    }
+}
+
 /// Returns the subcommands and their texts.
 fn commands(help: &str) -> impl Iterator<Item = (&str, &str)> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and waits for real processes")]
 
 mod agents;
+mod audit;
 mod help;
 mod intents;
 mod login;

@@ -77,3 +77,59 @@ fn a_backup_is_made_checked_and_restored_by_commands() {
     fs::write(home.path("axme.tar"), "not a backup").unwrap();
     assert!(home.fails(&["backup", "verify", "axme.tar"], 1).contains("the backup is damaged"));
 }
+
+#[test]
+fn an_encrypted_backup_needs_its_key() {
+    let home = Home::new();
+    home.serve("serve").stop();
+    let said = home.ok(&["backup", "key", "key.txt"]);
+    assert_eq!(mode(&home.path("key.txt")), 0o600);
+    let public = said.split_whitespace().find(|word| word.starts_with("age1")).unwrap();
+    assert!(home.fails(&["backup", "key", "key.txt"], 2).contains("key.txt exists"));
+    let written = home.ok_json(&["backup", "axme.tar.age", "--public-key", public, "--json"]);
+    assert_eq!(written["ok"], true);
+    assert!(home.fails(&["backup", "verify", "axme.tar.age"], 2).contains("is encrypted: pass --identity"));
+    home.ok(&["backup", "verify", "axme.tar.age", "--identity", "key.txt"]);
+    let said = home.ok(&["--data", "again", "restore", "axme.tar.age", "--identity", "key.txt", "--resume"]);
+    assert!(said.starts_with("Restored the backup from ") && home.path("again/axme.db").exists(), "{said}");
+
+    fs::write(home.path("words"), "correct horse battery\n").unwrap();
+    home.ok(&["backup", "by-words.age", "--passphrase-file", "words"]);
+    assert!(home.fails(&["backup", "verify", "by-words.age"], 2).contains("pass --passphrase-file"));
+    home.ok(&["backup", "verify", "by-words.age", "--passphrase-file", "words"]);
+    fs::write(home.path("words"), "guess").unwrap();
+    home.fails(&["backup", "verify", "by-words.age", "--passphrase-file", "words"], 2);
+    assert!(home.fails(&["backup", "x.age", "--public-key", "age2"], 2).contains("\"age2\" is not a public key"));
+    assert!(home.fails(&["backup", "s3://bucket"], 2).contains("has no name: write it like s3://bucket/axme.tar"));
+}
+
+#[test]
+fn the_machine_of_a_server_is_examined() {
+    let home = Home::new();
+    let before = home.fails_json(&["doctor", "--server", "--json"], 1);
+    let find = |findings: &serde_json::Value, check: &str| {
+        findings.as_array().unwrap().iter().find(|finding| finding["check"] == check).cloned().unwrap_or_default()
+    };
+    assert_eq!(find(&before, "data_folder")["ok"], false);
+    assert!(!home.path(".local").exists(), "an examination creates nothing");
+    let server = home.serve("serve");
+    let well = home.ok_json(&["doctor", "--server", "--json"]);
+    for check in ["settings", "data_folder", "disk_space", "fsync_time", "database", "schema", "mail", "public_url"] {
+        assert_eq!(find(&well, check)["ok"], true, "{check}: {well}");
+    }
+    assert!(home.ok(&["doctor", "--server"]).contains("✓ schema "));
+    server.stop();
+    fs::write(home.path("axme.toml"), "public_url = 'https://127.0.0.1:9'\n[mail]\nsmtp_url = 'smtp://127.0.0.1:9'\n")
+        .unwrap();
+    let args = ["doctor", "--server", "--config", "axme.toml", "--send-mail", "me@example.com", "--json"];
+    let ill = home.fails_json(&args, 1);
+    for (check, advice) in [
+        ("mail", "check mail.smtp_url"),
+        ("public_url", "check DNS, the proxy and that the server runs"),
+        ("proxies", "trusted_proxies is not set"),
+    ] {
+        let found = find(&ill, check);
+        assert!(found["ok"] == false && found["detail"].as_str().unwrap().contains(advice), "{check}: {found}");
+    }
+    home.fails(&["doctor", "--config", "axme.toml"], 2);
+}

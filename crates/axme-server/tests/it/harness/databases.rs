@@ -154,11 +154,22 @@ pub enum Tamper {
     Delete,
     /// Deletes the last line instead.
     Truncate,
+    /// Forgets the whole chain too, so that a new one is made over the changed line.
+    Rewrite,
 }
 
 pub async fn tamper_with_audit(server: &super::Server, trail: Uuid, tamper: Tamper) {
     let tamper = move |tx: &mut axme_store::Tx<'_>| {
         let changed = match tamper {
+            Tamper::Rewrite => {
+                tx.run("DELETE FROM audit_heads WHERE trail_id = $1", &[trail.into()])?;
+                tx.run("DELETE FROM audit_checkpoints WHERE trail_id = $1", &[trail.into()])?;
+                tx.run("UPDATE audit_events SET seq = NULL, hash = NULL WHERE trail_id = $1 AND seq <> 2", &[trail.into()])?;
+                tx.run(
+                    "UPDATE audit_events SET seq = NULL, hash = NULL, actor = 'nobody' WHERE trail_id = $1 AND seq = 2",
+                    &[trail.into()],
+                )
+            }
             Tamper::Change => tx.run(
                 "UPDATE audit_events SET actor = 'nobody' WHERE trail_id = $1 AND seq = 2",
                 &[trail.into()],
@@ -380,3 +391,18 @@ static ADMIN: LazyLock<Admin> = LazyLock::new(|| {
     });
     Admin { runtime, client }
 });
+
+/// Makes a database look as if a newer version had migrated it.
+pub fn add_migration_of_the_future(file: &Path) {
+    let newer = rusqlite::Connection::open(file).expect("the file opens");
+    let applied = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
+                   SELECT 99, 'of_the_future', applied_on, checksum FROM refinery_schema_history WHERE version = 1";
+    assert_eq!(newer.execute(applied, []).expect("a history"), 1);
+}
+
+/// Undoes [`add_migration_of_the_future`].
+pub fn remove_migration_of_the_future(file: &Path) {
+    let newer = rusqlite::Connection::open(file).expect("the file opens");
+    let removed = newer.execute("DELETE FROM refinery_schema_history WHERE version = 99", []);
+    assert_eq!(removed.expect("a history"), 1);
+}

@@ -1,0 +1,52 @@
+//! `axme audit verify`: on the database of a running server and of a stopped one, with the log as the kept checkpoint.
+
+use std::fs;
+
+use super::{Home, until};
+
+/// Runs a server until it has signed a checkpoint of its trail, and returns its log.
+fn log_with_checkpoint(home: &Home) -> String {
+    let server = home.serve("serve");
+    home.ok(&["agents", "register", "--name", "alice"]);
+    server.stop();
+    // A start chains the waiting lines at once.
+    let server = home.serve("serve");
+    until("the lines are chained", || {
+        home.ok_json(&["audit", "verify", "--json"])["trails"].as_array().is_some_and(|trails| !trails.is_empty())
+    });
+    let (code, log) = server.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("audit checkpoint"), "{log}");
+    log
+}
+
+#[test]
+fn a_trail_is_verified_with_and_without_a_kept_checkpoint() {
+    let home = Home::new();
+    fs::write(home.path("axme.log"), log_with_checkpoint(&home)).unwrap();
+    let said = home.ok(&["audit", "verify"]);
+    assert!(said.contains("are consistent, not anchored"), "{said}");
+    let said = home.ok(&["audit", "verify", "--checkpoint", "axme.log"]);
+    assert!(said.contains(": nothing was changed or cut"), "{said}");
+    let found = home.ok_json(&["audit", "verify", "--checkpoint", "axme.log", "--json"]);
+    assert_eq!(found["ok"], true);
+    assert_eq!(found["trails"][0]["anchored_to"], found["trails"][0]["last"]);
+
+    // The checkpoint of another server is about a trail that this database does not have.
+    let other = Home::new();
+    fs::write(home.path("other.log"), log_with_checkpoint(&other)).unwrap();
+    let output = home.run(&["audit", "verify", "--checkpoint", "other.log"]);
+    let said = super::stdout(&output);
+    assert!(
+        output.status.code() == Some(1) && said.contains("the lines up to the kept checkpoint are missing"),
+        "{said}"
+    );
+    assert_eq!(home.fails_json(&["audit", "verify", "--checkpoint", "other.log", "--json"], 1)["ok"], false);
+
+    fs::write(home.path("nothing.log"), "nothing").unwrap();
+    let said = home.fails(&["audit", "verify", "--checkpoint", "nothing.log"], 2);
+    assert!(said.contains("nothing.log has no checkpoint of an audit trail"), "{said}");
+    assert!(home.fails(&["audit", "verify", "nothing.log"], 1).contains("nothing.log, line 1: "));
+    let said = home.fails(&["--data", "nowhere", "audit", "verify"], 2);
+    assert!(said.contains("nowhere has no axme.db"), "{said}");
+}
