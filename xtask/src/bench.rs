@@ -13,6 +13,7 @@ pub(crate) mod load;
 mod protocol;
 mod schedule;
 mod situations;
+pub(crate) mod soak;
 mod table;
 pub(crate) mod waiting;
 

@@ -1,5 +1,6 @@
 //! Tasks of the repository: `cargo xtask openapi`, `cargo xtask schemas`, `cargo xtask covered`, `cargo xtask bench`,
-//! `cargo xtask count`, `cargo xtask sim`, `cargo xtask nodes`, `cargo xtask dist`.
+//! `cargo xtask count`, `cargo xtask sim`, `cargo xtask nodes`, `cargo xtask dist`,
+//! `cargo xtask soak`, `cargo xtask upgrade`.
 //! Nothing here is shipped.
 
 mod bench;
@@ -10,6 +11,7 @@ mod nodes;
 mod openapi;
 mod schemas;
 mod sim;
+mod upgrade;
 
 use clap::{Parser, Subcommand};
 
@@ -43,6 +45,10 @@ enum Chore {
     Dist(dist::Options),
     /// Kill, stop and restart three nodes on one PostgreSQL for a while, and check that nothing is lost.
     Nodes(nodes::Options),
+    /// Upgrade two nodes one after the other from an earlier commit to this one, under load.
+    Upgrade(upgrade::Options),
+    /// Run a server under load for an hour with retention on, and check that its sizes stay flat.
+    Soak(bench::soak::Options),
     /// The load generator, which the bench starts.
     #[command(hide = true)]
     BenchLoad,
@@ -64,6 +70,8 @@ fn main() -> anyhow::Result<()> {
         Chore::Sim(options) => sim::run(&options),
         Chore::Dist(options) => dist::run(&options),
         Chore::Nodes(options) => nodes::run(&options),
+        Chore::Upgrade(options) => upgrade::run(&options),
+        Chore::Soak(options) => bench::soak::run(&options),
         Chore::BenchLoad => bench::load::serve(),
         Chore::BenchIdle { data } => bench::idle::serve(data),
         Chore::BenchServe { data, url } => bench::waiting::serve(data, url.as_deref()),

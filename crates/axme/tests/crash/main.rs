@@ -10,6 +10,7 @@
 mod failover;
 mod nodes;
 mod process;
+mod upgrade;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

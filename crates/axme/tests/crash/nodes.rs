@@ -4,7 +4,7 @@
 //! Afterwards everything that was acknowledged exists exactly once, as after the crashes of one node. The work that a dead
 //! node had handed out is taken over by others. The long form (`cargo xtask nodes`) sets how long it takes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -54,28 +54,33 @@ pub fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// A node with its folder, which it keeps when it starts again.
-struct Node {
-    process: Process,
+pub struct Node {
+    pub process: Process,
     folder: tempfile::TempDir,
     port: u16,
 }
 
 impl Node {
     async fn start(database: &str) -> Node {
+        Node::start_program(Path::new(env!("CARGO_BIN_EXE_axme")), database).await
+    }
+
+    /// Starts a node of another version. It starts again as one of this version.
+    pub async fn start_program(program: &Path, database: &str) -> Node {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-        let process = Process::start(folder.path(), port, Some(database)).await;
+        let process = Process::start_program(program, folder.path(), port, Some(database)).await;
         Node { process, folder, port }
     }
 
-    async fn start_again(&mut self, database: &str) {
+    pub async fn start_again(&mut self, database: &str) {
         self.process = Process::start(self.folder.path(), self.port, Some(database)).await;
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    fn bootstrap(&self) -> PathBuf {
+    pub fn bootstrap(&self) -> PathBuf {
         self.folder.path().join("bootstrap.json")
     }
 }
@@ -184,7 +189,7 @@ async fn break_nodes(nodes: &mut [Node], database: &str) -> Faults {
     faults
 }
 
-fn load(admins: &[Client], agents: &[[Client; 2]], ledger: &Arc<Mutex<Ledger>>) -> Vec<JoinHandle<()>> {
+pub fn load(admins: &[Client], agents: &[[Client; 2]], ledger: &Arc<Mutex<Ledger>>) -> Vec<JoinHandle<()>> {
     let creators = (0..CREATORS).map(|creator| tokio::spawn(create_all(admins.to_vec(), ledger.clone(), creator)));
     let of_agent = |nth: usize| agents.iter().map(|node| node[nth].clone()).collect::<Vec<_>>();
     let workers = (0..WORKERS).map(|first| (of_agent(0), first)).chain([(of_agent(1), 0)]);

@@ -14,7 +14,11 @@ pub struct Process(Child);
 
 impl Process {
     pub async fn start(folder: &Path, port: u16, database: Option<&str>) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_axme"));
+        Process::start_program(Path::new(env!("CARGO_BIN_EXE_axme")), folder, port, database).await
+    }
+
+    pub async fn start_program(program: &Path, folder: &Path, port: u16, database: Option<&str>) -> Process {
+        let mut command = Command::new(program);
         command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(folder);
         if let Some(url) = database {
             command.args(["--database-url", url]);
