@@ -53,6 +53,7 @@ PAGES = (
     "docs/delivery.md",
     "docs/signing-in.md",
     "docs/cli.md",
+    "docs/runbook.md",
 )
 RUN_LANGUAGES = {"console", "sh", "bash", "python", "js", "javascript", "ts", "typescript"}
 DOCUMENTED_PORT = "8100"

@@ -72,7 +72,9 @@ pub fn end_access(copy: &Path, now: Time) -> Result<Ended, StoreError> {
     let grants = run("DELETE FROM cli_grants WHERE delivered_at IS NULL")?
         + run("DELETE FROM exchange_tokens WHERE used_at IS NULL")?
         + run("DELETE FROM login_intents WHERE used_at IS NULL")?
-        + run("DELETE FROM oidc_logins")?;
+        + run("DELETE FROM oidc_logins")?
+        + run("DELETE FROM oauth_consents")?
+        + run("DELETE FROM oauth_codes WHERE session_id IS NULL")?;
     let links = at("UPDATE task_links SET expires_at = ?1 WHERE used_at IS NULL AND expires_at > ?1")?
         + at("UPDATE invites SET expires_at = ?1 WHERE accepted_at IS NULL AND expires_at > ?1")?
         + run("DELETE FROM media_links")?;

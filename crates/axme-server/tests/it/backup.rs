@@ -8,9 +8,15 @@ use axme_server::backup::{self, BackupError, Decryption, Encryption};
 use axme_server::{Bootstrap, Config, Running, system};
 use serde_json::{Value, json};
 
+use crate::harness::{Engine, with_database};
+
 async fn start(data: &Path) -> Running {
+    start_on(data, None).await
+}
+
+async fn start_on(data: &Path, database_url: Option<String>) -> Running {
     let listen: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    axme_server::start(Config { data: data.to_owned(), listen, ..Config::default() }).await.unwrap()
+    axme_server::start(Config { data: data.to_owned(), listen, database_url, ..Config::default() }).await.unwrap()
 }
 
 struct Client {
@@ -56,6 +62,17 @@ impl Client {
         let url = format!("{}/v1/agents/agent://alice/intents/stream?wait_seconds=1", self.base_url);
         let request = reqwest::Client::new().get(url).header("x-api-key", &self.key);
         request.send().await.unwrap().text().await.unwrap().matches("event: intent.").count()
+    }
+
+    /// Waits until the agent is offered something.
+    async fn is_offered_work(&self) {
+        for _ in 0..20 {
+            if self.offered().await > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        panic!("deliveries did not resume");
     }
 }
 
@@ -108,15 +125,53 @@ async fn a_backup_of_a_busy_server_is_restored_and_waits_for_its_operator() {
     let alice = Client { base_url: server.base_url().to_owned(), ..alice };
     assert_eq!(alice.offered().await, 0, "nothing is delivered before the operator says so");
     assert!(backup::resume(&again).unwrap());
-    for _ in 0..20 {
-        if alice.offered().await > 0 {
-            server.stop().await;
-            assert!(!backup::resume(&again).unwrap(), "it is resumed already");
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("deliveries did not resume");
+    alice.is_offered_work().await;
+    server.stop().await;
+    assert!(!backup::resume(&again).unwrap(), "it is resumed already");
+}
+
+/// The commands that `docs/runbook.md` shows for PostgreSQL, with the script that comes with them.
+#[test]
+fn a_dump_of_postgres_is_restored_and_waits_for_its_operator() {
+    crate::harness::run(Engine::Postgres, |_| {
+        with_database(async |source: String| {
+            with_database(async |target: String| dump_and_restore(source, target).await).await
+        })
+    });
+}
+
+async fn dump_and_restore(source: String, target: String) {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, restored) = (folder.path().join("data"), folder.path().join("restored"));
+    let server = start_on(&data, Some(source.clone())).await;
+    let admin = Client::admin(&server);
+    let alice = admin.agent("alice").await;
+    let intent = admin.submit(1).await;
+    let dump = folder.path().join("axme.dump").to_str().unwrap().to_owned();
+    let run = |program: &str, args: &[&str]| {
+        let done = std::process::Command::new(program).args(args).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(done.status.success(), "{program}: {said}{}", String::from_utf8_lossy(&done.stderr));
+        said
+    };
+    run("pg_dump", &["--format=custom", "--file", &dump, &source]);
+    server.stop().await;
+    std::fs::create_dir(&restored).unwrap();
+    std::fs::copy(data.join("bootstrap.json"), restored.join("bootstrap.json")).unwrap();
+    run("pg_restore", &["--dbname", &target, &dump]);
+    std::fs::write(restored.join("deliveries-paused"), "").unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/postgresql/after-restore.sql");
+    let said = run("psql", &["-v", "ON_ERROR_STOP=1", &target, "-f", script]);
+    assert!(said.contains("agent://local/default/alice"), "the keys to review are listed: {said}");
+
+    let server = start_on(&restored, Some(target)).await;
+    let admin = Client { base_url: server.base_url().to_owned(), ..admin };
+    assert_eq!(admin.get(&format!("/v1/intents/{intent}")).await["intent"]["intent_id"], *intent);
+    let alice = Client { base_url: server.base_url().to_owned(), ..alice };
+    assert_eq!(alice.offered().await, 0, "nothing is delivered before the operator says so");
+    assert!(backup::resume(&restored).unwrap());
+    alice.is_offered_work().await;
+    server.stop().await;
 }
 
 #[tokio::test]
