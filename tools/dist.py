@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Builds the packages of the server and tries each of them. `cargo xtask dist` runs it.
 
-    tools/dist.py [--binary FILE] [--out FOLDER]
+    tools/dist.py [--binary FILE] [--out FOLDER] [--key FILE]
 
 Without --binary, it builds the program with cargo-zigbuild, so that it needs no glibc newer than 2.28. It needs Python's
 standard library, and `dpkg-deb`, `systemd-analyze`, `pip` and `npm` for the packages of that name; a package whose tool is
-missing is an error.
+missing is an error. --key names an Ed25519 key in PEM, which signs SHA256SUMS for `axme update`; without it, the packages are
+not signed, and the update is tried with a key of the moment.
 """
 
 import argparse
@@ -30,6 +31,8 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
+from bill_of_materials import bill_of_materials
+
 ROOT = Path(__file__).resolve().parent.parent
 # The newest version of glibc that the program may need: that of Debian 10 and RHEL 8.
 GLIBC = (2, 28)
@@ -46,6 +49,7 @@ def main():
     parser = argparse.ArgumentParser(description="Builds the packages of the server and tries each of them.")
     parser.add_argument("--binary", type=Path, help="package this program instead of building one")
     parser.add_argument("--out", type=Path, default=ROOT / "target/packages", help="folder for the packages")
+    parser.add_argument("--key", type=Path, help="sign SHA256SUMS with this Ed25519 key (PEM)")
     options = parser.parse_args()
     binary = (options.binary or build()).resolve()
     needs = check_glibc(binary, enforced=options.binary is None)
@@ -69,10 +73,11 @@ def main():
         check(package)
         made.append(package)
         print(f"{package.name}: {package.stat().st_size} bytes, made twice and tried")
-    made.append(bill_of_materials(out))
+    made.append(bill_of_materials(ROOT, TARGET, version(), out))
     sums = "".join(f"{digest(path)}  {path.name}\n" for path in made)
     (out / "SHA256SUMS").write_text(sums)
     try_installer(out)
+    try_update(out, options.key)
     print(f"needs glibc {needs[0]}.{needs[1]}; all packages are in {out}")
 
 
@@ -180,6 +185,34 @@ def try_installer(out):
         )
         if refused.returncode == 0 or "checksum" not in refused.stderr or (Path(prefix) / "other/bin/axme").exists():
             fail(f"install.sh accepted a damaged archive: {refused.stderr}")
+
+
+def try_update(out, key):
+    """Signs the checksums, and updates a copy of the program from the archive beside them."""
+    package = next(out.glob("axme-*.tar.gz"))
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        pem, public, program = key, folder / "public.txt", folder / "axme"
+        if pem is None:
+            pem = folder / "key.pem"
+            run("openssl", "genpkey", "-algorithm", "ed25519", "-out", pem)
+        signature = folder / "signature"
+        run("openssl", "pkeyutl", "-sign", "-rawin", "-inkey", pem, "-in", out / "SHA256SUMS", "-out", signature)
+        der = folder / "public.der"
+        run("openssl", "pkey", "-in", pem, "-pubout", "-outform", "DER", "-out", der)
+        # The last 32 bytes are the key.
+        public.write_bytes(base64.b64encode(der.read_bytes()[-32:]) + b"\n")
+        release = out if key else folder / "release"
+        release.mkdir(exist_ok=True)
+        (release / "SHA256SUMS.sig").write_bytes(base64.b64encode(signature.read_bytes()) + b"\n")
+        if key is None:
+            shutil.copy(out / "SHA256SUMS", release)
+            shutil.copy(package, release)
+        with tarfile.open(package) as tar:
+            tar.extractall(folder, filter="data")
+        shutil.copy(next(folder.glob("axme-*/axme")), program)
+        run(program, "update", "--from", release / package.name, "--public-key", public, env={"HOME": str(folder)})
+        try_version(program)
 
 
 # The Debian package.
@@ -555,45 +588,6 @@ def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
-
-
-# The bill of materials.
-
-
-def bill_of_materials(out):
-    """Lists the crates of the program with their versions, licenses and checksums, in CycloneDX."""
-    metadata = json.loads(run("cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", TARGET,
-                              cwd=ROOT))
-    locked = {(one["name"], one["version"]): one.get("checksum")
-              for one in tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]}
-    packages = {package["id"]: package for package in metadata["packages"]}
-    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
-    wanted = [next(id for id, package in packages.items() if package["name"] == "axme")]
-    found = set()
-    while wanted:
-        id = wanted.pop()
-        if id not in found:
-            found.add(id)
-            # Tests are not in the program.
-            wanted += [one["pkg"] for one in nodes[id]["deps"] if any(kind["kind"] != "dev" for kind in one["dep_kinds"])]
-    components = []
-    for package in sorted((packages[id] for id in found), key=lambda one: (one["name"], one["version"])):
-        component = {"type": "library", "name": package["name"], "version": package["version"],
-                     "purl": f"pkg:cargo/{package['name']}@{package['version']}"}
-        if package.get("license"):
-            component["licenses"] = [{"expression": package["license"].replace("/", " OR ")}]
-        checksum = locked.get((package["name"], package["version"]))
-        if checksum:
-            component["hashes"] = [{"alg": "SHA-256", "content": checksum}]
-        components.append(component)
-    document = {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
-                "metadata": {"component": {"type": "application", "name": "axme", "version": version()}},
-                "components": components}
-    path = out / f"axme-{version()}.cdx.json"
-    path.write_text(json.dumps(document, indent=1) + "\n")
-    if len(components) < 50 or not any(one["name"] == "rusqlite" for one in components):
-        fail("the bill of materials is not complete")
-    return path
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-//! `cargo xtask dist`: the packages of the program. `tools/dist.py` builds and tries them; this checks the files for
-//! monitoring first, with the programs of Prometheus and PyPI.
+//! `cargo xtask dist`: the packages of the program. `tools/dist.py` builds and tries them. This checks the files in
+//! `deploy/` first, with the programs of Prometheus, systemd, Docker and Kubernetes that Debian and PyPI have.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,12 +31,37 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     std::fs::copy(prometheus.join("alerts.yml"), copied.path().join("alerts.yml"))?;
     check("promtool", &["check", "config"], &[copied.path().join("prometheus.yml")])?;
     check("systemd-analyze", &["verify", "--man=no"], &[unit(copied.path(), &root)?])?;
+    check_compose(&root.join("deploy/compose/compose.yaml"))?;
+    let validate = kubernetes_validate(&root.join("target/dist-tools-kubernetes"))?;
+    check(&validate, &["--strict"], &[root.join("deploy/kubernetes/axme.yaml")])?;
     if options.files_only {
         return Ok(());
     }
     let status = Command::new("python3").arg(root.join("tools/dist.py")).args(&options.options).status();
     ensure!(status.context("python3")?.success(), "the packages could not be made");
     Ok(())
+}
+
+fn check_compose(file: &Path) -> anyhow::Result<()> {
+    let mut command = Command::new("docker-compose");
+    // An operator sets these two.
+    command.env("AXME_HOST", "axme.example.com").env("POSTGRES_PASSWORD", "password");
+    let done = command.arg("--file").arg(file).args(["config", "--quiet"]).output();
+    let done = done.context("docker-compose is not installed")?;
+    ensure!(done.status.success(), "docker-compose config: {}", String::from_utf8_lossy(&done.stderr));
+    println!("docker-compose config: {}", file.display());
+    Ok(())
+}
+
+/// Installs the validator from PyPI once, and returns its program.
+fn kubernetes_validate(tools: &Path) -> anyhow::Result<String> {
+    let program = tools.join("bin/kubernetes-validate");
+    if !program.exists() {
+        check("python3", &["-m", "venv"], &[tools.to_owned()])?;
+        let pip = tools.join("bin/pip").display().to_string();
+        check(&pip, &["install", "--quiet", "kubernetes-validate"], &[])?;
+    }
+    Ok(program.display().to_string())
 }
 
 /// Returns a copy of the unit with a program that is on this machine.

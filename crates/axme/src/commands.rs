@@ -30,6 +30,7 @@ mod serve;
 mod service_accounts;
 mod tasks;
 mod templates;
+mod update;
 mod verify;
 mod webhooks;
 mod workspaces;
@@ -123,8 +124,7 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     /// Show the version of this program
     Version,
-    /// Say how to update this program
-    Update,
+    Update(update::Update),
     Completion(completion::Completion),
     Man(completion::Man),
 }
@@ -174,7 +174,7 @@ impl Command {
             Command::Verify(verify) => verify.run(&flags).await,
             Command::Conformance(conformance) => conformance.run(&flags).await,
             Command::Doctor(doctor) => doctor.run(&flags).await,
-            Command::Update => about::update(),
+            Command::Update(update) => update.run(&flags).await,
             Command::Completion(completion) => completion.run(),
             Command::Man(man) => man.run(&flags),
             Command::Version => about::version(flags.format()),

@@ -204,13 +204,6 @@ pub(crate) async fn status(flags: &Flags) -> Result<(), Failure> {
     fields.iter().try_for_each(|(name, value)| line(format!("{:10}{value}", format!("{name}:"))))
 }
 
-/// Says that this program does not update itself.
-pub(crate) fn update() -> Result<(), Failure> {
-    Err(Failure::new(
-        "no source of updates is configured, and nobody was contacted: replace this program with a newer build of it",
-    ))
-}
-
 /// Shows the version of this program; release builds have a commit and a date.
 pub(crate) fn version(output: OutputFormat) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");

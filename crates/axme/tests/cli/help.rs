@@ -9,6 +9,24 @@ use super::Home;
 /// The heading of the flags that the commands share.
 const CONNECTION: &str = "Connection:\n";
 
+/// Lists the commands that have no others below them, hidden ones too.
+pub(super) fn leaves(home: &Home) -> Vec<String> {
+    let mut leaves = Vec::new();
+    let mut rest: Vec<String> = vec!["service-accounts".to_owned(), "keys".to_owned(), String::new()];
+    while let Some(path) = rest.pop() {
+        let args: Vec<&str> = path.split_whitespace().chain(["--help"]).collect();
+        let help = home.ok(&args);
+        let below: Vec<String> =
+            commands(&help).filter(|(name, _)| *name != "help").map(|(name, _)| format!("{path} {name}")).collect();
+        // `backup` and `audit` work by themselves too.
+        if below.is_empty() || help.contains("\n       axme ") {
+            leaves.push(path.trim().to_owned());
+        }
+        rest.extend(below);
+    }
+    leaves
+}
+
 /// `UPDATE=1` rewrites the golden file.
 #[test]
 fn the_help_is_as_agreed() {

@@ -6,6 +6,7 @@
 
 mod agents;
 mod audit;
+mod commands;
 mod help;
 mod intents;
 mod login;
@@ -16,6 +17,7 @@ mod settings;
 mod start;
 mod tenancy;
 mod terminal;
+mod update;
 
 use std::fmt::Write as _;
 use std::fs;
