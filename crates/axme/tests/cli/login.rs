@@ -26,14 +26,14 @@ fn mails(home: &Home) -> Vec<String> {
 }
 
 /// Waits for the mail to a person and returns it.
-fn mail(home: &Home, person: &str) -> String {
+pub(super) fn mail(home: &Home, person: &str) -> String {
     let find = || mails(home).into_iter().find(|mail| mail.contains(&format!("To: {person}")));
     until("the mail arrives", || find().is_some());
     find().unwrap()
 }
 
 /// Returns the code, which is the first word of the subject.
-fn code(mail: &str) -> String {
+pub(super) fn code(mail: &str) -> String {
     let subject = mail.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap();
     subject.split(' ').next().unwrap().to_owned()
 }
@@ -267,4 +267,65 @@ fn post(url: &str, form: &str) -> String {
     let request = request.header("content-type", "application/x-www-form-urlencoded");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { request.send().await.unwrap().text().await.unwrap() })
+}
+
+#[test]
+fn a_context_takes_the_workspace_that_the_server_has_selected() {
+    let (home, server) = with_server();
+    sign_in(&home, "kim@example.com", "kim");
+    let file = home.path(".config/axme/config.json");
+    let read = || serde_json::from_str::<Value>(&fs::read_to_string(&file).unwrap()).unwrap();
+    let place = |config: &Value| {
+        (config["contexts"]["kim"]["org_id"].clone(), config["contexts"]["kim"]["workspace_id"].clone())
+    };
+    let before = place(&read());
+    let forget = || {
+        let mut config = read();
+        for id in ["org_id", "workspace_id"] {
+            config["contexts"]["kim"].as_object_mut().unwrap().remove(id);
+        }
+        fs::write(&file, config.to_string()).unwrap();
+    };
+    forget();
+    let used = home.ok_json(&["context", "use", "kim", "--json"]);
+    assert_eq!((&used["hydrated"], &used["org_id"]), (&json!(true), &before.0));
+    assert_eq!(place(&read()), before);
+    let shown = home.ok_json(&["context", "show", "--json"]);
+    assert_eq!((&shown["server_context"]["workspace_id"], &shown["agent_addresses"]), (&before.1, &json!([])));
+    assert!(home.ok(&["context", "show", "--output", "yaml"]).starts_with("---\n"));
+    assert_eq!(home.ok_json(&["context", "use", "default", "--output", "json"])["hydrated"], false);
+    // A server that is away is no reason to stay in the old context.
+    forget();
+    server.stop();
+    let output = home.run(&["context", "use", "kim"]);
+    let said = stderr(&output);
+    assert!(output.status.success() && said.contains("cannot read the account"), "{said}");
+    assert_eq!(read()["active_context"], "kim");
+}
+
+/// Starts a server that allows trials.
+pub(super) fn with_trials() -> (Home, Server) {
+    let home = Home::new();
+    let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let child = command.env("AXME_TRIALS", "true").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let server = Server(child);
+    until("the server runs", || home.path(".local/share/axme/run.json").exists());
+    (home, server)
+}
+
+#[test]
+fn a_trial_begins_where_the_server_allows_trials() {
+    let (home, _server) = with_trials();
+    let login = ["login", "--bootstrap-alpha", "--context", "trial", "--json"];
+    assert_eq!(home.fails_json(&login, 2)["body"]["error"]["code"], "usage");
+    let begun = home.ok_json(&[&login[..], &["--email", "ann@example.com"]].concat());
+    assert_eq!((&begun["method"], &begun["context"]), (&json!("bootstrap_alpha"), &json!("trial")));
+    let me = home.ok_json(&["whoami", "--context-name", "trial", "--json"]);
+    assert_eq!((&me["org_id"], &me["workspace_id"]), (&begun["org_id"], &begun["workspace_id"]));
+    assert!(mail(&home, "ann@example.com").contains("/app/login/trial"));
+    assert!(!begun.to_string().contains(secrets(&home)["trial"]["api_key"].as_str().unwrap()), "the key is not shown");
+
+    let (other, _server) = with_server();
+    let refused = other.fails_json(&[&login[..], &["--email", "ann@example.com"]].concat(), 1);
+    assert_eq!(refused["body"]["error"]["code"], "trials_disabled");
 }

@@ -239,3 +239,42 @@ fn a_watcher_says_when_the_server_is_away_and_when_it_is_back() {
     let (code, shown) = terminal.finish();
     assert!(code == 1 && shown.contains("intent.canceled"), "{code}: {shown}");
 }
+
+#[test]
+fn a_person_signs_in_at_a_terminal() {
+    let (home, _server) = login::with_server();
+    for columns in [80, 140] {
+        let (person, context) = (format!("kim{columns}@example.com"), format!("kim{columns}"));
+        let mut terminal = Terminal::run(&home, columns, &["login", "--context", &context]);
+        terminal.expect("Email");
+        terminal.press(&person);
+        terminal.expect("Code: ");
+        terminal.press("000000");
+        terminal.expect("4 tries are left");
+        terminal.press(&login::code(&login::mail(&home, &person)));
+        let (code, shown) = terminal.finish();
+        let shown = lines(&shown).join("\n");
+        assert!(code == 0 && shown.contains(&format!("✓ Signed in as {person}")), "{code}: {shown}");
+    }
+    // Nothing is replaced without a yes.
+    home.ok(&["agents", "register", "--name", "worker", "--context-name", "default"]);
+    let key =
+        home.ok_json(&["agents", "keys", "create", "--agent-id", "worker", "--context-name", "default", "--json"]);
+    let key = key["body"]["api_key"].as_str().unwrap();
+    let mut terminal = Terminal::run(&home, 80, &["login", "--api-key", key, "--context", "kim80"]);
+    terminal.expect("Go on?");
+    terminal.press("n");
+    assert_eq!(terminal.finish().0, 3);
+}
+
+#[test]
+fn a_trial_begins_at_a_terminal() {
+    let (home, _server) = login::with_trials();
+    let mut terminal = Terminal::run(&home, 80, &["login", "--bootstrap-alpha", "--context", "trial"]);
+    terminal.expect("Email");
+    terminal.press("ann@example.com");
+    terminal.expect("Use case");
+    terminal.press("Approvals of payments");
+    let (code, shown) = terminal.finish();
+    assert!(code == 0 && lines(&shown).join("\n").contains("✓ Trial of "), "{code}: {shown}");
+}
