@@ -5,6 +5,7 @@
 //! At the end all faults stop, and every intent must end ([`liveness`]). The same seed makes the same history.
 
 mod actors;
+mod audit;
 mod cluster;
 mod invariants;
 mod liveness;
@@ -54,6 +55,8 @@ pub enum Mutation {
     OpenGroups,
     /// The rule on who may be asked is not applied.
     ForgottenRule,
+    /// A line of the audit trail is changed in the database.
+    ForgedAudit,
 }
 
 /// Counts of one run.
@@ -223,7 +226,8 @@ fn run_steps(sim: &mut Simulation, steps: usize) -> CheckResult {
         check(sim)?;
     }
     sim.cluster.set_faulty(false);
-    liveness::run(sim)
+    liveness::run(sim)?;
+    audit::check(sim)
 }
 
 /// Checks the invariants, and the promises as far as they are due.

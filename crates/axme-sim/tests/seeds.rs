@@ -52,6 +52,7 @@ fn mutations_are_detected() {
         (Mutation::LostMail, 10),
         // Few intents ask twice while a person still has a link to the first asking.
         (Mutation::LinksForAnything, 80),
+        (Mutation::ForgedAudit, 3),
     ]);
 }
 
