@@ -53,8 +53,10 @@ for _ in $(seq 100); do [ -e .local/share/axme/run.json ] && break; sleep 0.1; d
 sleep 1
 kill -TERM $server; wait $server; server=
 
-run backup axme.tar > backup.log
-mkdir data && tar -C data -xf axme.tar
+# A copy without a log beside it.
+mkdir data && cp .local/share/axme/bootstrap.json data/
+python3 -c 'import sqlite3
+sqlite3.connect(".local/share/axme/axme.db").execute("VACUUM INTO ?", ["data/axme.db"])'
 schema=$(python3 -c 'import sqlite3
 print(sqlite3.connect("data/axme.db").execute("SELECT MAX(version) FROM refinery_schema_history").fetchone()[0])')
 python3 - > data/expected.json <<PY
@@ -62,7 +64,6 @@ import json
 print(json.dumps({"schema": $schema, "agent_key": "$agent_key", "task": "$task", "scenario": "$scenario",
     "waiting": "$waiting", "intents": {"$waiting": "DELIVERED", "$done": "COMPLETED", "$canceled": "CANCELED"}}, indent=1))
 PY
-rm -f data/manifest.json
 name=$(printf '%04d.tar.gz' "$schema")
 tar -C data --sort=name --owner=0 --group=0 --numeric-owner -cf - . | gzip -9n > "$out/$name"
 ls -l "$out/$name"

@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         options.from
     );
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "-p", "axme"])
+        .args(["build", "-p", "axme"])
         .current_dir(&source)
         .env("CARGO_TARGET_DIR", &build)
         .status();
