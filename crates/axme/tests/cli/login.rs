@@ -294,7 +294,7 @@ fn a_context_takes_the_workspace_that_the_server_has_selected() {
     assert_eq!((&shown["server_context"]["workspace_id"], &shown["agent_addresses"]), (&before.1, &json!([])));
     assert!(home.ok(&["context", "show", "--output", "yaml"]).starts_with("---\n"));
     assert_eq!(home.ok_json(&["context", "use", "default", "--output", "json"])["hydrated"], false);
-    // A server that is away is no reason to stay in the old context.
+    // The context changes even if its server is away.
     forget();
     server.stop();
     let output = home.run(&["context", "use", "kim"]);
