@@ -332,7 +332,11 @@ mod tests {
         for form in ["", "/", "agent://", "agent:///"] {
             assert!(Address::resolve(form, HOME).is_nameless(), "{form}");
         }
-        assert!(Address::resolve("agent://other/ws/x", HOME).is_elsewhere(HOME));
+        let elsewhere = Address::resolve("agent://other/ws/x", HOME);
+        assert_eq!(elsewhere.slugs(), Some(("other", "ws")));
+        assert_eq!(Address::resolve("conformance/receiver", HOME).slugs(), None);
+        assert_eq!(Address::resolve("user://a/b/c", HOME).slugs(), None);
+        assert!(elsewhere.is_elsewhere(HOME));
         assert!(!Address::resolve("x", HOME).is_elsewhere(HOME));
     }
 

@@ -1,6 +1,7 @@
 //! An intent with its whole history. Every decision is recorded here, and each record checks the invariants of a
 //! history, for stories and for random ones.
 
+use axme_intent::human::group_name;
 use axme_intent::lifecycle::{
     Command, DecideInput, Decision, Effect, Event, EventBody, Intent, IntentSpec, Refusal, TimerKind,
 };
@@ -128,7 +129,11 @@ impl History {
             Effect::OfferChildAgain(child) => assert!(self.open_children.contains(child)),
             Effect::OfferAgain => assert!(!self.intent.status().is_terminal()),
             Effect::Mail { to, .. } => {
-                assert!(!to.is_empty() && to.iter().all(|to| to.contains('@')) && self.intent.open_task().is_some());
+                assert!(
+                    !to.is_empty()
+                        && to.iter().all(|to| to.contains('@') || group_name(to).is_some())
+                        && self.intent.open_task().is_some()
+                );
             }
             Effect::Notify { step } => {
                 let found = self.plan.as_ref().and_then(|plan| plan.step(step));

@@ -228,7 +228,7 @@ impl Story {
 
 /// Reads `step ID KIND NAME …`. The kind is agent, person, delay, timeout, tell, remind or pass. The name of a delay is
 /// a span; timeout and pass ignore the name. Then follow any of `within SPAN`, `then ID`, `else ID`, `retry N`, `rest
-/// SPAN`, `from NAME`, `task {…}`.
+/// SPAN`, `from NAME`, `called NAME`, `task {…}`.
 fn step(text: &str) -> Step {
     let (text, asked) = match text.split_once(" task ") {
         Some((text, json)) => (text, task(json)),
@@ -239,7 +239,8 @@ fn step(text: &str) -> Step {
     let kind = match *kind {
         "agent" => StepKind::Agent { to: Address::resolve(name, HOME), name: (*name).to_owned() },
         "person" => {
-            let (reference, name) = ((*name).to_owned(), (*name).to_owned());
+            let called = options.chunks(2).find(|pair| pair[0] == "called").map_or(*name, |pair| pair[1]);
+            let (reference, name) = ((*name).to_owned(), called.to_owned());
             let holder = Holder { kind: HolderKind::Human, reference, name };
             let from = options.chunks(2).find(|pair| pair[0] == "from").map(|pair| pair[1]);
             let escalated_from = from.map(|from| Holder::named(HolderKind::Human, from));
@@ -312,8 +313,12 @@ fn command(text: &str, children: &[IntentId]) -> Command {
         ("decide", rest) => {
             let (rest, is_requester) = rest.strip_prefix("as_requester ").map_or((rest, false), |rest| (rest, true));
             let (rest, is_person) = rest.strip_prefix("by_key ").map_or((rest, true), |rest| (rest, false));
+            let (rest, groups) = match rest.strip_prefix("of_group ").map(split) {
+                Some((group, rest)) => (rest, vec![group.to_owned()]),
+                None => (rest, Vec::new()),
+            };
             let answer = TaskResult::read(&object(rest).into());
-            let standing = Standing { is_requester, is_person, ..Standing::default() };
+            let standing = Standing { is_requester, is_person, groups };
             Command::Decide(Response { answer, standing, ..Response::default() })
         }
         ("reassign", rest) => {
