@@ -67,19 +67,26 @@ pub fn apply(intent: &mut Intent, event: &Event) {
             }
         }
         EventBody::Transferred { holder, from, is_part: true, .. } => {
+            let is_from = |person: &String| is_same_person(person, &from.reference);
+            if let Some(earlier) = intent.tally.escalated_from.as_mut().filter(|one| is_from(&one.reference)) {
+                *earlier = holder.clone();
+            }
             if let State::Waiting(waiting) = &mut intent.state {
-                let replace = |person: &mut String| {
-                    if is_same_person(person, &from.reference) {
-                        person.clone_from(&holder.reference);
-                    }
-                };
-                if is_same_person(&waiting.holder.reference, &from.reference) {
+                if is_from(&waiting.holder.reference) {
                     waiting.holder = holder.clone();
                 }
                 if let Some(task) = &mut waiting.task {
-                    task.assignees.iter_mut().flatten().for_each(replace);
-                    task.notify_email =
-                        task.notify_email.take().filter(|email| !is_same_person(email, &from.reference));
+                    let (assignees, email) = (&mut task.assignees, &mut task.notify_email);
+                    let is_assignee = assignees.iter().flatten().any(is_from);
+                    assignees
+                        .iter_mut()
+                        .flatten()
+                        .filter(|one| is_from(one))
+                        .for_each(|one| one.clone_from(&holder.reference));
+                    // A person may be asked by the address for mail alone.
+                    if email.as_ref().is_some_and(is_from) {
+                        *email = Some(holder.reference.clone()).filter(|_| !is_assignee);
+                    }
                 }
             }
         }

@@ -152,3 +152,28 @@ fn unread(patch: &Patch) -> Vec<String> {
     warnings.extend(of("envelope_patch", &patch.envelope, &ENVELOPE));
     warnings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::IntentId;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    #[test]
+    fn settings_may_be_as_long_as_the_limit_and_no_longer() {
+        let (id, now) = (IntentId(Uuid::nil()), Time::from_micros(0));
+        let intent = Intent::draft(id, id, None, now);
+        let changed = |chars: usize| {
+            let controls = json!({ "note": "x".repeat(chars) }).as_object().cloned().unwrap_or_default();
+            let patch = Patch { controls, ..Patch::default() };
+            change_policy(&intent, None, None, &patch, now).map(|change| change.policy)
+        };
+        let length = |policy: &Policy| serde_json::to_string(policy).expect("JSON").len();
+        let rest = MAX_POLICY_BYTES - length(&changed(0).expect("a short note"));
+        assert_eq!(length(&changed(rest).expect("the longest note")), MAX_POLICY_BYTES);
+        for more in [1, 2, 1_000] {
+            assert_eq!(changed(rest + more).expect_err("a longer note").code, ErrorCode::PolicyTooLarge);
+        }
+    }
+}

@@ -228,7 +228,7 @@ impl Story {
 
 /// Reads `step ID KIND NAME …`. The kind is agent, person, delay, timeout, tell, remind or pass. The name of a delay is
 /// a span; timeout and pass ignore the name. Then follow any of `within SPAN`, `then ID`, `else ID`, `retry N`, `rest
-/// SPAN`, `from NAME`, `called NAME`, `task {…}`.
+/// SPAN`, `from NAME`, `called NAME`, `apart_from ID`, `task {…}`.
 fn step(text: &str) -> Step {
     let (text, asked) = match text.split_once(" task ") {
         Some((text, json)) => (text, task(json)),
@@ -244,6 +244,8 @@ fn step(text: &str) -> Step {
             let holder = Holder { kind: HolderKind::Human, reference, name };
             let from = options.chunks(2).find(|pair| pair[0] == "from").map(|pair| pair[1]);
             let escalated_from = from.map(|from| Holder::named(HolderKind::Human, from));
+            let apart = options.chunks(2).filter(|pair| pair[0] == "apart_from").map(|pair| pair[1].to_owned());
+            let asked = HumanTask { distinct_from: apart.collect(), ..asked };
             StepKind::Human { holder, task: Box::new(asked), escalated_from }
         }
         "delay" => StepKind::Delay { seconds: read_span(name) },
