@@ -3,8 +3,8 @@
 #
 #   install.sh --from FILE|URL [--sums FILE|URL] [--prefix DIR]
 #
-# The checksum is that of the archive in SHA256SUMS, by default beside the archive. The program goes to DIR/bin; the default
-# for DIR is /usr/local for root, else ~/.local.
+# The checksum is that of the archive in SHA256SUMS, by default beside the archive. The program goes to the folder
+# AXME_INSTALL_DIR, else to DIR/bin; the default for DIR is /usr/local for root, else ~/.local.
 set -eu
 
 fail() {
@@ -49,9 +49,10 @@ actual=$(sha256sum "$work/$name" | cut -d ' ' -f 1)
 [ "$expected" = "$actual" ] || fail "the checksum of $name is wrong: the archive is damaged, or not the one that was released"
 
 tar -xzf "$work/$name" -C "$work"
-mkdir -p "$prefix/bin"
+bin=${AXME_INSTALL_DIR:-$prefix/bin}
+mkdir -p "$bin"
 # A rename replaces the program of a running server without touching it.
-install -m 755 "$work"/axme-*/axme "$prefix/bin/.axme.new"
-mv "$prefix/bin/.axme.new" "$prefix/bin/axme"
-"$prefix/bin/axme" --version
-echo "Installed in $prefix/bin. Start with: axme dev"
+install -m 755 "$work"/axme-*/axme "$bin/.axme.new"
+mv "$bin/.axme.new" "$bin/axme"
+"$bin/axme" --version
+echo "Installed in $bin. Start with: axme dev"

@@ -176,6 +176,9 @@ def try_installer(out):
     with tempfile.TemporaryDirectory() as prefix:
         run("sh", ROOT / "deploy/install.sh", "--from", package, "--prefix", prefix)
         try_version(Path(prefix) / "bin/axme")
+        here = {**os.environ, "AXME_INSTALL_DIR": f"{prefix}/here"}
+        run("sh", ROOT / "deploy/install.sh", "--from", package, env=here)
+        try_version(Path(prefix) / "here/axme")
         broken = Path(prefix) / package.name
         broken.write_bytes(package.read_bytes()[:-1] + b"x")
         shutil.copy(out / "SHA256SUMS", prefix)

@@ -37,7 +37,7 @@ pub struct DatabaseServer {
 /// The newest migration of this program.
 pub fn newest_schema() -> Result<i32, StoreError> {
     let runner = migrations::runner(str::to_owned)?;
-    Ok(runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or_default().into())
+    Ok(runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or_default())
 }
 
 /// Looks at an SQLite database.

@@ -93,7 +93,7 @@ pub fn make_key(file: &Path) -> Result<String, BackupError> {
 /// The file of a new backup, which encrypts what is written to it.
 pub(super) enum Sealed<'a> {
     Plain(BufWriter<&'a mut File>),
-    Encrypted(StreamWriter<BufWriter<&'a mut File>>),
+    Encrypted(Box<StreamWriter<BufWriter<&'a mut File>>>),
 }
 
 impl Sealed<'_> {
@@ -106,7 +106,7 @@ impl Sealed<'_> {
                 Encryptor::with_recipients(keys.iter().map(|key| key as _)).map_err(io::Error::other)?
             }
         };
-        encryptor.wrap_output(writer).map(Sealed::Encrypted)
+        encryptor.wrap_output(writer).map(Box::new).map(Sealed::Encrypted)
     }
 
     /// Writes the end, without which the file is damaged.
