@@ -393,6 +393,11 @@ mod tests {
         assert_eq!(check_schema(&schema()), Ok(()));
         let shared = json!({ "$defs": { "a": { "type": "string" } }, "properties": { "b": { "$ref": "#/$defs/a" } } });
         assert_eq!(check_schema(&shared), Ok(()));
+        let pattern = json!({ "properties": { "account": { "pattern": "^[A-Z]{2}[0-9]{2,30}$" } } });
+        assert_eq!(check_schema(&pattern), Ok(()));
+        let rest = MAX_SCHEMA_BYTES - json!({ "description": "" }).to_string().len();
+        assert_eq!(check_schema(&json!({ "description": "x".repeat(rest) })), Ok(()), "as long as it may be");
+        assert!(check_schema(&json!({ "description": "x".repeat(rest + 1) })).is_err());
         let looped =
             json!({ "$defs": { "a": { "properties": { "b": { "$ref": "#/$defs/a" } } } }, "$ref": "#/$defs/a" });
         let doubled = (0..40).map(|n| {

@@ -321,6 +321,9 @@ mod tests {
         }
         let two = json!({"task_result": {"outcome": "approved", "data": {"days": 3, "outcome": "rejected"}}});
         assert_eq!(record(two).unwrap_err().code, ErrorCode::Contradiction);
+        let strict = task(json!({"form_schema": {"additionalProperties": false, "properties": {"days": {}}}}));
+        let days = answer(json!({"task_result": {"outcome": "approved", "data": {"days": 3}}}));
+        assert!(strict.check(&days).is_ok(), "a form without that field does not get it");
     }
 
     #[test]
