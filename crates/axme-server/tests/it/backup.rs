@@ -164,7 +164,7 @@ async fn dump_and_restore(source: String, target: String) {
     let said = run("psql", &["-v", "ON_ERROR_STOP=1", &target, "-f", script]);
     assert!(said.contains("agent://local/default/alice"), "the keys to review are listed: {said}");
 
-    let server = start_on(&restored, Some(target)).await;
+    let server = start_on(&restored, Some(target.clone())).await;
     let admin = Client { base_url: server.base_url().to_owned(), ..admin };
     assert_eq!(admin.get(&format!("/v1/intents/{intent}")).await["intent"]["intent_id"], *intent);
     let alice = Client { base_url: server.base_url().to_owned(), ..alice };
@@ -172,6 +172,12 @@ async fn dump_and_restore(source: String, target: String) {
     assert!(backup::resume(&restored).unwrap());
     alice.is_offered_work().await;
     server.stop().await;
+    // The trails are read without a server, by the URL of the database.
+    let trails = axme_server::audit::verify_database(&restored, Some(&target), &[]).await.unwrap();
+    assert!(
+        trails.iter().any(|trail| trail.lines > 0) && trails.iter().all(|trail| trail.broken.is_none()),
+        "{trails:?}"
+    );
 }
 
 #[tokio::test]

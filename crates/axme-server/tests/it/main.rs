@@ -13,6 +13,7 @@ mod audit_proof;
 mod backup;
 mod bundles;
 mod calls;
+mod checkup;
 mod concurrency;
 mod connection_limits;
 mod connections;
