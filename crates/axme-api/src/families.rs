@@ -143,6 +143,7 @@ pub const FAMILIES: &[Family] = &[
     Family::new("usage", "Usage", "Read how much a workspace has used, in total or by day."),
     Family::new("billing", "Billing", "Keep billing plans and invoices as records."),
     Family::new("audit", "Audit", "Read the trail of changes: the caller, the change and its time."),
+    Family::new("retention", "Retention", "Set how long a workspace keeps its data, and hold it."),
     Family::new("portal", "Portal", "Read the figures and lists that a portal shows to a person or an organization."),
     Family::new("auth", "Sign-in", "Sign people in by mail, by password, or on another device."),
     Family::new(

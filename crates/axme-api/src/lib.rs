@@ -56,6 +56,7 @@ pub mod quotas;
 pub mod receipts;
 #[cfg(feature = "schema")]
 mod responses;
+pub mod retention;
 pub mod roles;
 pub mod routing;
 pub mod scenarios;
@@ -115,6 +116,7 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         quotas::OPERATIONS,
         billing::OPERATIONS,
         audit::OPERATIONS,
+        retention::OPERATIONS,
         portal::OPERATIONS,
         auth::OPERATIONS,
         alpha::OPERATIONS,

@@ -36,11 +36,13 @@ pub enum Permission {
     ChangeBilling,
     /// Read the audit trail.
     ReadAudit,
+    /// Read and change how long data is kept.
+    ChangeRetention,
 }
 
 impl Permission {
     /// Every permission, in the order of declaration.
-    pub const ALL: [Permission; 15] = [
+    pub const ALL: [Permission; 16] = [
         Permission::ViewOrganization,
         Permission::ChangeOrganization,
         Permission::CreateWorkspaces,
@@ -56,6 +58,7 @@ impl Permission {
         Permission::ViewBilling,
         Permission::ChangeBilling,
         Permission::ReadAudit,
+        Permission::ChangeRetention,
     ];
 
     /// Returns the roles that have the permission.
@@ -63,9 +66,10 @@ impl Permission {
         match self {
             Permission::ViewOrganization => OrgRole::ALL,
             Permission::ViewMembers => &[OrgOwner, OrgAdmin, WorkspaceAdmin, Member, SecurityAuditor],
-            Permission::ChangeWorkspace | Permission::ManageMembers | Permission::ManageAccounts => {
-                &[OrgOwner, OrgAdmin, WorkspaceAdmin]
-            }
+            Permission::ChangeWorkspace
+            | Permission::ManageMembers
+            | Permission::ManageAccounts
+            | Permission::ChangeRetention => &[OrgOwner, OrgAdmin, WorkspaceAdmin],
             Permission::ViewPolicies => &[OrgOwner, OrgAdmin, WorkspaceAdmin, SecurityAuditor],
             Permission::ViewUsage => &[OrgOwner, OrgAdmin, WorkspaceAdmin, Member, BillingViewer],
             Permission::ViewBilling => &[OrgOwner, OrgAdmin, BillingViewer],

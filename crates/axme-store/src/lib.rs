@@ -9,6 +9,7 @@
 //! the types of the API.
 
 pub mod access_requests;
+pub mod alerts;
 pub mod alpha;
 pub mod approvals;
 pub mod audit;
@@ -64,6 +65,7 @@ mod sqlite;
 mod tallies;
 pub mod tasks;
 pub mod timers;
+pub mod traces;
 pub mod transfer;
 mod tx;
 pub mod users;
@@ -84,7 +86,7 @@ use uuid::Uuid;
 pub use clock::Clock;
 pub use error::{JobError, StoreError};
 pub use identity::FileIdentity;
-pub use limits::{Limits, Tier};
+pub use limits::{Limits, MAX_RETENTION_DAYS, RetentionLimits, Tier};
 pub use metrics::StoreMetrics;
 pub use postgres::{ListenConnection, statistics};
 pub use rng::{Rng, hex};

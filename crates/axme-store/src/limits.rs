@@ -4,6 +4,34 @@
 pub use axme_types::quotas::Tier;
 use serde::{Deserialize, Serialize};
 
+/// The longest rule of retention, in days: 100 years.
+pub const MAX_RETENTION_DAYS: u64 = 36_500;
+
+/// How many days the server keeps data, and the days that a workspace may choose. From the settings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RetentionLimits {
+    pub intents_days: Option<u64>,
+    pub files_days: Option<u64>,
+    pub audit_days: Option<u64>,
+    /// The fewest and the most days that a workspace may choose. Unset: 1 to 36,500.
+    pub min_days: Option<u64>,
+    pub max_days: Option<u64>,
+}
+
+impl RetentionLimits {
+    /// Returns the fewest and the most days that a workspace may choose.
+    pub fn bounds(&self) -> (u64, u64) {
+        (self.min_days.unwrap_or(1), self.max_days.unwrap_or(MAX_RETENTION_DAYS))
+    }
+
+    /// Returns the days that data is kept: the rule of its workspace within the bounds, or else the setting of the server.
+    pub fn days(&self, own: Option<i64>, of_server: Option<u64>) -> Option<u64> {
+        let (min, max) = self.bounds();
+        let own = own.and_then(|days| u64::try_from(days).ok());
+        own.map(|days| days.clamp(min, max.max(min))).or(of_server)
+    }
+}
+
 /// All limits of the server. The name of each has its unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -18,6 +46,8 @@ pub struct Limits {
     /// Open connections, in total and per address. Trusted proxies count only in total.
     pub connections: usize,
     pub connections_per_address: usize,
+    /// Open requests of one connection of HTTP/2. Each also takes the place of a connection.
+    pub requests_per_connection: usize,
     /// The time in which the headers of a request must arrive, and how long a connection stays open between requests.
     pub header_seconds: u64,
     /// How long a client may read nothing of an answer before its connection is closed.
@@ -84,6 +114,9 @@ pub struct Limits {
     /// The tier from the settings.
     #[serde(skip)]
     pub tier: Tier,
+    /// How long data is kept, from the settings.
+    #[serde(skip)]
+    pub retention: RetentionLimits,
 }
 
 impl Default for Limits {
@@ -95,6 +128,7 @@ impl Default for Limits {
             bodies_bytes_per_client: 8 * 1024 * 1024,
             connections: 10_000,
             connections_per_address: 2_500,
+            requests_per_connection: 100,
             header_seconds: 30,
             unread_seconds: 30,
             media_bytes: 100 * 1024 * 1024,
@@ -127,6 +161,7 @@ impl Default for Limits {
             cached_keys: 10_000,
             rate_limit_per_minute: None,
             tier: Tier::SelfHosted,
+            retention: RetentionLimits::default(),
         }
     }
 }

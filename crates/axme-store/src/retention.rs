@@ -20,6 +20,24 @@ pub struct Rules {
     pub held: bool,
 }
 
+/// The hold of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    pub reason: String,
+    pub by: String,
+    pub at: Time,
+}
+
+/// The rules of a workspace as its admins see them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuleRecord {
+    pub rules: Rules,
+    /// Absent for a hold that was set in the database.
+    pub hold: Option<Hold>,
+    /// The last change, and its actor; `None` for a workspace without rules of its own.
+    pub updated: Option<(String, Time)>,
+}
+
 /// A page of workspaces with their rules, after an id.
 pub fn list(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<(Uuid, Rules)>, StoreError> {
     let rows = tx.rows(
@@ -32,12 +50,18 @@ pub fn list(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<(Uuid, Rules
 }
 
 /// Returns the rules of a workspace, or of an organization as a whole, which has none of its own.
-pub fn find(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Rules, StoreError> {
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid) -> Result<RuleRecord, StoreError> {
     let row = tx.row(
-        "SELECT intents_days, files_days, audit_days, held FROM retention_rules WHERE workspace_id = $1",
+        "SELECT intents_days, files_days, audit_days, held, hold_reason, held_by, held_at, updated_by, updated_at \
+         FROM retention_rules WHERE workspace_id = $1",
         &[workspace.into()],
     )?;
-    row.map_or_else(|| Ok(Rules::default()), |row| rules(&row, 0))
+    let Some(row) = row else { return Ok(RuleRecord::default()) };
+    let hold = match (row.opt_string(4)?, row.opt_string(5)?, row.opt_time(6)?) {
+        (Some(reason), Some(by), Some(at)) => Some(Hold { reason, by, at }),
+        _ => None,
+    };
+    Ok(RuleRecord { rules: rules(&row, 0)?, hold, updated: Some((row.string(7)?, row.time(8)?)) })
 }
 
 fn rules(row: &Row, column: usize) -> Result<Rules, StoreError> {
@@ -49,28 +73,69 @@ fn rules(row: &Row, column: usize) -> Result<Rules, StoreError> {
     })
 }
 
-/// Sets the rules of a workspace.
-pub fn put(tx: &mut Tx<'_>, workspace: Uuid, rules: &Rules, by: &str) -> Result<(), StoreError> {
+/// Sets the days of a workspace. Its hold stays.
+pub fn put_days(tx: &mut Tx<'_>, workspace: Uuid, rules: &Rules, by: &str) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO retention_rules (workspace_id, intents_days, files_days, audit_days, held, updated_by, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (workspace_id) DO UPDATE SET \
+         VALUES ($1, $2, $3, $4, 0, $5, $6) ON CONFLICT (workspace_id) DO UPDATE SET \
          intents_days = excluded.intents_days, files_days = excluded.files_days, audit_days = excluded.audit_days, \
-         held = excluded.held, updated_by = excluded.updated_by, updated_at = excluded.updated_at",
+         updated_by = excluded.updated_by, updated_at = excluded.updated_at",
         &[
             workspace.into(),
             rules.intents_days.into(),
             rules.files_days.into(),
             rules.audit_days.into(),
-            i64::from(rules.held).into(),
             by.into(),
             tx.now.into(),
         ],
     )
 }
 
+/// Begins or ends the hold of a workspace. Its days stay. A sweep that has begun a deletion ends first.
+pub fn put_hold(tx: &mut Tx<'_>, workspace: Uuid, hold: Option<&Hold>, by: &str) -> Result<(), StoreError> {
+    lock_sweeps(tx, workspace)?;
+    tx.push(
+        "INSERT INTO retention_rules (workspace_id, held, hold_reason, held_by, held_at, updated_by, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (workspace_id) DO UPDATE SET \
+         held = excluded.held, hold_reason = excluded.hold_reason, held_by = excluded.held_by, held_at = excluded.held_at, \
+         updated_by = excluded.updated_by, updated_at = excluded.updated_at",
+        &[
+            workspace.into(),
+            i64::from(hold.is_some()).into(),
+            hold.map(|hold| hold.reason.as_str()).into(),
+            hold.map(|hold| hold.by.as_str()).into(),
+            hold.map(|hold| hold.at).into(),
+            by.into(),
+            tx.now.into(),
+        ],
+    )
+}
+
+/// Makes deletions wait for the beginning of a hold, and a hold for a deletion that has begun. The trail is that of a
+/// workspace, or of an organization with all its workspaces.
+pub fn lock_sweeps(tx: &mut Tx<'_>, trail: Uuid) -> Result<(), StoreError> {
+    tx.holds_shared_lock();
+    tx.row(
+        "SELECT 1 FROM workspaces WHERE workspace_id = $1 OR org_id = $1 ORDER BY workspace_id FOR UPDATE",
+        &[trail.into()],
+    )?;
+    Ok(())
+}
+
 /// Returns true while nothing of a workspace may be deleted.
 pub fn is_held(tx: &mut Tx<'_>, workspace: Uuid) -> Result<bool, StoreError> {
-    Ok(find(tx, workspace)?.held)
+    Ok(find(tx, workspace)?.rules.held)
+}
+
+/// Returns true while nothing of an audit trail may be deleted: its workspace is on hold, or a workspace of its
+/// organization is.
+pub fn is_trail_held(tx: &mut Tx<'_>, trail: Uuid) -> Result<bool, StoreError> {
+    let held = tx.row(
+        "SELECT 1 FROM retention_rules r JOIN workspaces w ON w.workspace_id = r.workspace_id \
+         WHERE (w.workspace_id = $1 OR w.org_id = $1) AND r.held = 1 LIMIT 1",
+        &[trail.into()],
+    )?;
+    Ok(held.is_some())
 }
 
 /// The last id that a page looked at, and the ids in it that may go.
@@ -157,6 +222,7 @@ pub fn delete_intent(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<b
         "DELETE FROM inbox_deleted WHERE workspace_id = $1 AND thread_id = $2",
         "DELETE FROM inbox_members WHERE workspace_id = $1 AND thread_id = $2",
         "DELETE FROM queue_items WHERE workspace_id = $1 AND item_id = $2 AND dead_at IS NOT NULL",
+        "DELETE FROM intent_traces WHERE workspace_id = $1 AND root_id = $2",
     ] {
         tx.push(statement, &key)?;
     }

@@ -25,6 +25,7 @@ mod organizations;
 mod policies;
 mod projects;
 mod quotas;
+mod retention;
 mod scenarios;
 mod serve;
 mod service_accounts;
@@ -90,6 +91,8 @@ pub(crate) enum Command {
     Member(members::Members),
     #[command(subcommand)]
     Quota(quotas::Quotas),
+    #[command(subcommand)]
+    Retention(retention::Retention),
     Console(console::Console),
     #[command(subcommand)]
     Mesh(mesh::Mesh),
@@ -153,6 +156,7 @@ impl Command {
             Command::Workspace(workspace) => workspace.run(&flags).await,
             Command::Member(member) => member.run(&flags).await,
             Command::Quota(quota) => quota.run(&flags).await,
+            Command::Retention(retention) => retention.run(&flags).await,
             Command::Console(console) => console.run(&flags).await,
             Command::Mesh(mesh) => mesh.run(&flags).await,
             Command::Deliveries(deliveries) => deliveries.run(&flags).await,

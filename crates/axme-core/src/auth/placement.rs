@@ -222,6 +222,15 @@ pub fn is_operator(cx: &mut CallContext<'_, '_>) -> Result<bool> {
     Ok(RoleSet::in_org(cx, org)?.allows(Permission::ChangeOrganization, None))
 }
 
+/// Finds the named workspace, by default the caller's own, for an operator. Refuses other callers before it looks.
+pub(crate) fn place_for_operator(cx: &mut CallContext<'_, '_>, named: &WorkspaceRef) -> Result<Placement> {
+    if !is_operator(cx)? {
+        return Err(ApiError::forbidden("only the operators of this server can do this").into());
+    }
+    let own = cx.caller.workspace_slug.as_str();
+    any_place(cx, named.org_id.as_deref(), named.workspace_id.as_deref().unwrap_or(own))
+}
+
 /// Finds the organization of the operators.
 pub fn operators(cx: &mut CallContext<'_, '_>) -> Result<Option<Uuid>> {
     Ok(organizations::find_by_slug(cx.tx, OPERATORS_ORG_SLUG)?)

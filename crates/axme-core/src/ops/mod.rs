@@ -38,6 +38,7 @@ pub mod quotas;
 pub mod receipts;
 pub mod requester;
 pub mod resume;
+pub mod retention;
 pub mod routed_deliveries;
 pub mod routing;
 pub mod scenarios;
@@ -85,6 +86,7 @@ static FAMILIES: &[&[Binding]] = &[
     quotas::BINDINGS,
     receipts::BINDINGS,
     resume::BINDINGS,
+    retention::BINDINGS,
     routed_deliveries::BINDINGS,
     routing::BINDINGS,
     scenarios::BINDINGS,

@@ -129,7 +129,7 @@ struct NotFoundPage {
 }
 
 /// The beginnings of paths that no program with a key calls.
-const BESIDE_THE_API: [&str; 4] = ["/app", "/auth/exchange", "/inbox", "/oauth"];
+const BESIDE_THE_API: [&str; 6] = ["/app", "/auth/exchange", "/docs", "/inbox", "/oauth", "/.well-known/oauth"];
 
 impl Index {
     fn read(base_url: &str) -> Index {

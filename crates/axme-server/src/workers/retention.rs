@@ -34,6 +34,8 @@ pub struct Places {
     pub files: Option<Files>,
     /// The folder to which mail is written without a mail server.
     pub outbox: PathBuf,
+    /// The bucket for exports, if the settings name one and not a folder.
+    pub bucket: Option<Files>,
 }
 
 /// The numbers of deleted things.
@@ -88,9 +90,10 @@ pub async fn tick(app: &Arc<AppState>, places: &Places) -> Result<Swept> {
     Ok(swept)
 }
 
-/// Returns the time before which data goes; `None` if it is kept forever. The workspace's own rule wins.
+/// Returns the time before which data goes; `None` if it is kept forever. The workspace's own rule wins, within the
+/// bounds of the operator.
 fn limit(app: &AppState, places: &Places, own: Option<i64>, of_server: Option<u64>) -> Option<Time> {
-    let days = own.and_then(|days| u64::try_from(days).ok()).or(of_server)?;
+    let days = app.limits.retention.days(own, of_server)?;
     Some(app.system.clock.now().minus_millis(days * places.settings.day_seconds * 1_000))
 }
 
@@ -103,17 +106,18 @@ async fn sweep_intents(app: &Arc<AppState>, places: &Places, workspace: Uuid, be
         if page.due.is_empty() {
             continue;
         }
-        if let Some(folder) = &places.settings.export {
+        if places.settings.export.is_some() {
             let due = page.due.clone();
             let look = move |tx: &mut Tx<'_>| -> Result<Vec<Value>, StoreError> {
                 let lines = due.iter().map(|id| store::export_intent(tx, workspace, *id));
                 lines.filter_map(Result::transpose).collect()
             };
-            export(folder, app.system.clock.now(), "intents", app.store.read(look).await?).await?;
+            export(app, places, "intents", app.store.read(look).await?).await?;
         }
         let due = page.due;
         let delete = move |tx: &mut Tx<'_>| -> Result<usize, StoreError> {
-            // A hold that began in the meantime counts.
+            // A hold may have begun in the meantime.
+            store::lock_sweeps(tx, workspace)?;
             if store::is_held(tx, workspace)? {
                 return Ok(0);
             }
@@ -136,6 +140,7 @@ async fn sweep_files(app: &Arc<AppState>, places: &Places, workspace: Uuid, befo
         let due: Vec<_> = page.into_iter().filter(|file| file.finalized_at < before).collect();
         let ids: Vec<Uuid> = due.iter().map(|file| file.id).collect();
         let delete = move |tx: &mut Tx<'_>| -> Result<bool, StoreError> {
+            store::lock_sweeps(tx, workspace)?;
             if store::is_held(tx, workspace)? {
                 return Ok(false);
             }
@@ -173,11 +178,12 @@ async fn sweep_audit(app: &Arc<AppState>, places: &Places) -> Result<u64> {
 }
 
 async fn sweep_trail(app: &Arc<AppState>, places: &Places, trail: Uuid) -> Result<u64> {
-    let rules: Rules = app.store.read(move |tx| store::find(tx, trail)).await?;
-    let Some(before) = limit(app, places, rules.audit_days, places.settings.audit_days).filter(|_| !rules.held) else {
-        return Ok(0);
-    };
+    let rules: Rules = app.store.read(move |tx| store::find(tx, trail)).await?.rules;
+    let Some(before) = limit(app, places, rules.audit_days, places.settings.audit_days) else { return Ok(0) };
     let look = move |tx: &mut Tx<'_>| -> Result<_, StoreError> {
+        if store::is_trail_held(tx, trail)? {
+            return Ok((None, None));
+        }
         Ok((chain::find_head(tx, trail)?, chain::last_checkpoint(tx, trail, before)?))
     };
     let (Some(head), Some(checkpoint)) = app.store.read(look).await? else { return Ok(0) };
@@ -187,8 +193,8 @@ async fn sweep_trail(app: &Arc<AppState>, places: &Places, trail: Uuid) -> Resul
             tracing::error!(%trail, seq = at.seq, why = at.why, "the audit trail does not verify: nothing of it is deleted");
             return Ok(0);
         }
-        if let Some(folder) = &places.settings.export {
-            export_lines(app, folder, trail, from, &checkpoint).await?;
+        if places.settings.export.is_some() {
+            export_lines(app, places, trail, from, &checkpoint).await?;
         }
         let mark = move |tx: &mut Tx<'_>| chain::begin_sweep(tx, trail, seq);
         app.store.write(Shard::of_workspace(trail), mark).await?;
@@ -196,7 +202,8 @@ async fn sweep_trail(app: &Arc<AppState>, places: &Places, trail: Uuid) -> Resul
     let mut gone = 0;
     loop {
         let delete = move |tx: &mut Tx<'_>| -> Result<u64, StoreError> {
-            if store::is_held(tx, trail)? { Ok(0) } else { chain::sweep(tx, trail, LINES) }
+            store::lock_sweeps(tx, trail)?;
+            if store::is_trail_held(tx, trail)? { Ok(0) } else { chain::sweep(tx, trail, LINES) }
         };
         let swept = app.store.write(Shard::of_workspace(trail), delete).await?;
         gone += swept;
@@ -208,7 +215,7 @@ async fn sweep_trail(app: &Arc<AppState>, places: &Places, trail: Uuid) -> Resul
 
 async fn export_lines(
     app: &Arc<AppState>,
-    folder: &Path,
+    places: &Places,
     trail: Uuid,
     from: i64,
     checkpoint: &chain::Checkpoint,
@@ -229,19 +236,35 @@ async fn export_lines(
                 })
             })
         };
-        export(folder, app.system.clock.now(), "audit", lines.iter().filter_map(line).collect()).await?;
+        export(app, places, "audit", lines.iter().filter_map(line).collect()).await?;
     }
     let statement = json!({
         "kind": "audit_checkpoint", "trail_id": trail, "seq": checkpoint.link.seq, "hash": hex(&checkpoint.link.hash),
         "statement": checkpoint.statement, "public_key": checkpoint.public_key,
     });
-    export(folder, app.system.clock.now(), "audit", vec![statement]).await
+    export(app, places, "audit", vec![statement]).await
 }
 
-/// Appends lines to the export of a day. They are on disk when this returns.
-async fn export(folder: &Path, now: Time, what: &str, lines: Vec<Value>) -> Result<()> {
-    let day = now.to_string().chars().take(10).collect::<String>();
-    let (folder, path) = (folder.to_owned(), folder.join(format!("{what}-{day}.jsonl")));
+/// Exports lines before their deletion. They are durable when this returns.
+async fn export(app: &AppState, places: &Places, what: &str, lines: Vec<Value>) -> Result<()> {
+    let day = app.system.clock.now().to_string().chars().take(10).collect::<String>();
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    match (&places.bucket, &places.settings.export) {
+        (Some(bucket), _) => {
+            // Nothing can be appended to an object, so each batch is one of its own.
+            let mut object =
+                bucket.begin(&format!("{what}-{day}-{}.jsonl", app.system.rng.uuid_at(app.system.clock.now()))).await?;
+            object.write(text.into()).await?;
+            object.finish().await
+        }
+        (None, Some(folder)) => append(folder, format!("{what}-{day}.jsonl"), text).await,
+        (None, None) => Ok(()),
+    }
+}
+
+/// Appends text to the export of a day.
+async fn append(folder: &Path, name: String, text: String) -> Result<()> {
+    let (folder, path) = (folder.to_owned(), folder.join(name));
     let append = move || -> std::io::Result<()> {
         std::fs::create_dir_all(&folder)?;
         let mut options = std::fs::File::options();
@@ -249,7 +272,6 @@ async fn export(folder: &Path, now: Time, what: &str, lines: Vec<Value>) -> Resu
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path)?;
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         file.write_all(text.as_bytes())?;
         file.sync_all()
     };

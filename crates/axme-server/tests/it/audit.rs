@@ -109,6 +109,9 @@ fn changes() -> Vec<Change> {
         )
         .giving(&[("access_request_id", "/access_request/access_request_id")]),
         change("access_requests.review", json!({ "decision": "reject" })),
+        change("retention.update", json!({ "intents_days": 30 })),
+        change("retention.hold", json!({ "reason": "a case" })),
+        change("retention.release", json!({ "reason": "it is closed" })),
         change("quotas.update", place(json!({ "dimensions": {}, "overage_mode": "grace" }))),
         change(
             "billing.plan.update",

@@ -1,14 +1,19 @@
 //! Retention: what is old goes, what is live or on hold stays, and the audit chain verifies before and after.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axme_core::audit_chain::{self, Verdict};
 use axme_server::config::RetentionSettings;
+use axme_server::files::Files;
 use axme_server::workers;
 use axme_server::workers::retention::{Places, Swept};
 use axme_store::retention::{self, Rules};
-use axme_store::{Shard, Tx};
+use axme_store::{Limits, RetentionLimits, Shard, Tx};
+use futures_util::TryStreamExt;
+use object_store::memory::InMemory;
+use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -25,13 +30,17 @@ each_engine! {
     the_audit_trail_is_a_chain_that_shows_tampering,
     audit_lines_go_up_to_a_signed_checkpoint,
     a_trail_that_does_not_verify_is_not_swept,
+    admins_set_rules_within_the_bounds_of_the_operator,
+    only_operators_hold_a_workspace,
+    a_hold_of_a_workspace_keeps_the_trail_of_its_organization,
+    what_goes_is_exported_to_a_bucket_first,
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn places(server: &Server, settings: RetentionSettings) -> Places {
     let outbox = server.folder().join("outbox");
-    Places { settings, files: Some(server.files.clone()), outbox }
+    Places { settings, files: Some(server.files.clone()), outbox, bucket: None }
 }
 
 async fn sweep(server: &Server, settings: RetentionSettings) -> Swept {
@@ -48,7 +57,15 @@ fn workspace(server: &Server) -> Uuid {
 
 async fn set_rules(server: &Server, rules: Rules) {
     let workspace = workspace(server);
-    let put = move |tx: &mut Tx<'_>| retention::put(tx, workspace, &rules, "a test");
+    put_rules(server, workspace, rules).await;
+}
+
+async fn put_rules(server: &Server, workspace: Uuid, rules: Rules) {
+    let put = move |tx: &mut Tx<'_>| {
+        let hold = retention::Hold { reason: "a test".to_owned(), by: "a test".to_owned(), at: tx.now };
+        retention::put_days(tx, workspace, &rules, "a test")?;
+        retention::put_hold(tx, workspace, Some(&hold).filter(|_| rules.held), "a test")
+    };
     server.app.store.write(Shard::CONTROL, put).await.unwrap();
 }
 
@@ -170,8 +187,7 @@ async fn an_intent_between_workspaces_goes_on_both_sides_by_the_rules_of_its_sen
     server.clock.advance(DAY * 40);
     let there = server.get(&neighbor.admin, "/v1/me").await["workspace_id"].as_str().unwrap().parse().unwrap();
     let rules = Rules { intents_days: Some(1), ..Rules::default() };
-    let put = move |tx: &mut Tx<'_>| retention::put(tx, there, &rules, "a test");
-    server.app.store.write(Shard::CONTROL, put).await.unwrap();
+    put_rules(&server, there, rules).await;
     assert_eq!(sweep(&server, RetentionSettings::default()).await.intents, 0, "the receiver's rules do not concern it");
     set_rules(&server, Rules { held: true, ..Rules::default() }).await;
     assert_eq!(sweep(&server, keeps_days(30)).await.intents, 0, "the sender's hold keeps it");
@@ -274,6 +290,144 @@ async fn a_trail_that_does_not_verify_is_not_swept(engine: Engine) {
     server.clock.advance(DAY * 60);
     let settings = RetentionSettings { audit_days: Some(30), ..RetentionSettings::default() };
     assert_eq!(sweep(&server, settings).await.audit_lines, 0);
+}
+
+async fn admins_set_rules_within_the_bounds_of_the_operator(engine: Engine) {
+    let bounds =
+        RetentionLimits { intents_days: Some(90), min_days: Some(7), max_days: Some(365), ..Default::default() };
+    let server = Server::start_with(engine, Limits { retention: bounds, ..Limits::default() }).await;
+    let alice = server.agent("alice").await;
+    let first = server.get(&server.admin, "/v1/retention").await["retention"].clone();
+    assert_eq!(first["rules"], json!({ "intents_days": null, "files_days": null, "audit_days": null }));
+    assert_eq!(first["effective"], json!({ "intents_days": 90, "files_days": null, "audit_days": null }));
+    assert_eq!((&first["min_days"], &first["max_days"], &first["held"]), (&json!(7), &json!(365), &json!(false)));
+    for wrong in [json!({ "intents_days": 6 }), json!({ "audit_days": 366 }), json!({ "files_days": 0 })] {
+        let answer = server.send(&server.admin, "PUT", "/v1/retention", Some(wrong)).await;
+        answer.refused(422, "validation_failed");
+    }
+    let rules = json!({ "intents_days": 30, "files_days": 10 });
+    let set = server.send(&server.admin, "PUT", "/v1/retention", Some(rules.clone())).await.ok();
+    assert_eq!(set["retention"]["effective"], json!({ "intents_days": 30, "files_days": 10, "audit_days": null }));
+    assert_eq!(set["retention"]["updated_by_actor_id"], "owner@local");
+    assert_eq!(server.get(&server.admin, "/v1/retention").await, set);
+    let line = server.get(&server.admin, "/v1/audit/events?action_prefix=retention.update").await["events"][0].clone();
+    assert_eq!(line["details"], json!({ "intents_days": 30, "files_days": 10, "audit_days": null }));
+    // The sweep follows the rule.
+    completed(&server, &alice).await;
+    server.clock.advance(DAY * 31);
+    assert_eq!(sweep(&server, keeps_days(90)).await.intents, 1);
+    // A rule from before narrower bounds is kept within them.
+    set_rules(&server, Rules { intents_days: Some(1), ..Rules::default() }).await;
+    completed(&server, &alice).await;
+    server.clock.advance(DAY * 3);
+    assert_eq!(sweep(&server, keeps_days(90)).await.intents, 0);
+    assert_eq!(server.get(&server.admin, "/v1/retention").await["retention"]["effective"]["intents_days"], 7);
+    // A rule that is left out follows the server again.
+    let cleared = server.send(&server.admin, "PUT", "/v1/retention", Some(json!({}))).await.ok();
+    assert_eq!(cleared["retention"]["effective"]["intents_days"], 90);
+    // Other workspaces are not found, and agents may not ask.
+    let stranger = server.workspace("other", "default").await;
+    let named = json!({ "workspace_id": server.bootstrap.workspace_id, "intents_days": 30 });
+    server.send(&stranger, "PUT", "/v1/retention", Some(named)).await.refused(404, "not_found");
+    let path = format!("/v1/retention?workspace_id={}", server.bootstrap.workspace_id);
+    server.send(&stranger, "GET", &path, None).await.refused(404, "not_found");
+    server.send(&alice, "PUT", "/v1/retention", Some(rules)).await.refused(403, "forbidden");
+    assert_eq!(server.get(&server.admin, "/v1/retention").await["retention"]["rules"]["intents_days"], Value::Null);
+}
+
+async fn only_operators_hold_a_workspace(engine: Engine) {
+    let server = Server::start(engine).await;
+    let tenant = server.workspace("other", "default").await;
+    let there = server.get(&tenant, "/v1/me").await["workspace_id"].clone();
+    let account = server.post(&tenant, "/v1/service-accounts", json!({ "name": "worker" })).await;
+    let keys = format!("/v1/service-accounts/{}/keys", account["service_account_id"].as_str().unwrap());
+    let worker = server.post(&tenant, &keys, json!({})).await["api_key"].as_str().unwrap().to_owned();
+    let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker", "payload": {} });
+    let id = id_of(&server.post(&tenant, "/v1/intents", body).await);
+    let answer = json!({ "status": "COMPLETED", "result": {} });
+    server.post(&worker, &format!("/v1/intents/{id}/resolve"), answer).await;
+    let hold = json!({ "workspace_id": there, "reason": "Case 17" });
+    for (key, path) in
+        [(&tenant, "/v1/retention/hold"), (&tenant, "/v1/retention/release"), (&worker, "/v1/retention/hold")]
+    {
+        server.send(key, "POST", path, Some(hold.clone())).await.refused(403, "forbidden");
+    }
+    // Whether the workspace exists makes no difference to others.
+    let unknown = json!({ "workspace_id": Uuid::nil(), "reason": "Case 17" });
+    server.send(&tenant, "POST", "/v1/retention/hold", Some(unknown.clone())).await.refused(403, "forbidden");
+    server.send(&server.admin, "POST", "/v1/retention/hold", Some(unknown)).await.refused(404, "not_found");
+    for reason in ["", "  ", &"x".repeat(501)] {
+        let wrong = json!({ "workspace_id": there, "reason": reason });
+        server.send(&server.admin, "POST", "/v1/retention/hold", Some(wrong)).await.refused(422, "validation_failed");
+    }
+    let held = server.post(&server.admin, "/v1/retention/hold", hold.clone()).await["retention"].clone();
+    assert_eq!((&held["held"], &held["hold"]["reason"]), (&json!(true), &json!("Case 17")));
+    // The admins of the workspace see the hold, and cannot end it by a rule.
+    let rules = json!({ "intents_days": 1, "audit_days": 1 });
+    let seen = server.send(&tenant, "PUT", "/v1/retention", Some(rules)).await.ok()["retention"].clone();
+    assert_eq!((&seen["held"], &seen["hold"]["held_by_actor_id"]), (&json!(true), &json!("owner@local")));
+    let again = json!({ "workspace_id": there, "reason": "Another case" });
+    let repeated = server.post(&server.admin, "/v1/retention/hold", again.clone()).await;
+    assert_eq!(repeated["retention"]["hold"]["reason"], "Case 17", "a repeat changes nothing");
+    server.clock.advance(DAY * 60);
+    assert_eq!(sweep(&server, RetentionSettings::default()).await.intents, 0);
+    server.get(&tenant, &format!("/v1/intents/{id}")).await;
+    let released = server.post(&server.admin, "/v1/retention/release", again).await["retention"].clone();
+    assert_eq!((&released["held"], &released["hold"]), (&json!(false), &Value::Null));
+    assert_eq!(sweep(&server, RetentionSettings::default()).await.intents, 1);
+    // Both trails tell of it: the operators' own, and that of the workspace.
+    let org = &server.bootstrap.org_id;
+    let lines = server.get(&server.admin, &format!("/v1/audit/events?org_id={org}&action_prefix=retention.")).await;
+    let actions: Vec<_> = lines["events"].as_array().unwrap().iter().map(|line| line["action"].clone()).collect();
+    assert_eq!(actions, ["retention.release", "retention.hold"]);
+    assert_eq!(lines["events"][1]["details"]["reason"], "Case 17");
+    let trail: Uuid = there.as_str().unwrap().parse().unwrap();
+    let find = move |tx: &mut Tx<'_>| {
+        let filter = axme_store::audit::Filter {
+            trail,
+            before: Uuid::max(),
+            actor: None,
+            prefix: Some("retention.hold".to_owned()),
+            limit: 10,
+        };
+        axme_store::audit::list(tx, &filter)
+    };
+    assert_eq!(server.app.store.read(find).await.unwrap().len(), 1);
+}
+
+async fn a_hold_of_a_workspace_keeps_the_trail_of_its_organization(engine: Engine) {
+    let server = Server::start(engine).await;
+    let org: Uuid = server.bootstrap.org_id.parse().unwrap();
+    let members = format!("/v1/organizations/{org}/members");
+    server.post(&server.admin, &members, json!({ "actor_id": "a@example.com", "role": "security_auditor" })).await;
+    workers::audit_chain::tick(&server.app).await.unwrap();
+    server.clock.advance(DAY * 2);
+    server.post(&server.admin, &members, json!({ "actor_id": "b@example.com", "role": "security_auditor" })).await;
+    workers::audit_chain::tick(&server.app).await.unwrap();
+    server.clock.advance(DAY * 40);
+    set_rules(&server, Rules { held: true, ..Rules::default() }).await;
+    let settings = RetentionSettings { audit_days: Some(30), ..RetentionSettings::default() };
+    assert_eq!(sweep(&server, settings.clone()).await.audit_lines, 0);
+    set_rules(&server, Rules::default()).await;
+    assert!(sweep(&server, settings).await.audit_lines >= 1);
+}
+
+async fn what_goes_is_exported_to_a_bucket_first(engine: Engine) {
+    let server = Server::start(engine).await;
+    let alice = server.agent("alice").await;
+    let old = completed(&server, &alice).await;
+    server.clock.advance(DAY * 31);
+    let store = Arc::new(InMemory::new());
+    let bucket = Files::Bucket { store: store.clone(), prefix: object_store::path::Path::from("kept") };
+    let settings = RetentionSettings { export: Some("s3://bucket/kept".into()), ..keeps_days(30) };
+    let places = Places { bucket: Some(bucket), ..places(&server, settings) };
+    assert_eq!(workers::retention::tick(&server.app, &places).await.unwrap().intents, 1);
+    let found: Vec<_> = store.list(None).try_collect().await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert!(found[0].location.as_ref().starts_with("kept/intents-2026-02-01-"), "{}", found[0].location);
+    let text = store.get(&found[0].location).await.unwrap().bytes().await.unwrap();
+    let line: Value = serde_json::from_slice(text.trim_ascii()).unwrap();
+    assert_eq!((&line["intent_id"], &line["kind"]), (&json!(old), &json!("intent")));
 }
 
 /// Space is given back to the disk.
