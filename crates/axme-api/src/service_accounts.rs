@@ -2,7 +2,7 @@
 
 pub use axme_types::DeliveryBinding;
 use axme_types::limits::MAX_ACKNOWLEDGED_SECONDS;
-pub use axme_types::service_accounts::AccountStatus;
+pub use axme_types::service_accounts::{AccountStatus, KeyScope};
 use axme_types::text_enum;
 use serde::{Deserialize, Serialize};
 
@@ -56,10 +56,10 @@ pub static CREATE_KEY: Op<CreateKey, CreateKeyAnswer> = Op::post(
 )
 .access(Access::Role)
 .secret()
-.errors(&[ErrorCode::ServiceAccountDeleted])
+.errors(&[ErrorCode::InvalidAgentAddress, ErrorCode::ServiceAccountDeleted])
 .about(
-    "Create a key. Its token is shown in this answer and never again; older keys stay valid. Keys of sign-ins are \
-             made by signing in only.",
+    "Create a key, which may be limited to a scope and to some addresses. Its token is shown in this answer and never \
+             again; older keys stay valid. Keys of sign-ins are made by signing in only.",
 );
 /// Revokes a key.
 pub static REVOKE_KEY: Op<RevokeKey, RevokeKeyAnswer> =
@@ -170,7 +170,7 @@ pub struct GetServiceAccount {
 }
 
 /// A new key.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateKey {
     /// The id of the service account: `sa_…`.
@@ -178,6 +178,13 @@ pub struct CreateKey {
     /// The key stops working at this time. By default it works until it is revoked.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// The calls that the key is valid for; `full` by default.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub scope: Option<KeyScope>,
+    /// The only addresses that the key works with: 1 to 50. By default it works with all that its account works with.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 50)))]
+    pub addresses: Option<Vec<String>>,
     /// Accepted and ignored: the audit trail records the caller that was authenticated.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub created_by_actor_id: Option<String>,
@@ -321,6 +328,16 @@ pub struct KeyView {
     pub last_used_at: Option<Timestamp>,
     /// When the key was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// The calls that the key is valid for; absent for all that its account may make.
+    #[serde(default, skip_serializing_if = "is_full")]
+    pub scope: KeyScope,
+    /// The only addresses that the key works with; absent for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
+}
+
+fn is_full(scope: &KeyScope) -> bool {
+    *scope == KeyScope::Full
 }
 
 /// A page of service accounts.
@@ -365,6 +382,12 @@ pub struct Key {
     pub created_at: Timestamp,
     /// The key stops working at this time; null for a key that does not expire.
     pub expires_at: Option<Timestamp>,
+    /// The calls that the key is valid for; absent for all that its account may make.
+    #[serde(default, skip_serializing_if = "is_full")]
+    pub scope: KeyScope,
+    /// The only addresses that the key works with; absent for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
     /// The secret, which is shown only in this answer.
     pub token: String,
 }

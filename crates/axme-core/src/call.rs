@@ -34,6 +34,7 @@ pub use unstorable::storable;
 use crate::auth::{Caller, Role, browser, check_person};
 use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
+use crate::policy::key_scope::{self, Activity};
 use crate::policy::rate_limit::RateLeft;
 use crate::policy::tier::{self, Allowance};
 use crate::request::{Credentials, Edge, Request, RequestMeta};
@@ -122,9 +123,11 @@ impl CallPermit {
     }
 }
 
-/// Refuses a caller whose role does not give access to an operation.
-pub fn authorize(access: Access, caller: &Caller) -> Result<()> {
-    match (access, caller.role) {
+/// Refuses a caller whose role, or whose key, does not give access to an activity.
+pub fn authorize(activity: impl Into<Activity>, caller: &Caller) -> Result<()> {
+    let activity = activity.into();
+    key_scope::check(&activity, caller)?;
+    match (activity.access, caller.role) {
         (Access::Public, _) | (Access::Admin, Role::WorkspaceAdmin) => Ok(()),
         (Access::Newcomer, _) if caller.is_anonymous() => Ok(()),
         (Access::Person | Access::Newcomer, _) => check_person(caller).map(|_| ()),
@@ -163,7 +166,7 @@ async fn dispatch(
     request: Request,
 ) -> Result<EncodedReply> {
     let info = binding.info();
-    authorize(info.access, &permit.caller)?;
+    authorize(info, &permit.caller)?;
     match binding {
         Binding::Transaction(handler) => transact(app, *handler, permit, request).await,
         Binding::Async(handler) => {
@@ -217,17 +220,18 @@ async fn transact(
     let via = via(info, &request.meta.client, &caller);
     let mark = handler.key_field().map(|key| key.mark);
     let (for_job, only_headers, edge) = (caller.clone(), request.meta.only_headers, request.meta.edge);
+    let trace = request.meta.trace;
     let key = repeat.as_ref().map(|repeat| repeat.key.clone());
     let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
         let Some(repeat) = &repeat else {
-            let mut cx = CallContext::new(tx, &for_job, via).through(edge).at_host(None);
+            let mut cx = CallContext::new(tx, &for_job, via).through(edge).traced(trace).at_host(None);
             return run(&mut cx).map(Outcome::Fresh);
         };
         let key = match replies::take_key(tx, &repeat.key, &repeat.fingerprint)? {
             KeyState::Replied(reply) => return repeat.replay(reply, mark).map(Outcome::Stored),
             taken => taken,
         };
-        let outcome = run(&mut CallContext::new(tx, &for_job, via).through(edge).at_host(None));
+        let outcome = run(&mut CallContext::new(tx, &for_job, via).through(edge).traced(trace).at_host(None));
         let (status, body, kept) = match outcome {
             Ok(encode) => (200, encode()?, None),
             Err(Error::Kept(error)) => (error.kind().http_status(), encode(&error.body())?, Some(error)),

@@ -2,7 +2,8 @@
 //! owner. Only the hash of a key is stored.
 
 use axme_intent::{Address, DeliveryBinding, Time};
-pub use axme_types::service_accounts::{AccountRole, AccountStatus};
+pub use axme_types::service_accounts::{AccountRole, AccountStatus, KeyScope};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::organizations::{OrganizationStatus, WorkspaceStatus};
@@ -27,12 +28,32 @@ pub struct KeyHolder {
     pub created_by: String,
     pub workspace_status: WorkspaceStatus,
     pub org_status: OrganizationStatus,
+    pub bounds: KeyBounds,
+}
+
+/// The limits of a key beside its role.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyBounds {
+    pub scope: KeyScope,
+    /// The only addresses that the key works with, in canonical form; empty for all.
+    pub addresses: Vec<String>,
+}
+
+impl KeyBounds {
+    fn read(row: &Row, column: usize) -> Result<KeyBounds, StoreError> {
+        let addresses = match row.opt_text(column + 1)? {
+            Some(_) => row.json(column + 1)?,
+            None => Vec::new(),
+        };
+        Ok(KeyBounds { scope: row.word(column, KeyScope::parse)?, addresses })
+    }
 }
 
 pub fn find_key_holder(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<KeyHolder>, StoreError> {
     let row = tx.row(
         "SELECT k.hash, k.key_id, k.expires_at, k.revoked_at, w.workspace_id, w.slug, o.org_id, o.slug, \
-         a.service_account_id, a.status, a.role, a.address, a.created_by, w.status, o.status \
+         a.service_account_id, a.status, a.role, a.address, a.created_by, w.status, o.status, \
+         k.scope, k.addresses \
          FROM api_keys k \
          JOIN service_accounts a ON a.workspace_id = k.workspace_id AND a.service_account_id = k.service_account_id \
          JOIN workspaces w ON w.workspace_id = k.workspace_id \
@@ -57,6 +78,7 @@ pub fn find_key_holder(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<KeyHolder>
             created_by: row.string(12)?,
             workspace_status: row.word(13, WorkspaceStatus::parse)?,
             org_status: row.word(14, OrganizationStatus::parse)?,
+            bounds: KeyBounds::read(&row, 15)?,
         })
     })
     .transpose()
@@ -340,6 +362,16 @@ pub fn insert_key(tx: &mut Tx<'_>, key: &NewKey<'_>) -> Result<(), StoreError> {
     )
 }
 
+/// Limits a new key.
+pub fn bound_key(tx: &mut Tx<'_>, workspace: Uuid, key_id: &str, bounds: &KeyBounds) -> Result<(), StoreError> {
+    let addresses = Some(&bounds.addresses).filter(|addresses| !addresses.is_empty());
+    let addresses = addresses.map(|addresses| json!(addresses).to_string());
+    tx.push(
+        "UPDATE api_keys SET scope = $1, addresses = $2 WHERE workspace_id = $3 AND key_id = $4",
+        &[bounds.scope.as_str().into(), addresses.into(), workspace.into(), key_id.into()],
+    )
+}
+
 /// A key as lists show it.
 pub struct KnownKey {
     pub key_id: String,
@@ -350,12 +382,13 @@ pub struct KnownKey {
     pub expires_at: Option<Time>,
     pub revoked_at: Option<Time>,
     pub last_used_at: Option<Time>,
+    pub bounds: KeyBounds,
 }
 
 /// Lists the newest keys of an account.
 pub fn list_keys(tx: &mut Tx<'_>, workspace: Uuid, account: &str, limit: i64) -> Result<Vec<KnownKey>, StoreError> {
     let rows = tx.rows(
-        "SELECT key_id, hint, created_by, created_at, expires_at, revoked_at, last_used_at FROM api_keys \
+        "SELECT key_id, hint, created_by, created_at, expires_at, revoked_at, last_used_at, scope, addresses FROM api_keys \
          WHERE workspace_id = $1 AND service_account_id = $2 ORDER BY key_id DESC LIMIT $3",
         &[workspace.into(), account.into(), limit.into()],
     )?;
@@ -371,6 +404,7 @@ fn known_key(row: &Row) -> Result<KnownKey, StoreError> {
         expires_at: row.opt_time(4)?,
         revoked_at: row.opt_time(5)?,
         last_used_at: row.opt_time(6)?,
+        bounds: KeyBounds::read(row, 7)?,
     })
 }
 
@@ -392,22 +426,15 @@ pub fn list_keys_made_by(
     let now = tx.now;
     let (first, last) = workspace.map_or((Uuid::nil(), Uuid::max()), |workspace| (workspace, workspace));
     let rows = tx.rows(
-        "SELECT k.key_id, k.hint, k.created_by, k.created_at, k.expires_at, k.revoked_at, k.last_used_at, k.workspace_id, \
-         k.service_account_id FROM api_keys k \
+        "SELECT k.key_id, k.hint, k.created_by, k.created_at, k.expires_at, k.revoked_at, k.last_used_at, k.scope, \
+         k.addresses, k.workspace_id, k.service_account_id FROM api_keys k \
          JOIN service_accounts a ON a.workspace_id = k.workspace_id AND a.service_account_id = k.service_account_id \
          WHERE k.created_by = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2) \
          AND a.org_id = $3 AND a.role <> 'login' AND k.workspace_id BETWEEN $4 AND $5 ORDER BY k.key_id DESC LIMIT $6",
-        &[
-            maker.into(),
-            now.into(),
-            org.into(),
-            first.into(),
-            last.into(),
-            limit.into(),
-        ],
+        &[maker.into(), now.into(), org.into(), first.into(), last.into(), limit.into()],
     )?;
     let made = |row: &Row| {
-        Ok(MadeKey { key: known_key(row)?, workspace_id: row.uuid(7)?, service_account_id: row.string(8)? })
+        Ok(MadeKey { key: known_key(row)?, workspace_id: row.uuid(9)?, service_account_id: row.string(10)? })
     };
     rows.iter().map(made).collect()
 }

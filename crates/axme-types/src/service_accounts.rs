@@ -15,6 +15,24 @@ text_enum! {
 }
 
 text_enum! {
+    /// The calls that a key is valid for.
+    pub enum KeyScope {
+        /// Everything that its account may do.
+        Full = "full",
+        /// Calls that change nothing.
+        Read = "read",
+        /// Submitting intents, and reading those that were submitted.
+        Submit = "submit",
+    }
+}
+
+impl Default for KeyScope {
+    fn default() -> KeyScope {
+        KeyScope::Full
+    }
+}
+
+text_enum! {
     /// The status of a service account.
     pub enum AccountStatus {
         /// Its keys work.

@@ -12,6 +12,7 @@ mod failure;
 mod flags;
 mod folders;
 mod follow;
+mod key_bounds;
 mod lifecycle;
 mod local;
 mod logs;

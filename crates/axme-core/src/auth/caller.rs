@@ -10,6 +10,7 @@ use axme_intent::{Address, Home};
 use uuid::Uuid;
 
 use super::grants::Grant;
+use super::key_limits::KeyLimits;
 use super::tokens::{Person, TokenFault};
 use axme_store::service_accounts::AccountRole;
 
@@ -65,6 +66,8 @@ pub struct Caller {
     pub is_link: bool,
     /// True for a sign-in key, which is valid in its own organization only.
     pub is_login: bool,
+    /// The limits of the key beside its role; `None` for a key without any.
+    pub key_limits: Option<Arc<KeyLimits>>,
 }
 
 impl Caller {
@@ -145,6 +148,7 @@ impl Caller {
             grant: None,
             is_link: false,
             is_login: false,
+            key_limits: None,
         }
     }
 }

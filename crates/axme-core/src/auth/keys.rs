@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::caller::{Bearer, Caller, Role, role_of_account};
 use super::grants::Grant;
+use super::key_limits::KeyLimits;
 use super::key_uses::KeyUses;
 use super::membership;
 use super::receipt_keys::ReceiptSigner;
@@ -25,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::request::Credentials;
 use axme_store::organizations::{OrganizationStatus, WorkspaceStatus};
 use axme_store::person_accounts::{Account, Membership};
-use axme_store::service_accounts::{AccountRole, AccountStatus};
+use axme_store::service_accounts::{AccountRole, AccountStatus, KeyScope};
 use axme_store::{Clock, Rng, Store, Tx, groups, oauth, person_accounts as records, service_accounts};
 
 /// How long a look-up is cached.
@@ -338,8 +339,10 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
         grant: None,
         is_link: false,
         is_login: holder.role == AccountRole::Login,
+        key_limits: KeyLimits::of(holder.bounds),
     };
     name_member(&mut caller);
+    bound(&mut caller);
     Ok((caller, holder.expires_at.unwrap_or(Time::from_micros(i64::MAX))))
 }
 
@@ -368,6 +371,15 @@ async fn of_person(store: &Store, signed_in: PersonSession) -> Result<(Caller, T
     }
     name_member(&mut caller);
     Ok((caller, until))
+}
+
+/// Takes the rights of an admin from a key that may only submit. It acts under the address that it sends from.
+fn bound(caller: &mut Caller) {
+    if caller.key_limits.as_ref().is_some_and(|limits| limits.scope == KeyScope::Submit) {
+        caller.role = Role::Agent;
+        let own = Address::resolve(&format!("user://{}", caller.owner), caller.home());
+        caller.address.get_or_insert(own);
+    }
 }
 
 /// Gives a member an address of their own.

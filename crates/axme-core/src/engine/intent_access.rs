@@ -16,6 +16,7 @@ use crate::auth::Caller;
 use crate::context::CallContext;
 use crate::error::{Error, Result};
 use crate::policy::guards::{answers, check_is_no_model};
+use crate::policy::key_scope;
 
 /// Finds an intent that the caller may see. An admin sees all intents of the workspace. An agent or a member sees those
 /// to which its address is a party, or which it was granted to read. A person also sees intents whose task asks for the
@@ -42,7 +43,7 @@ pub(crate) fn lock_answerable(cx: &mut CallContext<'_, '_>, id: IntentId) -> Res
 fn visible_to_party(found: Option<(Uuid, Head)>, caller: &Caller, id: IntentId) -> Result<(Uuid, Head)> {
     let sees = |(owner, head): &(Uuid, Head)| match *owner == caller.workspace {
         true => is_visible(caller, head),
-        false => caller.address.as_ref() == Some(&head.to),
+        false => caller.address.as_ref() == Some(&head.to) && key_scope::reaches(caller, head),
     };
     found.filter(sees).ok_or_else(|| ApiError::not_found(format!("intent {id}")).into())
 }
@@ -72,7 +73,8 @@ pub(crate) fn check_granted(caller: &Caller, head: &Head, action: Action) -> Res
 
 pub(crate) fn is_visible(caller: &Caller, head: &Head) -> bool {
     let is_party = |own: &Address| super::is_party(head, own) || is_granted(head, own, Action::Read);
-    caller.is_admin() || answers(caller, head) || caller.address.as_ref().is_some_and(is_party)
+    let sees = caller.is_admin() || answers(caller, head) || caller.address.as_ref().is_some_and(is_party);
+    sees && key_scope::reaches(caller, head)
 }
 
 fn visible(head: Option<Head>, caller: &Caller, id: IntentId) -> Result<Head> {

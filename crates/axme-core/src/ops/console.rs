@@ -20,9 +20,12 @@ use crate::call::authorize;
 use crate::engine::intent_access::find_readable;
 use crate::error::Result;
 use crate::policy::asking::asks;
+use crate::policy::key_scope::Activity;
 use crate::state::AppState;
 use crate::views;
 
+/// A look at the numbers of a workspace.
+const LOOK: Activity = Activity::reading("console.numbers", Access::Admin);
 /// The most events of an intent that one look reads.
 const MAX_EVENTS: i64 = 10_000;
 /// The most timers of an intent that are shown.
@@ -30,14 +33,14 @@ const MAX_TIMERS: i64 = 20;
 
 /// Reads the numbers of the caller's workspace. The recent intents begin at `since`.
 pub async fn numbers(app: &AppState, caller: &Caller, since: Time) -> Result<Numbers> {
-    authorize(Access::Admin, caller)?;
+    authorize(LOOK, caller)?;
     let workspace = caller.workspace;
     Ok(app.read_for(&caller.service_account_id, move |tx| records::numbers(tx, workspace, since)).await?)
 }
 
 /// Counts the deliveries that wait for each agent of the caller's workspace.
 pub async fn backlogs(app: &AppState, caller: &Caller) -> Result<Vec<Backlog>> {
-    authorize(Access::Admin, caller)?;
+    authorize(LOOK, caller)?;
     let workspace = caller.workspace;
     Ok(app.read_for(&caller.service_account_id, move |tx| records::backlogs(tx, workspace)).await?)
 }

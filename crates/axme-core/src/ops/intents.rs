@@ -29,6 +29,7 @@ use crate::input::{address, check_ahead, check_chars, check_size, parse_id, read
 use crate::policy::admission::{self, Part};
 use crate::policy::asking;
 use crate::policy::guards::awaits_guarded_task;
+use crate::policy::key_scope;
 use crate::policy::quota;
 use crate::policy::receivers::{self, Listeners};
 use crate::policy::snapshot::Snapshot;
@@ -117,6 +118,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
             return Err(ApiError::invalid(format!("human_task.{why}")).into());
         }
     }
+    check_reach(context.caller, &to, &input, task.as_ref())?;
     check_chars("reply_to", input.reply_to.as_deref(), 0, MAX_ADDRESS_CHARS)?;
     let correlation_id = match &input.correlation_id {
         None => context.rng.uuid(),
@@ -170,6 +172,25 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
     Ok(CreatePlan { new, as_task, deadline_at, answer, tenant })
 }
 
+/// Refuses an intent that would reach an address which the caller's key does not work with.
+fn check_reach(caller: &Caller, to: &Address, input: &CreateIntent, task: Option<&HumanTask>) -> Result<()> {
+    key_scope::check_address(caller, to)?;
+    if !key_scope::has_addresses(caller) {
+        return Ok(());
+    }
+    for (name, text) in [("reply_to", &input.reply_to), ("escalate_to", &input.escalate_to)] {
+        if let Some(text) = text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            key_scope::check_address(caller, &address(text, name, caller.home())?)?;
+        }
+    }
+    if task.is_some_and(|task| task.assignees.is_some() || task.notify_email.is_some()) {
+        let message =
+            "this key works with single addresses: name the person as to_agent, without assignees and notify_email";
+        return Err(ApiError::forbidden(message).into());
+    }
+    Ok(())
+}
+
 /// Returns an intent of a type `human_approval…` as a task for a person.
 fn task_instead(spec: &IntentSpec, home: Home<'_>) -> Option<IntentSpec> {
     let is_asking = is_approval_type(&spec.intent_type) && spec.task.is_none();
@@ -214,6 +235,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateI
     answer.warnings.extend(receivers::check(cx, new.delivered_to())?);
     asking::check_new(cx.tx, cx.caller.workspace, new.spec())?;
     engine::create(cx.tx, cx.caller.workspace, new)?;
+    cx.note_trace(new.intent().id)?;
     Ok(answer)
 }
 
@@ -359,7 +381,7 @@ pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetIntent) -> Res
 /// answer. Acknowledges nothing if the intent has moved on.
 fn acknowledge(Fetch { id, consumer }: Fetch) -> AfterCall {
     Box::new(move |app, caller| {
-        let Some(own) = caller.address.clone() else { return };
+        let Some(own) = caller.address.clone().filter(|_| key_scope::acknowledges(&caller)) else { return };
         let (workspace, now) = (caller.workspace, app.system.clock.now());
         let consumer = consumer.map(|name| Consumer { workspace, address: own.clone(), name });
         let alive = consumer.clone();

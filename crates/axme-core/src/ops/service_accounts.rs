@@ -25,11 +25,11 @@ use crate::auth::{FreshKey, fresh_key, placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{check_ahead, check_chars};
+use crate::input::{check_ahead, check_chars, receiver};
 use crate::policy::quota;
 use crate::policy::snapshot;
 use crate::policy::tier::Allowance;
-use axme_store::service_accounts::{AccountRole, AccountStatus, NewKey, ServiceAccount};
+use axme_store::service_accounts::{AccountRole, AccountStatus, KeyBounds, NewKey, ServiceAccount};
 use axme_store::{Signal, members, service_accounts as store};
 
 /// Binds each operation of this family to its handler.
@@ -301,6 +301,8 @@ fn key_view(key: store::KnownKey, now: Time) -> KeyView {
         expires_at: key.expires_at.map(Timestamp::from),
         last_used_at: key.last_used_at.map(Timestamp::from),
         revoked_at: key.revoked_at.map(Timestamp::from),
+        scope: key.bounds.scope,
+        addresses: key.bounds.addresses,
     }
 }
 
@@ -367,10 +369,28 @@ pub struct KeyRequest {
     key_id: String,
     fresh: FreshKey,
     expires_at: Option<Time>,
+    bounds: KeyBounds,
+}
+
+/// Maximum number of addresses of a key.
+const MAX_ADDRESSES: usize = 50;
+
+fn read_bounds(context: &PrepareContext<'_>, input: &CreateKey) -> Result<KeyBounds> {
+    let scope = input.scope.unwrap_or_default();
+    let Some(named) = &input.addresses else { return Ok(KeyBounds { scope, addresses: Vec::new() }) };
+    if !(1..=MAX_ADDRESSES).contains(&named.len()) {
+        return Err(ApiError::invalid(format!("addresses: 1 to {MAX_ADDRESSES} addresses, or leave it out")).into());
+    }
+    let read = |text: &String| receiver(text, "addresses", context.caller.home()).map(Address::into_string);
+    let mut addresses = named.iter().map(read).collect::<Result<Vec<String>>>()?;
+    addresses.sort();
+    addresses.dedup();
+    Ok(KeyBounds { scope, addresses })
 }
 
 pub(crate) fn prepare_create_key(context: &PrepareContext<'_>, input: CreateKey) -> Result<KeyRequest> {
     let request = KeyRequest {
+        bounds: read_bounds(context, &input)?,
         fresh: fresh_key(context.rng, &input.service_account_id),
         key_id: format!("sak_{}", context.rng.uuid_at(context.now).simple()),
         service_account_id: input.service_account_id,
@@ -394,7 +414,13 @@ pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> 
         expires_at: request.expires_at,
     };
     store::insert_key(cx.tx, &key)?;
-    audit(cx, &account, "service_accounts.keys.create", &json!({ "key_id": request.key_id }))?;
+    let KeyBounds { scope, addresses } = &request.bounds;
+    let mut line = json!({ "key_id": request.key_id });
+    if request.bounds != KeyBounds::default() {
+        store::bound_key(cx.tx, account.workspace_id, &request.key_id, &request.bounds)?;
+        (line["scope"], line["addresses"]) = (json!(scope), json!(addresses));
+    }
+    audit(cx, &account, "service_accounts.keys.create", &line)?;
     Ok(CreateKeyAnswer {
         ok: true,
         api_key: request.fresh.token.clone(),
@@ -405,6 +431,8 @@ pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> 
             status: KeyStatus::Active,
             created_at: cx.now.into(),
             expires_at: request.expires_at.map(Timestamp::from),
+            scope: *scope,
+            addresses: addresses.clone(),
             token: request.fresh.token.clone(),
         },
     })

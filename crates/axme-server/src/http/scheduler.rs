@@ -10,7 +10,7 @@ use axme_api::roles::Permission;
 use axme_api::scheduler::{
     RECONCILE, ReconcileRound, ReconcileRoundAnswer, RoundCounts, Tick, TickAnswer, WEBHOOK, WORKFLOW,
 };
-use axme_api::{Access, ApiError, Number, Object};
+use axme_api::{ApiError, Number, Object};
 use axme_intent::Address;
 use axme_intent::human::Via;
 use axum::Router;
@@ -68,8 +68,8 @@ enum Round {
 
 async fn answer(app: &Arc<AppState>, round: Round, request: HttpRequest) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
-    let caller = authenticate(app, Access::Admin, &meta(app, &parts)).await?.caller;
-    authorize(Access::Admin, &caller)?;
+    let caller = authenticate(app, WORKFLOW.access, &meta(app, &parts)).await?.caller;
+    authorize(&WORKFLOW, &caller)?;
     let body = read_body(app, &caller.service_account_id, body).await?.json()?;
     let body = checked_body(&body.bytes)?;
     let answer = match round {

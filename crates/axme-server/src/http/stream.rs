@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axme_api::intents::StatusList;
-use axme_api::{Access, ApiError, ErrorCode, ErrorKind};
+use axme_api::{ApiError, ErrorCode, ErrorKind, Route};
 use axme_intent::{IntentId, Status, Time};
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
@@ -24,6 +24,7 @@ use axme_core::consumers;
 use axme_core::engine::intent_access;
 use axme_core::error::Result;
 use axme_core::input::{address as address_of, parse_id};
+use axme_core::policy::key_scope;
 use axme_core::request::Credentials;
 use axme_core::state::{AppState, StreamPermit};
 use axme_core::{ops, views};
@@ -104,7 +105,7 @@ impl FrameSender {
 
 /// Streams the events of an intent.
 pub async fn intent(app: Arc<AppState>, id: String, request: Parts) -> Result<Response<Body>> {
-    let (caller, window) = open(&app, &request).await?;
+    let (caller, window) = open(&app, &axme_api::intents::STREAM, &request).await?;
     let id = parse_id(&id)?;
     let subscription = app.wakeups.subscribe(Signal::intent(id));
     let listener = subscription.listen();
@@ -129,7 +130,7 @@ pub async fn intent(app: Arc<AppState>, id: String, request: Parts) -> Result<Re
 
 /// Streams the events of a session.
 pub async fn session(app: Arc<AppState>, id: String, request: Parts) -> Result<Response<Body>> {
-    let (caller, mut window) = open(&app, &request).await?;
+    let (caller, mut window) = open(&app, &axme_api::sessions::STREAM, &request).await?;
     if !query(request.uri.query()).iter().any(|(name, _)| name == "wait_seconds") {
         window.wait_seconds = SESSION_WAIT_SECONDS;
     }
@@ -148,7 +149,7 @@ pub async fn session(app: Arc<AppState>, id: String, request: Parts) -> Result<R
 
 /// Streams the deliveries to an agent.
 pub async fn agent(app: Arc<AppState>, address: String, request: Parts) -> Result<Response<Body>> {
-    let (caller, window) = open(&app, &request).await?;
+    let (caller, window) = open(&app, &axme_api::agents::STREAM, &request).await?;
     let address = address_of(&address, "address", caller.home())?;
     if address.is_elsewhere(caller.home()) {
         let message = format!("agent {address} not found");
@@ -157,6 +158,7 @@ pub async fn agent(app: Arc<AppState>, address: String, request: Parts) -> Resul
     if !caller.is_admin() && caller.address.as_ref() != Some(&address) {
         return Err(ApiError::forbidden(format!("this key does not belong to {address}")).into());
     }
+    key_scope::check_address(&caller, &address)?;
     let (out, response) = answer(&app, &caller).await?;
     if window.only_headers {
         return Ok(response);
@@ -172,10 +174,10 @@ pub async fn agent(app: Arc<AppState>, address: String, request: Parts) -> Resul
     Ok(response)
 }
 
-async fn open(app: &AppState, request: &Parts) -> Result<(Arc<Caller>, Window)> {
+async fn open(app: &AppState, route: &Route, request: &Parts) -> Result<(Arc<Caller>, Window)> {
     let meta = meta(app, request);
-    let caller = authenticate(app, Access::Key, &meta).await?.caller;
-    authorize(Access::Key, &caller)?;
+    let caller = authenticate(app, route.access, &meta).await?.caller;
+    authorize(route, &caller)?;
     let fields = query(request.uri.query());
     let field = |name: &str| {
         fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim()).filter(|v| !v.is_empty())
@@ -215,9 +217,10 @@ fn last_event_id(headers: &HeaderMap) -> u64 {
 /// Checks that the credentials still give the rights with which the stream was opened.
 async fn recheck(app: &AppState, window: &Window, opened_as: &Caller) -> Result<()> {
     let caller = identify(app, &window.credentials).await?;
-    authorize(Access::Key, &caller)?;
-    let rights =
-        |caller: &Caller| (caller.org, caller.workspace, caller.role, caller.address.clone(), caller.bearer.clone());
+    let rights = |caller: &Caller| {
+        let place = (caller.org, caller.workspace, caller.role);
+        (place, caller.address.clone(), caller.bearer.clone(), caller.key_limits.clone())
+    };
     if rights(&caller) == rights(opened_as) {
         return Ok(());
     }

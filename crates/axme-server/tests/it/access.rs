@@ -26,8 +26,8 @@ fn surface() -> Vec<(Method, &'static str, Access)> {
 }
 
 /// Values for the fields of paths, from the workspace of the admin.
-struct Things {
-    intent: String,
+pub(crate) struct Things {
+    pub(crate) intent: String,
     invite: String,
     upload: String,
     principal: String,
@@ -42,7 +42,7 @@ struct Things {
 }
 
 impl Things {
-    async fn make(server: &Server) -> Things {
+    pub(crate) async fn make(server: &Server) -> Things {
         let account = server.post(&server.admin, "/v1/service-accounts", json!({ "name": "worker" })).await;
         let account = account["service_account_id"].as_str().unwrap().to_owned();
         let key = server.post(&server.admin, &format!("/v1/service-accounts/{account}/keys"), json!({})).await;
@@ -71,7 +71,7 @@ impl Things {
         }
     }
 
-    fn path(&self, template: &str) -> String {
+    pub(crate) fn path(&self, template: &str) -> String {
         template
             .replace("{intent_id}", &self.intent)
             .replace("{token}", &self.invite)
@@ -144,7 +144,7 @@ const MAKES_A_GROUP: (Method, &str) = (Method::Put, "/v1/groups/{name}");
 const IS_NOBODYS: &str = "/v1/tool-registry/macros/{macro_id}";
 
 /// Makes a call that only its credential can make fail.
-async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
     // A route has other statuses than an intent.
     let status = if path.starts_with("/v1/routing") { "active" } else { "CANCELED" };
     let body = (method != Method::Get).then(|| {

@@ -3,7 +3,7 @@
 use axme_client::Timestamp;
 use axme_client::api::agents::{self, AgentQueue, GetAgent, ListAgents};
 use axme_client::api::service_accounts::{
-    self, AcknowledgedSeconds, CreateKey, CreateServiceAccount, RevokeKey, ServiceAccountAnswer,
+    self, AcknowledgedSeconds, CreateKey, CreateServiceAccount, KeyScope, RevokeKey, ServiceAccountAnswer,
 };
 use axme_intent::DeliveryBinding;
 use axme_intent::address::{Home, NameFit, NearestName, nearest_name};
@@ -14,6 +14,7 @@ use super::policies::{ReceiveOverride, SendPolicy};
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::folders;
+use crate::key_bounds::KeyBounds;
 use crate::output::{age, line, local, print_list};
 use crate::picker::confirm;
 use crate::session::{Session, Shape};
@@ -116,6 +117,8 @@ pub(crate) struct CreateKeyArgs {
     /// Time at which the key expires, such as 2027-01-31T00:00:00Z [default: never]
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     expires_at: Option<Timestamp>,
+    #[command(flatten)]
+    bounds: KeyBounds,
 }
 
 /// Revoke a key
@@ -142,7 +145,8 @@ impl Agents {
             Agents::ReceiveOverride(set) => set.run(&session).await,
             Agents::Keys(Keys::Create(args)) => {
                 let service_account_id = account_id(&session, args.agent_id).await?;
-                let input = CreateKey { service_account_id, expires_at: args.expires_at, created_by_actor_id: None };
+                let input = CreateKey { service_account_id, expires_at: args.expires_at, ..CreateKey::default() };
+                let input = args.bounds.apply(input);
                 session.tell(&service_accounts::CREATE_KEY, &input, Shape::Wrapped, print_new_key).await
             }
             Agents::Keys(Keys::Revoke(args)) => {
@@ -255,6 +259,12 @@ pub(super) fn print_new_key(answer: service_accounts::CreateKeyAnswer) -> Result
     let key = &answer.key;
     line(format!("✓ Key {} of {}", key.key_id, key.service_account_id))?;
     line(format!("  API key, not shown again: {}", answer.api_key))?;
+    if key.scope != KeyScope::Full {
+        line(format!("  Scope: {}", key.scope))?;
+    }
+    if !key.addresses.is_empty() {
+        line(format!("  Works with: {}", key.addresses.join(", ")))?;
+    }
     key.expires_at.map_or(Ok(()), |at| line(format!("  Expires: {}", local(at))))
 }
 

@@ -149,7 +149,7 @@ async fn start(
     let limits = &mut settings.server.limits;
     limits.connections = limits.connections.min(most);
     limits.connections_per_address = limits.connections_per_address.min((limits.connections / 2).max(1));
-    server::start(settings.server).await.map_err(Failure::new)
+    server::start_on(settings.server, systemd::listener()?).await.map_err(Failure::new)
 }
 
 /// Waits for a start; returns `None` if a signal ends it. A start may wait for its database.

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::agents::{print_new_key, read_time};
 use crate::failure::Failure;
 use crate::flags::Flags;
+use crate::key_bounds::KeyBounds;
 use crate::output::{day_time, line, print_list};
 use crate::session::{Session, Shape};
 
@@ -68,6 +69,8 @@ pub(crate) struct NewKey {
     /// Time at which the key expires, such as 2027-01-31T00:00:00Z [default: never]
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     expires_at: Option<Timestamp>,
+    #[command(flatten)]
+    bounds: KeyBounds,
 }
 
 /// Revoke a key
@@ -170,17 +173,27 @@ async fn list_keys(session: &Session, of: Option<String>) -> Result<(), Failure>
             account.clone(),
             key.key_hint.clone(),
             key.status.to_string(),
+            scope(key),
             time(key.expires_at),
             time(key.last_used_at),
         ]
     });
-    print_list("keys", &["KEY_ID", "SERVICE_ACCOUNT_ID", "HINT", "STATUS", "EXPIRES", "LAST USED"], rows)
+    print_list("keys", &["KEY_ID", "SERVICE_ACCOUNT_ID", "HINT", "STATUS", "SCOPE", "EXPIRES", "LAST USED"], rows)
+}
+
+/// Returns the scope of a key, and the number of its addresses.
+fn scope(key: &KeyView) -> String {
+    match key.addresses.len() {
+        0 => key.scope.to_string(),
+        1 => format!("{}, {}", key.scope, key.addresses[0]),
+        many => format!("{}, {many} addresses", key.scope),
+    }
 }
 
 impl NewKey {
     async fn run(self, session: &Session) -> Result<(), Failure> {
-        let NewKey { service_account_id, expires_at } = self;
-        let input = CreateKey { service_account_id, expires_at, created_by_actor_id: None };
+        let NewKey { service_account_id, expires_at, bounds } = self;
+        let input = bounds.apply(CreateKey { service_account_id, expires_at, ..CreateKey::default() });
         session.tell(&service_accounts::CREATE_KEY, &input, Shape::Wrapped, print_new_key).await
     }
 }

@@ -475,7 +475,7 @@ async fn count_intents(admin: &Client) -> usize {
 async fn agent_key(admin: &Client, workspace: WorkspaceRef) -> String {
     let account = CreateServiceAccount { name: "worker".to_owned(), workspace, ..CreateServiceAccount::default() };
     let id = admin.call(&service_accounts::CREATE, &account).await.unwrap().service_account_id;
-    let key = CreateKey { service_account_id: id, expires_at: None, created_by_actor_id: None };
+    let key = CreateKey { service_account_id: id, ..CreateKey::default() };
     admin.call(&service_accounts::CREATE_KEY, &key).await.unwrap().api_key
 }
 

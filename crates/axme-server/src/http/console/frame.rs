@@ -63,7 +63,7 @@ impl Frame {
     pub fn new(app: &AppState, caller: &Caller, csrf: &str, (here, done): (Section, &str)) -> Frame {
         let may = |info: Option<&OpInfo>| match info {
             None => caller.is_admin(),
-            Some(info) => authorize(info.access, caller).is_ok(),
+            Some(info) => authorize(info, caller).is_ok(),
         };
         let open = SECTIONS.iter().filter(|(_, _, _, info)| may(*info));
         let sections = open.map(|(section, title, path, _)| Entry { title, path, is_here: *section == here }).collect();

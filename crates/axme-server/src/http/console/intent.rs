@@ -2,9 +2,9 @@
 //! do. With `at`, the page shows what was known after an earlier event.
 
 use askama::Template;
+use axme_api::Json;
 use axme_api::deliveries::{self, DeliveryView, ListDeliveries};
 use axme_api::intents::{self as api, EventView, GetIntent, IntentView, ListEvents};
-use axme_api::{Access, Json};
 use axme_core::call::authorize;
 use axme_core::error::Result;
 use axme_core::input::parse_id;
@@ -113,7 +113,7 @@ pub(super) async fn page(guest: Guest, id: String) -> Result<Answer> {
     let frame = guest.frame(Section::Intents);
     let now = frame.now;
     let id = parse_id(&id)?;
-    authorize(Access::Key, guest.caller())?;
+    authorize(&api::GET.info, guest.caller())?;
     let at: Option<u64> = guest.asked("at").parse().ok();
     let look = console::look(&guest.app, &guest.permit.caller, id, at).await?;
     let is_past = look.seq < look.last_seq;

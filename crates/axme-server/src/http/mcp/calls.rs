@@ -8,6 +8,7 @@ use axme_api::openapi::input_fields;
 use axme_api::{Access, ApiError, Effect, ErrorCode, Json, JsonFields, Scope};
 use axme_core::auth::Caller;
 use axme_core::call::{self, CallPermit};
+use axme_core::policy::key_scope::Activity;
 use axme_core::request::{KeyHeader, RequestMeta};
 use axme_core::state::AppState;
 use serde_json::Value;
@@ -40,7 +41,7 @@ impl HostCall {
 
     /// Returns true if a list shows the tool to the caller.
     pub(super) fn may_call(&self, tool: &HostTool) -> bool {
-        let is_allowed = call::authorize(tool.access, self.caller()).is_ok();
+        let is_allowed = call::authorize(Activity::of_tool(tool), self.caller()).is_ok();
         is_allowed && self.check_scope(tool.scope()).is_ok() && (!tool.decides || self.caller().is_granted_to_decide())
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axme_api::mcp::{self, Tool};
 use axme_api::{ApiError, ErrorCode, ErrorKind, Json, JsonFields};
 use axme_core::call::{self, CallPermit, checked_body, storable};
+use axme_core::policy::key_scope::Activity;
 use axme_core::request::{KeyHeader, RequestMeta};
 use axme_core::state::AppState;
 use axme_intent::Address;
@@ -105,6 +106,13 @@ fn are_reports(requests: &Json) -> bool {
     requests.iter().all(|request| is_report(request).unwrap_or(false))
 }
 
+/// Returns the activity of a tool: that of its operation, or a read.
+fn activity(tool: &Tool) -> Activity {
+    let id = tool.name.strip_prefix(mcp::PREFIX).unwrap_or(&tool.name);
+    let found = axme_core::ops::find(id).map(|binding| Activity::from(binding.info()));
+    found.unwrap_or_else(|| Activity::reading(mcp::CHECK_NICK, tool.access))
+}
+
 fn enclose(id: Json, outcome: Result<Json, RpcError>) -> Json {
     let answer = JsonFields::new().with("jsonrpc", "2.0").with("id", id);
     let answer = match outcome {
@@ -171,7 +179,7 @@ impl McpCall<'_> {
             }
             "ping" => json!({ "pong": true }),
             "tools/list" => {
-                let may = |tool: &&Tool| call::authorize(tool.access, &self.permit.caller).is_ok();
+                let may = |tool: &&Tool| call::authorize(activity(tool), &self.permit.caller).is_ok();
                 let show = |tool: &Tool| json!({ "name": tool.name, "description": tool.about, "inputSchema": tool.input_schema });
                 json!({ "tools": mcp::tools().iter().filter(may).map(show).collect::<Vec<_>>() })
             }
@@ -196,6 +204,7 @@ impl McpCall<'_> {
         let tool = tool.ok_or_else(|| invalid(format!("there is no tool {name}")))?;
         self.permit.admit_tool(self.app, name).map_err(|error| RpcError::from(error.into_api()))?;
         let owner = self.owner(params, tool, &mut arguments)?;
+        call::authorize(activity(tool), &self.permit.caller).map_err(|error| RpcError::from(error.into_api()))?;
         let data = if name == mcp::CHECK_NICK {
             self.check_nick(&arguments).await?
         } else {

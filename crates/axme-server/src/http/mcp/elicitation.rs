@@ -11,6 +11,7 @@ use axme_api::{ApiError, ErrorCode, ErrorKind, Json, JsonFields};
 use axme_core::call::authorize;
 use axme_core::input::{check_size, parse_id};
 use axme_core::ops::host_tasks::{self, HostAnswer, HostTask};
+use axme_core::policy::key_scope::Activity;
 use axme_core::views;
 use axme_intent::lifecycle::IntentSpec;
 use axme_intent::{TaskResult, prospect};
@@ -31,7 +32,7 @@ const MAX_MESSAGE_CHARS: usize = 4_000;
 /// Returns the form of a task, or records the answer of the person.
 pub(super) async fn ask(call: &HostCall, tool: &HostTool) -> Result<CallToolResponse, ApiError> {
     call.permit.admit_tool(&call.app, &tool.name).map_err(|error| error.into_api())?;
-    authorize(tool.access, call.caller()).map_err(|error| error.into_api())?;
+    authorize(Activity::of_tool(tool), call.caller()).map_err(|error| error.into_api())?;
     call.check_scope(tool.scope())?;
     let id = call.required("intent_id")?;
     let task = find(call, &id).await?;

@@ -3,6 +3,7 @@
 use axme_api::mcp::tools::{HostTool, Work};
 use axme_api::{ApiError, Json, JsonFields};
 use axme_core::call::authorize;
+use axme_core::policy::key_scope::Activity;
 
 use super::calls::HostCall;
 use super::composed;
@@ -14,7 +15,7 @@ const DEFAULTS: [(&str, &str, &str); 1] = [("quota_upgrade_request", "requested_
 /// Does the work of a tool. Returns its answer.
 pub(super) async fn run(call: &HostCall, tool: &HostTool, reporter: &Reporter) -> Result<Json, ApiError> {
     call.permit.admit_tool(&call.app, &tool.name).map_err(|error| error.into_api())?;
-    authorize(tool.access, call.caller()).map_err(|error| error.into_api())?;
+    authorize(Activity::of_tool(tool), call.caller()).map_err(|error| error.into_api())?;
     call.check_scope(tool.scope())?;
     let mut arguments = call.arguments.clone();
     match tool.work {

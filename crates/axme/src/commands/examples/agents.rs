@@ -77,8 +77,7 @@ impl RunningAgents {
         let name = declared["address"].as_str().unwrap_or_default();
         let Some(example_agent) = example.agent(name) else { return Ok(()) };
         let service_account_id = account.service_account_id;
-        let input =
-            CreateKey { service_account_id: service_account_id.clone(), expires_at: None, created_by_actor_id: None };
+        let input = CreateKey { service_account_id: service_account_id.clone(), ..CreateKey::default() };
         let key = session.call(&service_accounts::CREATE_KEY, &input).await?.key;
         self.keys.push(RevokeKey { service_account_id, key_id: key.key_id });
         let address = account.address.unwrap_or_else(|| name.to_owned());
