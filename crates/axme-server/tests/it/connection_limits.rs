@@ -17,16 +17,15 @@ each_engine! {
     slow_headers_and_idle_connections_are_closed,
     connections_are_limited_per_address,
     an_unread_stream_is_closed_with_its_permit,
-    http_2_is_not_spoken,
 }
 
-struct Node {
-    running: Running,
-    key: String,
+pub(crate) struct Node {
+    pub running: Running,
+    pub key: String,
     _folder: tempfile::TempDir,
 }
 
-async fn start(engine: Engine, limits: Limits) -> Node {
+pub(crate) async fn start(engine: Engine, limits: Limits) -> Node {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config { data: folder.path().to_owned(), limits, ..Config::default() };
     if engine == Engine::Postgres {
@@ -41,12 +40,12 @@ async fn start(engine: Engine, limits: Limits) -> Node {
 }
 
 impl Node {
-    async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.running.addr()).await.unwrap()
     }
 
     /// Sends a request on its own connection; returns the whole answer.
-    async fn call(&self, method: &str, path: &str, body: &Value) -> String {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &Value) -> String {
         let mut connection = self.connect().await;
         let body = body.to_string();
         let length = body.len();
@@ -62,7 +61,7 @@ impl Node {
 }
 
 /// Reads until the server closes the connection; returns the bytes.
-async fn rest(connection: &mut TcpStream) -> Vec<u8> {
+pub(crate) async fn rest(connection: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     // A reset is an end as well.
     let _ = tokio::time::timeout(Duration::from_secs(20), connection.read_to_end(&mut bytes)).await.expect("it closes");
@@ -211,14 +210,5 @@ async fn an_unread_stream_is_closed_with_its_permit(engine: Engine) {
     // With it the connection has ended: only what was already on its way can be read.
     let read = rest(&mut unread).await;
     assert!(read.len() < 400 * text.len(), "{}", read.len());
-    node.running.stop().await;
-}
-
-async fn http_2_is_not_spoken(engine: Engine) {
-    let node = start(engine, Limits::default()).await;
-    let mut connection = node.connect().await;
-    let _ = connection.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
-    let answer = rest(&mut connection).await;
-    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{answer:?}");
     node.running.stop().await;
 }

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axme_core::state::Site;
@@ -16,9 +17,12 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use http_body_util::BodyExt;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
 use crate::harness::{Engine, Server};
+use crate::http_2::Client;
 
 fn zipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -130,6 +134,22 @@ fn certificate(folder: &Path) -> Vec<u8> {
     bytes
 }
 
+/// Asks for HTTP/2 in the handshake of TLS, and makes a call.
+async fn status_over_http_2(certificate: &[u8], address: SocketAddr) -> u16 {
+    let mut authorities = rustls::RootCertStore::empty();
+    authorities.add(CertificateDer::from_pem_slice(certificate).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut config = config.with_root_certificates(authorities).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let mut client = Client::new(stream).await;
+    client.call("", "GET", "/health", None).await.0
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_a_certificate_speaks_tls_and_reads_a_new_one() {
     if Command::new("openssl").arg("version").output().is_err() {
@@ -154,6 +174,7 @@ async fn a_server_with_a_certificate_speaks_tls_and_reads_a_new_one() {
         client.get(&url).timeout(Duration::from_secs(5)).send().await.is_ok_and(|answer| answer.status() == 200)
     };
     assert!(trusts(&first).await);
+    assert_eq!(status_over_http_2(&first, server.addr()).await, 200);
     let plain = format!("http://localhost:{}/health", server.addr().port());
     assert!(reqwest::get(&plain).await.is_err(), "no answer without TLS");
     let second = certificate(folder.path());
