@@ -26,6 +26,7 @@ pub mod reminder_plan;
 pub mod resume;
 pub mod scenario;
 pub mod semantic;
+pub mod sensitive;
 pub mod sentences;
 mod serde_fields;
 pub mod task_types;

@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::input::parse_id;
 use crate::policy::asking::asks;
 use crate::policy::guards::is_barred;
+use crate::policy::payload_schemas;
 
 /// Maximum number of tasks, over all workspaces, and of decisions that an inbox shows.
 const MAX_TASKS: usize = 200;
@@ -54,7 +55,8 @@ pub fn waiting(tx: &mut Tx<'_>, email: &str) -> Result<Vec<InboxTask>> {
             let (open, _) = tasks::waiting(&mut cx, id, Some(&askees), &TaskPage::first(left))?;
             for task in open {
                 let Some(head) = intents::find(tx, id, parse_id(&task.intent_id)?)? else { continue };
-                let spec = intents::spec(tx, id, head.intent.id)?;
+                let mut spec = intents::spec(tx, id, head.intent.id)?;
+                spec.payload = payload_schemas::mask(tx, id, &head, &spec.payload)?;
                 let requester = requester::of(tx, id, &spec)?;
                 found.push(InboxTask { workspace: id, head, spec, requester });
             }

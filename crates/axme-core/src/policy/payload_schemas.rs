@@ -2,12 +2,24 @@
 
 use axme_api::schemas::CompatibilityMode;
 use axme_api::{ApiError, ErrorCode, Json};
-use axme_intent::{Address, semantic};
-use axme_store::schemas as store;
+use axme_intent::{Address, semantic, sensitive};
+use axme_store::intents::Head;
+use axme_store::{Tx, schemas as store};
+use uuid::Uuid;
 
 use super::snapshot::Snapshot;
 use crate::context::CallContext;
 use crate::error::Result;
+
+/// Masks the fields of a payload that the active schemas of its type mark as sensitive.
+pub fn mask(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, payload: &Json) -> Result<Json> {
+    if !Snapshot::of(tx, workspace)?.has_schema(&head.intent_type) {
+        return Ok(payload.clone());
+    }
+    let schemas = store::find(tx, workspace, &head.intent_type, head.to.as_str())?;
+    let active = schemas.iter().filter(|schema| schema.active);
+    Ok(active.fold(payload.clone(), |payload, schema| sensitive::masked(&schema.schema_json, &payload)))
+}
 
 /// Checks the payload of a new intent. Returns the complaints of schemas that only warn.
 pub(super) fn check(

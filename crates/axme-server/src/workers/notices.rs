@@ -30,6 +30,7 @@ use axme_core::metrics::Attempt;
 use axme_core::ops::links::LinkRequest;
 use axme_core::ops::{alpha, links, logins, requester};
 use axme_core::policy::asking::asks;
+use axme_core::policy::payload_schemas;
 use axme_core::state::AppState;
 use axme_core::system::{Mail, MailError, Post, PostError};
 use axme_store::alpha::Trial;
@@ -360,7 +361,8 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
             tracing::warn!(%intent, "a mail about a task was dropped: the recipient is no longer a member");
             return Ok(None);
         }
-        let spec = intents::spec(tx, notice.workspace, intent)?;
+        let mut spec = intents::spec(tx, notice.workspace, intent)?;
+        spec.payload = payload_schemas::mask(tx, notice.workspace, &head, &spec.payload)?;
         let history = intents::list_events(tx, notice.workspace, intent, i64::from(asking) - 1, MAX_EVENTS)?;
         let requester = requester::of(tx, notice.workspace, &spec)?;
         let request = LinkRequest { person: &notice.recipient, via: Via::Email, issued_by: None };

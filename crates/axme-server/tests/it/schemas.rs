@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, Server, each_engine};
 
 each_engine! {
+    sensitive_fields_are_masked_in_mail_and_lists,
     a_schema_is_created_updated_and_read,
     the_mode_of_a_schema_decides_which_payloads_are_accepted,
     an_agent_declares_the_schemas_of_its_own_intents,
@@ -128,4 +129,25 @@ async fn invalid_schemas_are_refused(engine: Engine) {
         answer.refused(422, "validation_failed");
     }
     server.send(&server.admin, "GET", &format!("/v1/schemas/{TYPE}"), None).await.refused(404, "not_found");
+}
+
+async fn sensitive_fields_are_masked_in_mail_and_lists(engine: Engine) {
+    let server = Server::start(engine).await;
+    let iban = json!({ "type": "string", "x-sensitive": true });
+    let mut schema = upsert("strict");
+    schema["schema_json"] = json!({ "type": "object", "properties": { "payee": { "properties": { "iban": iban } } } });
+    server.post(&server.admin, "/v1/schemas", schema).await;
+    let payload = json!({ "payee": { "iban": "DE89370400440532013000", "name": "Acme" }, "amount": 4711 });
+    let task = json!({ "title": "Pay?", "task_type": "approval", "assignees": ["ann@example.com"] });
+    let body = json!({ "intent_type": TYPE, "to_agent": "human", "payload": payload, "human_task": task });
+    let id = crate::harness::id_of(&server.post(&server.admin, "/v1/intents", body).await);
+    let mails = server.mails().await;
+    assert_eq!(mails.len(), 1);
+    for text in [&mails[0].text, &mails[0].html] {
+        assert!(!text.contains("DE8937") && text.contains("•••"), "{text}");
+        assert!(text.contains("Acme") && text.contains("4711"), "{text}");
+    }
+    let list = server.get(&server.admin, "/v1/intents").await.to_string();
+    assert!(list.contains(&id) && !list.contains("DE8937"), "lists have no payloads");
+    assert_eq!(server.intent(&id).await["payload"], payload, "the receiver and the parties get the value");
 }
