@@ -166,6 +166,14 @@ pub(crate) fn of_task(notice: &Notice, letter: &TaskMail) -> Mail {
     }
 }
 
+/// Returns the mail that tells the operator about trouble.
+pub(crate) fn of_operator(id: String, to: &str, lines: &[String], host: &str) -> Mail {
+    let subject = format!("AXME needs attention: {host}");
+    let body = format!("{}\n\nThe next such mail comes in an hour at the earliest.\n", lines.join("\n"));
+    let html = NoticeHtml { subject: &subject, body: &body }.render().unwrap_or_default();
+    Mail { id, to: to.to_owned(), subject: one_line(&subject), text: body, html, link: None }
+}
+
 /// The mail for a notice of a step.
 pub(crate) fn of_notice(notice: &Notice, subject: &str, body: &str) -> Mail {
     Mail {

@@ -1,6 +1,7 @@
 //! Background work beside the calls. A worker runs a bounded round of what is due, after a signal and after an
 //! interval. Several nodes run the same workers.
 
+pub mod alerts;
 pub mod audit_chain;
 pub mod billing;
 pub mod consumers;
