@@ -7,6 +7,7 @@ pub(crate) use axme_server::log_filter::may_log;
 pub(crate) use axme_server::system::now;
 pub(crate) use axme_server::{
     Bootstrap, Config, Running, StartError, audit, backup, check, checkup, move_database, start,
+    start_on,
 };
 
 /// Whether the start failed because another server uses the data folder.
