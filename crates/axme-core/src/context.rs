@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use axme_intent::Time;
 use axme_intent::human::{AnswerClient, Via};
-use axme_store::{Limits, Rng, StoreError, Tx, audit};
+use axme_intent::{IntentId, Time};
+use axme_store::{Limits, Rng, StoreError, Tx, audit, traces};
 use uuid::Uuid;
 
 use crate::auth::Caller;
 use crate::request::Edge;
+use crate::traceparent::Traceparent;
 
 /// The context of an operation: the open transaction, the caller and the channel. Time, randomness and limits are those
 /// of the transaction, repeated here so that they are usable while `tx` is borrowed.
@@ -21,6 +22,8 @@ pub struct CallContext<'a, 'tx> {
     /// The client that answers in the name of the person.
     pub through: Option<AnswerClient>,
     pub edge: Edge,
+    /// The span that the call belongs to.
+    pub trace: Option<Traceparent>,
     pub now: Time,
     pub rng: &'tx Rng,
     pub limits: &'tx Arc<Limits>,
@@ -29,7 +32,7 @@ pub struct CallContext<'a, 'tx> {
 impl<'a, 'tx> CallContext<'a, 'tx> {
     pub fn new(tx: &'a mut Tx<'tx>, caller: &'a Caller, via: Via) -> CallContext<'a, 'tx> {
         let (now, rng, limits) = (tx.now, tx.rng, tx.limits);
-        CallContext { tx, caller, via, through: None, edge: Edge::default(), now, rng, limits }
+        CallContext { tx, caller, via, through: None, edge: Edge::default(), trace: None, now, rng, limits }
     }
 
     /// Names the client of the person's grant, and the program that showed the person a form.
@@ -42,6 +45,20 @@ impl<'a, 'tx> CallContext<'a, 'tx> {
     pub fn through(mut self, edge: Edge) -> CallContext<'a, 'tx> {
         self.edge = edge;
         self
+    }
+
+    /// Sets the span that the call belongs to.
+    pub(crate) fn traced(mut self, trace: Option<Traceparent>) -> CallContext<'a, 'tx> {
+        self.trace = trace;
+        self
+    }
+
+    /// Records the trace of the call for a new family of intents.
+    pub(crate) fn note_trace(&mut self, root: IntentId) -> Result<(), StoreError> {
+        match self.trace {
+            Some(trace) => traces::insert(self.tx, self.caller.workspace, root, &trace.to_string()),
+            None => Ok(()),
+        }
     }
 
     /// Writes an audit event in the transaction of the change that it reports.

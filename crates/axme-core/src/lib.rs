@@ -22,4 +22,6 @@ mod seal;
 pub mod signature;
 pub mod state;
 pub mod system;
+pub mod traceparent;
+pub mod traces;
 pub mod views;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::auth::refusals::{invalid_key, missing_key};
 use crate::auth::tokens::is_token;
 use crate::error::Result;
+use crate::traceparent::Traceparent;
 
 /// The longest key. Longer ones are refused without a look-up, as are longer tokens.
 const MAX_KEY_BYTES: usize = 512;
@@ -38,6 +39,8 @@ pub struct RequestMeta {
     /// All values of `x-axme-consumer`; `None` for one that is not UTF-8.
     pub consumer: Vec<Option<String>>,
     pub source_ip: Option<IpAddr>,
+    /// The span that the call belongs to.
+    pub trace: Option<Traceparent>,
     /// The caller asks for the headers of the answer only (`HEAD`). Such a call acknowledges nothing.
     pub only_headers: bool,
 }

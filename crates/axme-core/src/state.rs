@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
@@ -27,7 +27,7 @@ use crate::policy::fair_gate::FairGate;
 use crate::policy::quota;
 use crate::policy::rate_limit::RateLimiter;
 use crate::policy::tier::Allowance;
-use crate::system::{Mail, System};
+use crate::system::{Mail, System, Tracer};
 
 pub struct AppState {
     pub store: Store,
@@ -44,6 +44,8 @@ pub struct AppState {
     pub bodies: BodyBudget,
     pub limits: Arc<Limits>,
     pub site: Site,
+    /// Sends spans to a collector, if the settings name one.
+    pub tracer: OnceLock<Arc<dyn Tracer>>,
     /// Outgoing mail, for an operator who watches it. Slow watchers lose mail.
     pub mails: broadcast::Sender<Mail>,
     /// True once the server must stop.
@@ -140,6 +142,7 @@ impl AppState {
             bodies: BodyBudget::new(limits.bodies_bytes, limits.bodies_bytes_per_client),
             limits,
             site,
+            tracer: OnceLock::new(),
             mails,
             stopping,
             streams: Mutex::default(),

@@ -9,6 +9,8 @@ use axme_intent::Time;
 use axme_store::{Clock, Rng};
 use uuid::Uuid;
 
+use crate::traceparent::Traceparent;
+
 #[derive(Clone)]
 pub struct System {
     pub clock: Arc<dyn Clock>,
@@ -137,6 +139,41 @@ pub struct MailError {
     pub why: String,
     /// The mail server will never accept the mail, for example because the address does not exist.
     pub is_final: bool,
+}
+
+/// The part that a span plays in an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanKind {
+    /// The server answers a call.
+    Server,
+    /// The server calls another one.
+    Client,
+    /// A step of an intent.
+    Internal,
+}
+
+/// A finished span.
+#[derive(Debug, Clone)]
+pub struct Span {
+    pub name: String,
+    pub kind: SpanKind,
+    pub own: Traceparent,
+    pub parent: Option<Traceparent>,
+    /// Spans of other traces that belong together with this one.
+    pub links: Vec<Traceparent>,
+    pub began_at: Time,
+    pub ended_at: Time,
+    pub attributes: Vec<(&'static str, String)>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// Sends finished spans to a collector.
+pub trait Tracer: Send + Sync {
+    /// Takes a span, without waiting.
+    fn record(&self, span: Span);
+    /// The share of new traces that are recorded, from 0 to 1.
+    fn sample_ratio(&self) -> f64;
 }
 
 /// The only way to reach other servers.

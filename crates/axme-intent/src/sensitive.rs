@@ -8,7 +8,7 @@ use serde_json::Value;
 pub const MASK: &str = "•••";
 /// The word that marks a field of a schema.
 const WORD: &str = "x-sensitive";
-/// The deepest part of a payload that is looked at. What is deeper is masked as a whole.
+/// The deepest level of a payload that is looked at. Deeper values are masked as a whole.
 const MAX_DEPTH: usize = 32;
 
 /// Returns a payload without the values that a schema marks as sensitive. Numbers keep their text.

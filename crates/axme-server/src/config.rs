@@ -1,5 +1,6 @@
 //! The settings of a server: one struct with every limit, validated once.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use axme_api::mcp::selection::Selection;
 use axme_core::auth::oidc::OidcSettings;
-use axme_store::{Limits, Tier};
+use axme_intent::human::is_email;
+use axme_store::{Limits, MAX_RETENTION_DAYS, RetentionLimits, Tier};
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -24,6 +26,7 @@ pub struct Config {
     /// The URL that clients use, if it is not the listening address.
     pub public_url: Option<String>,
     pub mail: MailSettings,
+    pub alerts: AlertSettings,
     pub media: MediaSettings,
     pub metrics: MetricsSettings,
     pub retention: RetentionSettings,
@@ -40,6 +43,7 @@ pub struct Config {
     /// Web origins whose pages may call the API from a browser.
     pub cors_origins: Vec<String>,
     pub tls: TlsSettings,
+    pub traces: TraceSettings,
     /// The tier of workspaces without individually agreed limits.
     #[serde(deserialize_with = "named_tier")]
     pub tier: Tier,
@@ -93,6 +97,44 @@ pub struct TlsSettings {
     pub key: Option<PathBuf>,
 }
 
+/// The mail about trouble, for servers without other monitoring.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlertSettings {
+    /// The operator's address. Off if unset.
+    pub email: Option<String>,
+}
+
+/// The collector of traces.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TraceSettings {
+    /// The URL of a collector that speaks OTLP over HTTP, such as `http://127.0.0.1:4318`. Off if unset.
+    pub endpoint: Option<String>,
+    /// Headers for the collector: `name=value`.
+    pub headers: Vec<String>,
+    /// The share of new traces that are recorded, from 0 to 1. A trace that a caller began follows the caller.
+    pub sample_ratio: f64,
+}
+
+impl TraceSettings {
+    /// Reads headers like `authorization=Bearer x`.
+    pub(crate) fn headers(&self) -> Result<HashMap<String, String>, String> {
+        let read = |line: &String| {
+            let (name, value) = line.split_once('=').filter(|(name, _)| !name.trim().is_empty())?;
+            Some((name.trim().to_owned(), value.trim().to_owned()))
+        };
+        let wrong = || "traces.headers: write each header as name=value".to_owned();
+        self.headers.iter().map(|line| read(line).ok_or_else(wrong)).collect()
+    }
+}
+
+impl Default for TraceSettings {
+    fn default() -> TraceSettings {
+        TraceSettings { endpoint: None, headers: Vec::new(), sample_ratio: 1.0 }
+    }
+}
+
 /// How many days data is kept; forever if unset. Workspaces may have rules of their own.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -105,7 +147,11 @@ pub struct RetentionSettings {
     pub audit_days: Option<u64>,
     /// Mail in the folder `outbox`.
     pub outbox_days: Option<u64>,
-    /// A folder that gets what is deleted first, as JSON Lines.
+    /// The fewest and the most days that the admins of a workspace may choose.
+    pub min_days: Option<u64>,
+    pub max_days: Option<u64>,
+    /// A folder that gets what is deleted first, as JSON Lines; or `s3://bucket/prefix`, with the endpoint and the keys of
+    /// `media`.
     pub export: Option<PathBuf>,
     /// For tests of this project only: how many seconds a day of these settings takes.
     pub day_seconds: u64,
@@ -116,8 +162,30 @@ const DAY_SECONDS: u64 = 86_400;
 
 impl Default for RetentionSettings {
     fn default() -> RetentionSettings {
-        let (intents_days, files_days, audit_days, outbox_days, export) = Default::default();
-        RetentionSettings { intents_days, files_days, audit_days, outbox_days, export, day_seconds: DAY_SECONDS }
+        RetentionSettings {
+            intents_days: None,
+            files_days: None,
+            audit_days: None,
+            outbox_days: None,
+            min_days: None,
+            max_days: None,
+            export: None,
+            day_seconds: DAY_SECONDS,
+        }
+    }
+}
+
+impl RetentionSettings {
+    /// Returns what operations need to know.
+    pub fn limits(&self) -> RetentionLimits {
+        let RetentionSettings { intents_days, files_days, audit_days, min_days, max_days, .. } = *self;
+        RetentionLimits { intents_days, files_days, audit_days, min_days, max_days }
+    }
+
+    /// Returns the URL of the bucket for exports, if it is one.
+    pub fn export_bucket(&self) -> Option<String> {
+        let url = self.export.as_ref().and_then(|place| place.to_str());
+        url.filter(|url| url.starts_with("s3://")).map(str::to_owned)
     }
 }
 
@@ -158,6 +226,7 @@ impl Default for Config {
             owner_email: "owner@local".to_owned(),
             public_url: None,
             mail: MailSettings::default(),
+            alerts: AlertSettings::default(),
             media: MediaSettings::default(),
             metrics: MetricsSettings::default(),
             retention: RetentionSettings::default(),
@@ -168,6 +237,7 @@ impl Default for Config {
             mcp: McpSettings::default(),
             cors_origins: Vec::new(),
             tls: TlsSettings::default(),
+            traces: TraceSettings::default(),
             tier: Tier::SelfHosted,
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
@@ -188,19 +258,40 @@ impl Config {
         if !self.owner_email.contains('@') {
             return Err(format!("owner_email \"{}\" is not an email address", self.owner_email));
         }
+        if let Some(email) = self.alerts.email.as_ref().filter(|email| !is_email(email)) {
+            return Err(format!("alerts.email \"{email}\" is not an email address"));
+        }
         if let Some(url) = &self.public_url
             && !url.starts_with("http://")
             && !url.starts_with("https://")
         {
             return Err(format!("public_url \"{url}\" must begin with http:// or https://"));
         }
-        let RetentionSettings { intents_days, files_days, audit_days, outbox_days, .. } = self.retention;
-        if [intents_days, files_days, audit_days, outbox_days].contains(&Some(0)) || self.retention.day_seconds == 0 {
+        let RetentionSettings { intents_days, files_days, audit_days, outbox_days, min_days, max_days, .. } =
+            self.retention;
+        let days = [intents_days, files_days, audit_days, outbox_days, min_days, max_days];
+        if days.contains(&Some(0)) || self.retention.day_seconds == 0 {
             return Err("the settings under retention are days, at least 1; leave one out to keep its data".to_owned());
+        }
+        let (min, max) = self.retention.limits().bounds();
+        if min > max || max > MAX_RETENTION_DAYS {
+            return Err(format!(
+                "retention.min_days is {min} and max_days is {max}; use at most {MAX_RETENTION_DAYS}, the larger for max_days"
+            ));
         }
         if self.metrics.token.as_ref().is_some_and(|token| token.chars().count() < MIN_TOKEN_CHARS) {
             return Err(format!("metrics.token needs at least {MIN_TOKEN_CHARS} characters"));
         }
+        if let Some(url) = &self.traces.endpoint
+            && !url.starts_with("http://")
+            && !url.starts_with("https://")
+        {
+            return Err(format!("traces.endpoint \"{url}\" must begin with http:// or https://"));
+        }
+        if !(0.0..=1.0).contains(&self.traces.sample_ratio) {
+            return Err("traces.sample_ratio must be from 0 to 1".to_owned());
+        }
+        self.traces.headers()?;
         self.oidc.as_ref().map_or(Ok(()), OidcSettings::validate)?;
         let is_origin = |text: &str| {
             let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
@@ -240,6 +331,7 @@ impl Config {
             ("cached_keys", limits.cached_keys),
             ("connections", limits.connections),
             ("connections_per_address", limits.connections_per_address),
+            ("requests_per_connection", limits.requests_per_connection),
         ] {
             if number == 0 {
                 return Err(format!("limits.{name} must be at least 1"));

@@ -66,6 +66,7 @@ pub struct Running {
     patience: Duration,
     mails: broadcast::Sender<Mail>,
     failure: watch::Receiver<Option<String>>,
+    otlp: Option<Arc<deliver::otlp::Otlp>>,
 }
 
 /// Checks the settings as a start does, without opening or creating anything.
@@ -77,6 +78,7 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     networks(&config.trusted_proxies).map_err(|why| StartError::Config(format!("trusted_proxies: {why}")))?;
     deliver::mailer::Mailer::new(&config.mail, Path::new("outbox")).map_err(StartError::Config)?;
     files::Files::open(&config.media, config.data.join("media"), true).map_err(StartError::Config)?;
+    export_bucket(config)?;
     http::tls::Tls::open(&config.tls).map_err(StartError::Config)?;
     if let Some(url) = &config.database_url {
         Store::check_url(url).map_err(|error| StartError::Store(error.to_string()))?;
@@ -86,9 +88,14 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 
 /// Opens the store, starts the workers and listens. The server accepts calls when this returns.
 pub async fn start(config: Config) -> Result<Running, StartError> {
+    start_on(config, None).await
+}
+
+/// Starts like [`start`], on a socket that listens already instead of the address of the settings.
+pub async fn start_on(config: Config, inherited: Option<std::net::TcpListener>) -> Result<Running, StartError> {
     config.validate().map_err(StartError::Config)?;
     let folder = Folder::open(&config.data)?;
-    let limits = Arc::new(Limits { tier: config.tier, ..config.limits.clone() });
+    let limits = Arc::new(Limits { tier: config.tier, retention: config.retention.limits(), ..config.limits.clone() });
     let (stop, stopping) = watch::channel(false);
     let guard = deliver::guard::Guard::new(&limits.outbound_allow)
         .map_err(|why| StartError::Config(format!("limits.outbound_allow: {why}")))?;
@@ -111,7 +118,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let files = files::Files::open(&config.media, folder.path().join("media"), limits.durable);
     let files = Some(files.map_err(StartError::Config)?);
     let tls = http::tls::Tls::open(&config.tls).map_err(StartError::Config)?;
-    let (listener, addr) = listen(config.listen).await?;
+    let (listener, addr) = match inherited {
+        Some(socket) => adopt(socket).map_err(|why| StartError::Listen { address: config.listen, why })?,
+        None => listen(config.listen).await?,
+    };
     let metrics_listener = match config.metrics.listen {
         Some(address) => Some(listen(address).await?),
         None => None,
@@ -135,11 +145,17 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         scrape_token_hash: config.metrics.token.as_ref().map(|token| Sha256::digest(token).into()),
     };
     let app = AppState::new(store, system, limits.clone(), site, stopping);
+    let otlp = deliver::otlp::Otlp::open(&config.traces).map_err(StartError::Config)?.map(Arc::new);
+    if let Some(otlp) = &otlp {
+        // Nothing has set it before.
+        let _ = app.tracer.set(otlp.clone());
+    }
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
     let kept = workers::retention::Places {
         settings: config.retention.clone(),
         files: files.clone(),
         outbox: folder.path().join("outbox"),
+        bucket: export_bucket(&config)?,
     };
     let resumed = resumption(&app, folder.path());
     // Workers start before the first call, so that they miss no signal.
@@ -159,6 +175,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         spawn("key_uses", workers::key_uses::run(app.clone())),
         spawn("consumers", workers::consumers::run(app.clone())),
     ];
+    if let Some(email) = &config.alerts.email {
+        let data = folder.path().to_owned();
+        workers.push(spawn("alerts", workers::alerts::run(app.clone(), email.clone(), data)));
+    }
     if let Some(url) = &config.database_url {
         workers.push(spawn("pg_wakeups", workers::pg_wakeups::run(app.clone(), url.clone())));
         workers.push(spawn("statistics", workers::statistics::run(app.clone(), url.clone())));
@@ -181,7 +201,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tracing::info!(%addr, base_url, storage = app.store.engine.as_str(), data = %folder.path().display(), "axme is listening");
     let mails = app.mails.clone();
     let patience = Duration::from_secs(limits.shutdown_seconds);
-    Ok(Running { addr, base_url, folder, stop, server, workers, patience, mails, failure })
+    Ok(Running { addr, base_url, folder, stop, server, workers, patience, mails, failure, otlp })
 }
 
 /// Returns a signal that is true once the server may deliver: at once, or when an operator resumes a restored folder.
@@ -224,12 +244,27 @@ fn after(
     }
 }
 
+/// Opens the bucket for exports of deleted data, if the settings name one.
+fn export_bucket(config: &Config) -> Result<Option<files::Files>, StartError> {
+    let Some(url) = config.retention.export_bucket() else { return Ok(None) };
+    let settings = config::MediaSettings { url: Some(url), ..config.media.clone() };
+    let bucket = files::Files::open(&settings, Path::new("").to_owned(), true);
+    bucket.map(Some).map_err(|why| StartError::Config(format!("retention.export: {why}")))
+}
+
 /// Listens on an address, and returns the address with its port.
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |why| StartError::Listen { address, why };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok((listener, addr))
+}
+
+/// Listens on a socket of another process, and returns its address.
+fn adopt(socket: std::net::TcpListener) -> std::io::Result<(TcpListener, SocketAddr)> {
+    socket.set_nonblocking(true)?;
+    let address = socket.local_addr()?;
+    Ok((TcpListener::from_std(socket)?, address))
 }
 
 /// Starts a worker in a span that names it.
@@ -308,6 +343,10 @@ impl Running {
         };
         if tokio::time::timeout(self.patience, finish).await.is_err() {
             tracing::warn!("calls were still running when the time limit of the shutdown passed");
+        }
+        if let Some(otlp) = self.otlp.take() {
+            // An error would mean that the task panicked.
+            let _ = tokio::task::spawn_blocking(move || otlp.close()).await;
         }
         self.folder.remove_run();
         tracing::info!("axme stopped");

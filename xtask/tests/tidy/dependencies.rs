@@ -29,7 +29,7 @@ const SOURCE: &str = "registry+https://github.com/rust-lang/";
 
 /// Crates that may have several versions in the lock file, with the reason. An entry that is no longer needed is an
 /// error.
-const DUPLICATES: [(&str, &str); 30] = [
+const DUPLICATES: [(&str, &str); 31] = [
     ("aead", "0.5 for age, 0.6 for what we seal"),
     ("base64", "0.22 for us, tokens and PostgreSQL; 0.23 for mail, HTTP and S3; 0.21 for age"),
     ("block-buffer", "0.10 comes with digest 0.10"),
@@ -46,8 +46,9 @@ const DUPLICATES: [(&str, &str); 30] = [
     ("inout", "0.1 for age, 0.2 for what we seal"),
     ("nom", "7 for age, 8 for mail"),
     ("r-efi", "for UEFI only; comes with getrandom"),
-    ("rand", "0.8 for age, 0.10 for us"),
-    ("rand_core", "0.6 for age, 0.10 for us"),
+    ("rand", "0.8 for age, 0.9 for OpenTelemetry, 0.10 for us"),
+    ("rand_chacha", "0.3 for age, 0.9 for OpenTelemetry"),
+    ("rand_core", "0.6 for age, 0.9 for OpenTelemetry, 0.10 for us"),
     ("rustc-hash", "1 for the texts of age, 2 for the rest"),
     ("self_cell", "0.10 for the texts of age, 1 for the rest"),
     ("sha2", "0.10 for age, 0.11 for hashes"),

@@ -245,6 +245,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
     warnings.extend(receivers::check(cx, new.delivered_to().into_iter().chain(steps))?);
     asking::check_new(cx.tx, cx.caller.workspace, new.spec())?;
     let decided_again = engine::create(cx.tx, cx.caller.workspace, new)?;
+    cx.note_trace(new.intent().id)?;
     let intent = decided_again.as_ref().unwrap_or(new).intent();
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());
     let pending_with =

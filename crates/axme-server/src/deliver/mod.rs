@@ -5,7 +5,9 @@ pub mod guard;
 mod http;
 pub mod mail_templates;
 pub mod mailer;
+pub(crate) mod otlp;
 pub mod outbound;
+pub(crate) mod traced;
 
 use axme_core::claims::Offer;
 use axme_core::state::AppState;

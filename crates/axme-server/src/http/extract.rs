@@ -14,6 +14,7 @@ use axme_core::policy::body_budget::BodyPermit;
 use axme_core::policy::rate_limit::client_of;
 use axme_core::request::{Credentials, Edge, KeyHeader, RequestMeta};
 use axme_core::state::AppState;
+use axme_core::traceparent::Traceparent;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::request::Parts;
@@ -50,6 +51,14 @@ impl Route {
         }
     }
 }
+
+/// The span of a request, or the one that its client has sent.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestTrace(pub Traceparent);
+
+/// The trace of the intent that a call was about.
+#[derive(Clone, Copy)]
+pub(crate) struct IntentTrace(pub Traceparent);
 
 /// The fields of a path.
 pub type Fields = Vec<(&'static str, String)>;
@@ -97,6 +106,7 @@ pub(crate) fn meta(app: &AppState, parts: &Parts) -> RequestMeta {
         idempotency_key,
         client: text("x-axme-client").unwrap_or_default().to_owned(),
         consumer: names_of_consumer(&parts.headers),
+        trace: parts.extensions.get::<RequestTrace>().map(|trace| trace.0),
         only_headers: parts.method == Method::HEAD,
         source_ip: source_ip(&app.site.trusted_proxies, &parts.extensions, &parts.headers),
     }

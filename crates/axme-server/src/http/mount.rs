@@ -7,11 +7,14 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axme_api::{Access, ApiError, Effect, ErrorCode, Method};
+use axme_api::{Access, ApiError, Effect, ErrorCode, Method, OpInfo};
+use axme_core::auth::Caller;
 use axme_core::call::{self, Binding};
 use axme_core::error::Result;
+use axme_core::input::parse_id;
 use axme_core::request::Request;
 use axme_core::state::AppState;
+use axme_intent::IntentId;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
@@ -20,7 +23,7 @@ use axum::http::request::Parts;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use tracing::Instrument;
 
-use super::extract::{Fields, PathFields, RequestId, Route, meta, query, read_body, read_public_body};
+use super::extract::{Fields, IntentTrace, PathFields, RequestId, Route, meta, query, read_body, read_public_body};
 use super::{Gateway, encoding, refusal, respond};
 
 type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -186,7 +189,14 @@ async fn answer(
     request: HttpRequest,
 ) -> Response<Body> {
     let span = RequestId::span(request.extensions(), binding.info().id);
+    let about = changed_intent(binding.info(), &path_fields).filter(|_| app.tracer.get().is_some());
     let mut response = answer_in_span(app, binding, path_fields, request).instrument(span).await;
+    let caller = response.extensions_mut().remove::<AnsweredFor>();
+    if let (Some(id), Some(AnsweredFor(caller)), true) = (about, caller, response.status().is_success())
+        && let Some(trace) = app.trace_of(caller.workspace, caller.address.clone(), id).await
+    {
+        response.extensions_mut().insert(IntentTrace(trace));
+    }
     response.extensions_mut().insert(Route::Operation(binding.info().id));
     encoding::mark(binding.info(), &mut response);
     response
@@ -230,5 +240,17 @@ async fn answer_in_span(
     };
     let mut response = respond(answered.await);
     super::show_rate(permit.rate, response.headers_mut());
+    response.extensions_mut().insert(AnsweredFor(permit.caller));
     response
+}
+
+/// The caller of an answer.
+#[derive(Clone)]
+struct AnsweredFor(Arc<Caller>);
+
+/// Returns the intent that an operation changes, if its path names one.
+fn changed_intent(info: &OpInfo, fields: &Fields) -> Option<IntentId> {
+    const NAMES: [&str; 3] = ["intent_id", "thread_id", "approval_id"];
+    let named = fields.iter().find(|(name, _)| info.effect == Effect::Write && NAMES.contains(name));
+    parse_id(&named?.1).ok()
 }

@@ -9,6 +9,9 @@ use axme_api::{
 };
 use axme_core::call;
 use axme_core::state::AppState;
+use axme_core::system::SpanKind;
+use axme_core::traceparent::{HEADER, Traceparent};
+use axme_core::traces::OpenSpan;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request as HttpRequest, State};
@@ -20,7 +23,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 use tracing::Instrument;
 
 use super::drain::finish_body;
-use super::extract::{PathFields, RequestId, Route, meta};
+use super::extract::{IntentTrace, PathFields, RequestId, RequestTrace, Route, meta};
 use super::mount::{Mount, method_not_allowed, no_operation};
 use super::{
     Gateway, console, encoding, inbox, login, mcp, media, metrics, oauth, pages, provider, reference, refusal, respond,
@@ -46,7 +49,7 @@ pub fn router(gateway: Gateway) -> Router {
 
 /// Lets pages of these origins call the API. They send a key or a token themselves; cookies are not used.
 fn cors(origins: &[String]) -> Option<CorsLayer> {
-    const HEADERS: [HeaderName; 9] = [
+    const HEADERS: [HeaderName; 10] = [
         header::AUTHORIZATION,
         header::CONTENT_TYPE,
         HeaderName::from_static("x-api-key"),
@@ -54,6 +57,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         HeaderName::from_static("x-owner-agent"),
         HeaderName::from_static("x-request-id"),
         HeaderName::from_static("x-trace-id"),
+        HeaderName::from_static(HEADER),
         HeaderName::from_static("x-axme-client"),
         HeaderName::from_static("last-event-id"),
     ];
@@ -188,6 +192,26 @@ async fn limit_address(State(app): State<Arc<AppState>>, request: HttpRequest, n
     }
 }
 
+/// Ends the span of a call. If the call was about an intent of another trace, a short span there links to it, and back.
+fn finish_span(app: &AppState, mut span: OpenSpan, response: &Response<Body>) {
+    let name = response.extensions().get::<Route>().map_or("none", Route::as_str).to_owned();
+    let (now, status) = (app.system.clock.now(), response.status());
+    span.set("http.route", name.clone());
+    span.set("http.response.status_code", status.as_str());
+    if status.is_server_error() {
+        span.fail(status.to_string());
+    }
+    let of_intent = response.extensions().get::<IntentTrace>().map(|trace| trace.0);
+    if let Some(of_intent) = of_intent.filter(|of_intent| of_intent.trace != span.own().trace) {
+        span.link(of_intent);
+        if let Some(mut there) = app.begin_span(SpanKind::Internal, Some(of_intent)) {
+            there.link(span.own());
+            there.finish(name.clone(), now);
+        }
+    }
+    span.finish(name, now);
+}
+
 /// Adds the ids to every answer, and logs every call. The log line has the path of the route: the path of the call may
 /// contain a token.
 async fn trace(State(app): State<Arc<AppState>>, mut request: HttpRequest, next: Next) -> Response<Body> {
@@ -204,6 +228,14 @@ async fn trace(State(app): State<Arc<AppState>>, mut request: HttpRequest, next:
         None
     };
     let began = app.system.clock.running();
+    let of_client = request.headers().get(HEADER).and_then(|value| value.to_str().ok()).and_then(Traceparent::parse);
+    let mut span = app.begin_span(SpanKind::Server, of_client);
+    if let Some(trace) = span.as_ref().map(OpenSpan::own).or(of_client) {
+        request.extensions_mut().insert(RequestTrace(trace));
+    }
+    if let Some(span) = &mut span {
+        span.set("http.request.method", request.method().as_str());
+    }
     if let Some(id) = request_id.clone() {
         request.extensions_mut().insert(RequestId(id));
     }
@@ -211,6 +243,9 @@ async fn trace(State(app): State<Arc<AppState>>, mut request: HttpRequest, next:
     let took = app.system.clock.running().saturating_sub(began);
     let measured = response.extensions().get::<Route>();
     app.metrics.call(measured.map_or("none", Route::as_str), response.status().as_str(), took);
+    if let Some(span) = span {
+        finish_span(&app, span, &response);
+    }
     if let Some((method, route)) = line {
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let request_id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();

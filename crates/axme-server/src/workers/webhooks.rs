@@ -7,20 +7,22 @@
 
 use std::sync::Arc;
 
-use axme_intent::{Json, JsonFields, Time};
+use axme_intent::{IntentId, Json, JsonFields, Time};
 use futures_util::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{attempt_of, short};
 use crate::deliver::outbound::PATIENCE;
+use crate::deliver::traced;
 use axme_core::error::Result;
 use axme_core::ops::webhooks::pause_gone;
 use axme_core::signature;
 use axme_core::state::AppState;
 use axme_core::system::{Post, PostAnswer};
+use axme_core::traceparent::Traceparent;
 use axme_store::queue::{Claim, QueueItem};
-use axme_store::webhooks::{Event, Subscription};
+use axme_store::webhooks::{Event, EventOrigin, Subscription};
 use axme_store::{Shard, Tx, queue, webhooks as store};
 
 /// Events sent to one subscriber at a time.
@@ -101,6 +103,16 @@ async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Resu
     app.store.write(Shard::of_workspace(workspace), claim).await.map(Some)
 }
 
+/// Finds the trace of the intent that an event of the platform tells of.
+async fn trace_of(app: &AppState, workspace: Uuid, event: &Event) -> Option<Traceparent> {
+    if event.origin != Some(EventOrigin::Platform) {
+        return None;
+    }
+    let named = ["intent_id", "thread_id"].into_iter().find_map(|name| event.payload.field(name));
+    let id = Uuid::parse_str(&named?.string()?).ok()?;
+    app.trace_of(workspace, None, IntentId(id)).await
+}
+
 #[tracing::instrument(name = "delivery", skip_all, fields(kind = "webhook", id = %event.id))]
 async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u32, Time)) -> Result<()> {
     let (attempt, _) = claimed;
@@ -113,7 +125,9 @@ async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u
     let mut headers = signature::headers(&to.secret, &event.id.to_string(), app.system.clock.now(), &body);
     headers.push(("x-axme-event", event.event_type.clone()));
     let url = to.callback_url.clone();
-    let outcome = app.system.outbound.post(Post { workspace: to.workspace, url, headers, body }).await;
+    let post = Post { workspace: to.workspace, url, headers, body };
+    let trace = trace_of(app, to.workspace, event).await;
+    let outcome = traced::post(app, trace, ("webhook", &event.id.to_string()), post).await;
     let outcome = outcome.and_then(PostAnswer::accepted);
     if let Err(unsent) = &outcome {
         tracing::warn!(subscription = %to.id, error = short(unsent.why()), "a webhook failed");

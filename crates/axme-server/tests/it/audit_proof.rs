@@ -103,7 +103,7 @@ async fn an_export_is_proven_without_its_server(engine: Engine) {
     let folder = server.folder().join("export");
     let settings =
         RetentionSettings { audit_days: Some(30), export: Some(folder.clone()), ..RetentionSettings::default() };
-    let places = Places { settings, files: None, outbox: server.folder().join("outbox") };
+    let places = Places { settings, files: None, outbox: server.folder().join("outbox"), bucket: None };
     let swept = workers::retention::tick(&server.app, &places).await.unwrap().audit_lines;
     assert!(swept >= 4, "{swept}");
     let is_audit = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("audit-"));

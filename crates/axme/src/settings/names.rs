@@ -10,8 +10,14 @@ use crate::server::{self, OidcSettings};
 const OF_PROCESS: [&str; 2] = ["log", "log_format"];
 
 /// The settings that hold a secret. The URLs among them are shown without their password.
-pub(super) const SECRETS: [&str; 5] =
-    ["database_url", "mail.smtp_url", "media.secret_access_key", "oidc.client_secret", "metrics.token"];
+pub(super) const SECRETS: [&str; 6] = [
+    "database_url",
+    "mail.smtp_url",
+    "media.secret_access_key",
+    "oidc.client_secret",
+    "metrics.token",
+    "traces.headers",
+];
 
 /// The number of wrong letters up to which a variable is taken for a misspelled setting.
 const MAX_SLIPS: usize = 2;

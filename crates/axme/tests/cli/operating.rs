@@ -1,8 +1,12 @@
 //! The commands of an operator: the check of settings, backup and restore.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
 
-use super::{Home, mode, until};
+use super::{Home, Server, mode, until};
 
 #[test]
 fn the_settings_in_force_are_shown_with_their_sources_and_without_secrets() {
@@ -132,4 +136,60 @@ fn the_machine_of_a_server_is_examined() {
         assert!(found["ok"] == false && found["detail"].as_str().unwrap().contains(advice), "{check}: {found}");
     }
     home.fails(&["doctor", "--config", "axme.toml"], 2);
+}
+
+/// systemd passes the socket as descriptor 3, and names the process that it is for.
+#[test]
+fn a_server_takes_the_socket_of_systemd() {
+    let home = Home::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // A connection that was made before the server runs.
+    let mut early = TcpStream::connect(address).unwrap();
+    early.write_all(b"GET /health HTTP/1.1\r\nhost: axme\r\nconnection: close\r\n\r\n").unwrap();
+    let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve --listen 127.0.0.1:9";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_axme")]).env_clear().env("HOME", home.path(""));
+    command.current_dir(home.path("")).stdin(OwnedFd::from(listener)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let server = Server(command.spawn().unwrap());
+    let mut answer = String::new();
+    early.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let run = home.path(".local/share/axme/run.json");
+    until("the server tells where it is", || run.exists());
+    let run = fs::read_to_string(run).unwrap();
+    assert!(run.contains(&address.to_string()), "{run}");
+    assert_eq!(server.stop().0, Some(0));
+}
+
+#[test]
+fn retention_is_set_and_held_by_commands() {
+    let home = Home::new();
+    let _server = home.serve("serve");
+    let shown = home.ok(&["retention", "show"]);
+    assert!(shown.contains("as the server") && shown.contains("forever") && shown.contains("Not on hold."), "{shown}");
+    let shown = home.ok(&["retention", "set", "--intents-days", "90", "--audit-days", "365"]);
+    assert!(shown.contains("90 days") && shown.contains("365 days"), "{shown}");
+    assert!(home.fails(&["retention", "set", "--intents-days", "0"], 2).contains("from 1 to 36500"));
+    let shown = home.ok(&["retention", "hold", "--reason", "Case 17"]);
+    assert!(shown.contains("owner@local: Case 17. Nothing is deleted."), "{shown}");
+    let body = home.ok_json(&["retention", "show", "--json"]);
+    assert_eq!((&body["retention"]["held"], &body["retention"]["rules"]["intents_days"]), (&true.into(), &90.into()));
+    assert!(home.ok(&["retention", "release", "--reason", "closed"]).contains("Not on hold."));
+}
+
+#[test]
+fn a_key_is_limited_by_flags() {
+    let home = Home::new();
+    let _server = home.serve("serve");
+    home.ok(&["agents", "register", "--name", "ci"]);
+    let create = ["agents", "keys", "create", "--agent-id", "ci"];
+    let made = home.ok(&[&create[..], &["--scope", "submit", "--address", "deployer"]].concat());
+    assert!(made.contains("Scope: submit") && made.contains("Works with: agent://local/default/deployer"), "{made}");
+    let listed = home.ok(&["keys", "list"]);
+    assert!(listed.contains("submit, agent://local/default/deployer"), "{listed}");
+    assert!(home.fails(&[&create[..], &["--scope", "write"]].concat(), 2).contains("use one of full, read, submit"));
+    let key = made.lines().find_map(|line| line.trim().strip_prefix("API key, not shown again: ")).unwrap().to_owned();
+    let refused = home.fails(&["intents", "list", "--api-key", &key], 1);
+    assert!(refused.contains("this key may only submit intents"), "{refused}");
 }
