@@ -26,6 +26,7 @@ text_enum! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the macro takes no other attributes than documentation")]
 impl Default for KeyScope {
     fn default() -> KeyScope {
         KeyScope::Full
