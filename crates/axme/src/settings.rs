@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::{folders, server, text_file};
 
 /// The settings that are lists. A text stands for its entries between commas, and any other value for one entry.
-const LISTS: [&str; 8] = [
+const LISTS: [&str; 9] = [
     "cors_origins",
     "embed_origins",
     "mcp.origins",
@@ -27,6 +27,7 @@ const LISTS: [&str; 8] = [
     "limits.offer_seconds",
     "limits.push_retry_seconds",
     "limits.outbound_allow",
+    "traces.headers",
     "trusted_proxies",
 ];
 

@@ -24,6 +24,7 @@ pub(super) fn list(flags: &ServerFlags, file: Option<&Path>, merged: &Config, se
             serde_json::Value::String(text) if names::SECRETS.contains(&name.as_str()) => masked(text),
             serde_json::Value::String(text) => text.clone(),
             serde_json::Value::Array(items) if items.is_empty() => "none".to_owned(),
+            serde_json::Value::Array(_) if names::SECRETS.contains(&name.as_str()) => "(set)".to_owned(),
             serde_json::Value::Array(items) => items
                 .iter()
                 .map(|item| item.as_str().map_or(item.to_string(), str::to_owned))

@@ -14,6 +14,7 @@ fn the_settings_in_force_are_shown_with_their_sources_and_without_secrets() {
     fs::write(home.path("axme.toml"), "tier = 'corporate'\n[mail]\nsmtp_url = 'smtps://me:hunter2@mail.example.com'\n")
         .unwrap();
     let mut command = home.command(&["serve", "--check", "--config", "axme.toml", "--listen", "127.0.0.1:9"]);
+    command.env("AXME_TRACES__HEADERS", "authorization=Bearer hunter2");
     let output = command.env("AXME_LIMITS__OFFER_SECONDS", "20, 40").output().unwrap();
     let said = super::stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{said}{}", super::stderr(&output));
@@ -27,6 +28,7 @@ fn the_settings_in_force_are_shown_with_their_sources_and_without_secrets() {
     assert_eq!(line("limits.offer_seconds"), offers);
     assert_eq!(line("trials"), "trials false (default)");
     assert!(line("mail.smtp_url").starts_with("mail.smtp_url smtps://me:…@mail.example.com (axme.toml"), "{said}");
+    assert!(line("traces.headers").starts_with("traces.headers (set) ("), "{said}");
     assert!(!said.contains("hunter2"));
     assert!(!home.path(".local").exists(), "a check creates nothing");
 
