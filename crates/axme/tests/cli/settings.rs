@@ -5,6 +5,8 @@ use std::io::Read as _;
 use std::net::TcpListener;
 use std::process::{Output, Stdio};
 
+use serde_json::Value;
+
 use super::{Home, stderr, stdout};
 
 /// Runs a command with variables set; returns its output, and its stderr as text.
@@ -103,4 +105,45 @@ fn what_a_context_keeps_secret_goes_to_its_own_server_only() {
     home.fails(&["login", "--context", "kim", "--base-url", &foreign, "--api-key", "another"], 1);
     let kept = fs::read_to_string(home.path(".config/axme/secrets.json")).unwrap();
     assert!(!kept.contains("another") && kept.contains("kims-"), "{kept}");
+}
+
+#[test]
+fn every_variable_of_the_official_command_line_is_read() {
+    let home = Home::new();
+    let show = |variables: &[(&str, &str)]| -> Value {
+        let mut command = home.command(&["context", "show", "--show-key", "--json"]);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        assert!(output.status.success(), "{variables:?}: {}", stderr(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    // Of several names for one setting, the first one wins.
+    let bases = [
+        ("AXME_PORTAL_BASE_URL", "http://127.0.0.1:7"),
+        ("AXME_GATEWAY_BASE_URL", "http://127.0.0.1:8"),
+        ("AXME_BASE_URL", "http://127.0.0.1:9"),
+    ];
+    let keys = [("AXME_GATEWAY_API_KEY", "first"), ("AXME_API_KEY", "second")];
+    for nth in 0..bases.len() {
+        assert_eq!(show(&bases[nth..])["base_url"], bases[nth].1);
+    }
+    for nth in 0..keys.len() {
+        assert_eq!(show(&[&bases[..1], &keys[nth..]].concat())["api_key"], keys[nth].1);
+    }
+    for token in ["AXME_ACTOR_TOKEN", "AXME_PORTAL_SCOPED_BEARER_TOKEN"] {
+        assert_eq!(show(&[bases[0], (token, "a.b.c")])["has_actor"], true, "{token}");
+    }
+    for (variable, field) in [
+        ("AXME_ORG_ID", "org_id"),
+        ("AXME_WORKSPACE_ID", "workspace_id"),
+        ("AXME_OWNER_AGENT", "owner_agent"),
+        ("AXME_ENVIRONMENT", "environment"),
+    ] {
+        assert_eq!(show(&[(variable, "x")])[field], "x", "{variable}");
+    }
+    show(&[("AXME_CLI_SECRET_STORAGE", "file"), ("AXME_NO_UPDATE_CHECK", "1")]);
+    for mode in ["keyring", "safe"] {
+        let output = home.command(&["status"]).env("AXME_CLI_SECRET_STORAGE", mode).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("secrets are stored in a file"), "{mode}");
+    }
 }
