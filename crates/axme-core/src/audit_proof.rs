@@ -67,6 +67,8 @@ pub struct TrailReport {
     pub first: i64,
     pub last: i64,
     pub lines: u64,
+    /// The line before the first one is not at hand, so nothing shows that the first one is as it was written.
+    pub is_first_unproven: bool,
     /// The first line that is wrong, and why.
     pub broken: Option<(i64, &'static str)>,
     /// The last line that a kept checkpoint proves.
@@ -77,7 +79,8 @@ pub struct TrailReport {
 
 impl TrailReport {
     fn new(trail: Uuid) -> TrailReport {
-        TrailReport { trail, first: 1, last: 0, lines: 0, broken: None, anchored_to: None, not_compared: Vec::new() }
+        let (broken, anchored_to, not_compared) = Default::default();
+        TrailReport { trail, first: 1, last: 0, lines: 0, is_first_unproven: false, broken, anchored_to, not_compared }
     }
 
     /// Compares a kept checkpoint with the hash of its line in the trail; `None` if the trail does not have that line.
@@ -223,7 +226,7 @@ impl Export {
                 }
             }
             // The hash of the line before the first one is in an earlier export.
-            None if hashes.is_empty() => report.first = seq,
+            None if hashes.is_empty() => (report.first, report.is_first_unproven) = (seq, true),
             None => report.breaks(report.last + 1, "the line is missing"),
         }
         match hashes.insert(seq, hash) {

@@ -49,4 +49,18 @@ fn a_trail_is_verified_with_and_without_a_kept_checkpoint() {
     assert!(home.fails(&["audit", "verify", "nothing.log"], 1).contains("nothing.log, line 1: "));
     let said = home.fails(&["--data", "nowhere", "audit", "verify"], 2);
     assert!(said.contains("nowhere has no axme.db"), "{said}");
+
+    // An export that begins in the middle, and checkpoints of other trails.
+    let line = serde_json::json!({
+        "kind": "audit", "trail_id": "00000000-0000-4000-8000-000000000001", "seq": 5, "hash": "00".repeat(32),
+        "audit_id": "00000000-0000-4000-8000-000000000002", "at_micros": 1, "actor": "a", "action": "b", "subject": "c",
+        "details": "{}",
+    });
+    fs::write(home.path("audit-1.jsonl"), format!("{line}\n")).unwrap();
+    let said = home.ok(&["audit", "verify", "audit-1.jsonl"]);
+    assert!(said.contains("lines 5 to 5") && said.contains("the line before 5 is in an earlier export"), "{said}");
+    let said = home.fails(&["audit", "verify", "audit-1.jsonl", "--checkpoint", "axme.log"], 1);
+    assert!(said.contains("no given checkpoint is about these trails"), "{said}");
+    let found = home.fails_json(&["audit", "verify", "audit-1.jsonl", "--checkpoint", "axme.log", "--json"], 1);
+    assert_eq!((&found["ok"], &found["trails"][0]["is_first_unproven"]), (&false.into(), &true.into()));
 }

@@ -57,26 +57,32 @@ impl Verify {
             self.files.sort();
             audit::verify_export(&self.files, &kept)?
         };
-        report(flags, &reports)
+        let is_useless = !kept.is_empty() && reports.iter().all(|report| report.anchored_to.is_none());
+        report(flags, &reports, is_useless)
     }
 }
 
-fn report(flags: &Flags, reports: &[TrailReport]) -> Result<(), Failure> {
+/// Prints the findings. `is_useless` is true if no given checkpoint anchors anything.
+fn report(flags: &Flags, reports: &[TrailReport], is_useless: bool) -> Result<(), Failure> {
     let is_proven = |report: &&TrailReport| report.broken.is_none() && !lacks_anchor(report);
     let unproven = reports.len() - reports.iter().filter(is_proven).count();
+    let is_well = unproven == 0 && !is_useless;
     if flags.format().is_json() {
-        flags.format().print_json(&json!({ "ok": unproven == 0, "trails": reports }))?;
+        flags.format().print_json(&json!({ "ok": is_well, "trails": reports }))?;
     } else if reports.is_empty() {
         line("No audit trails.")?;
     } else {
         reports.iter().map(sentence).try_for_each(line)?;
     }
-    if unproven == 0 {
-        return Ok(());
-    }
-    match flags.format().is_json() {
-        true => Err(Failure::quiet(Ending::Failed)),
-        false => Err(Failure::new(format!("{unproven} of {} audit trails are not as they should be", reports.len()))),
+    match (is_well, flags.format().is_json()) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Failure::quiet(Ending::Failed)),
+        (false, false) if unproven == 0 => {
+            Err(Failure::new("no given checkpoint is about these trails, so none of them is anchored"))
+        }
+        (false, false) => {
+            Err(Failure::new(format!("{unproven} of {} audit trails are not as they should be", reports.len())))
+        }
     }
 }
 
@@ -103,6 +109,9 @@ fn sentence(report: &TrailReport) -> String {
                 "✗ {trail}: lines {first} to {last} are consistent, not anchored: no given checkpoint is about them"
             )
         }
+        None if report.is_first_unproven => format!(
+            "✓ {trail}: lines {first} to {last} are consistent, not anchored; the line before {first} is in an earlier export"
+        ),
         None => format!("✓ {trail}: lines {first} to {last} are consistent, not anchored"),
     }
 }
