@@ -14,7 +14,19 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("audit.rs", &["audit verify"]),
     ("login.rs", &["login", "logout", "session list", "session revoke"]),
     ("main.rs", &["serve", "dev", "examples run", "conformance run"]),
-    ("operating.rs", &["backup", "backup verify", "backup key", "restore"]),
+    (
+        "operating.rs",
+        &[
+            "backup",
+            "backup verify",
+            "backup key",
+            "restore",
+            "retention show",
+            "retention set",
+            "retention hold",
+            "retention release",
+        ],
+    ),
     ("intents.rs", &["deliveries get", "deliveries replay", "intents resume"]),
     ("output.rs", &["completion", "man", "doctor"]),
     (
