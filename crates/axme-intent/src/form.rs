@@ -355,6 +355,47 @@ mod tests {
     }
 
     #[test]
+    fn the_types_of_a_field_come_from_every_keyword_that_implies_one() {
+        let root = json!({ "$defs": { "a": { "type": "string" }, "again": { "$ref": "#/$defs/again" } } });
+        let of = |property: Value| types(&property, &root);
+        assert_eq!(of(json!({ "type": ["integer", "null"] })), ["integer", "null"]);
+        let every = json!({ "enum": [true, 1, 1.5, "x", [], {}], "const": null });
+        assert_eq!(of(every), ["boolean", "integer", "number", "string", "array", "object", "null"]);
+        assert_eq!(of(json!({ "$ref": "#/$defs/a" })), ["string"]);
+        assert!(of(json!({ "$ref": "#/$defs/again" })).is_empty(), "the search ends");
+        let nested = |depth: usize| (0..depth).fold(json!({ "type": "string" }), |part, _| json!({ "anyOf": [part] }));
+        assert_eq!((of(nested(8)).len(), of(nested(9)).len()), (1, 0));
+        let referring = |depth: usize| {
+            let next =
+                |n: usize| if n == 0 { json!({ "type": "string" }) } else { json!({ "$ref": format!("#/{}", n - 1) }) };
+            let root: Object = (0..=depth).map(|n| (n.to_string(), next(n))).collect();
+            types(&next(depth), &Value::Object(root)).len()
+        };
+        assert_eq!((referring(8), referring(9)), (1, 0));
+    }
+
+    #[test]
+    fn only_the_field_for_the_comment_gets_it() {
+        let text = json!({ "type": "string" });
+        let schema = json!({ "properties": { "notes": text, "comment": text } });
+        let filled = check(&schema, &Object::new(), Some("c"), true).map(Value::Object);
+        assert_eq!(filled, Ok(json!({ "comment": "c" })));
+        let schema = json!({ "properties": { "comment": { "type": "integer" } } });
+        assert_eq!(check(&schema, &Object::new(), Some("c"), true).map(Value::Object), Ok(json!({})));
+    }
+
+    #[test]
+    fn a_form_and_an_answer_may_be_as_large_as_their_limits() {
+        let listed = |parts: usize| json!({ "x": vec![0; parts - 2] });
+        assert_eq!(parts(&listed(10_000)), Ok(MAX_PARTS));
+        assert!(parts(&listed(10_001)).is_err());
+        // A thousand parts, and a thousand values with the answer itself.
+        let sent = |values: usize| json!({ "tags": vec![0; values - 2] }).as_object().unwrap().clone();
+        assert!(check(&listed(1_000), &sent(1_000), None, true).is_ok());
+        assert!(check(&listed(1_000), &sent(1_001), None, true).is_err());
+    }
+
+    #[test]
     fn what_was_not_sent_is_never_recorded_as_said() {
         let schema = json!({
             "required": ["terms"],

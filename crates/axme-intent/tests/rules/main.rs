@@ -1,8 +1,9 @@
-//! The promises of the rules, tested in six ways:
+//! The promises of the rules, tested in seven ways:
 //!
 //! - `traces`: stories, one per file in `tests/traces`, each a list of commands with their results;
 //! - `properties`: random commands on random intents, with invariants after each;
 //! - `scenarios`: bundles in `tests/scenarios`, with their errors, warnings and plans;
+//! - `limits`: what is too long for a trace;
 //! - `macros`: workflows by name, and the steps they expand to;
 //! - `table`: every command in every situation, written to `docs/lifecycle.md`;
 //! - `picture`: the same as a picture, `docs/pictures/lifecycle.svg`.
@@ -13,6 +14,7 @@
 
 mod golden;
 mod history;
+mod limits;
 mod macros;
 mod picture;
 mod properties;
