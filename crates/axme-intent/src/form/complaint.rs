@@ -100,3 +100,105 @@ fn property_at(schema: &Value, place: &str) -> Value {
     }
     part
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::check;
+    use super::*;
+
+    /// Returns what is wrong with the value of a field; nothing for a value that fits.
+    fn complaint(property: Value, value: Value) -> String {
+        let schema = json!({ "properties": { "field": property } });
+        let data = json!({ "field": value });
+        let found = check(&schema, data.as_object().unwrap(), None, true).err().unwrap_or_default();
+        found.into_values().collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn every_error_is_told_in_words() {
+        for (property, value, words) in [
+            (json!({ "maximum": 5 }), json!(6), "must be at most 5"),
+            (json!({ "minimum": 5 }), json!(4), "must be at least 5"),
+            (json!({ "exclusiveMaximum": 5 }), json!(5), "must be less than 5"),
+            (json!({ "exclusiveMinimum": 5 }), json!(5), "must be more than 5"),
+            (json!({ "multipleOf": 5 }), json!(6), "must be a multiple of 5"),
+            (json!({ "maxLength": 2 }), json!("abc"), "must have at most 2 characters"),
+            (json!({ "minLength": 2 }), json!("a"), "must have at least 2 characters"),
+            (json!({ "maxItems": 1 }), json!([1, 2]), "must have at most 1 entry"),
+            (json!({ "minItems": 2 }), json!([1]), "must have at least 2 entries"),
+            (json!({ "maxProperties": 1 }), json!({ "a": 1, "b": 2 }), "must have at most 1 fields"),
+            (json!({ "minProperties": 1 }), json!({}), "must have at least 1 fields"),
+            (json!({ "uniqueItems": true }), json!([1, 1]), "must not have the same entry twice"),
+            (json!({ "enum": ["a", 1] }), json!("b"), "must be one of a, 1"),
+            (json!({ "const": "a" }), json!("b"), "must be a"),
+            (json!({ "contains": { "const": 1 } }), json!([2]), "lacks a required entry"),
+            (json!(false), json!(1), "must be left empty"),
+            (json!({ "not": {} }), json!(1), "is not allowed"),
+            (json!({ "not": {}, "description": "Leave it out." }), json!(1), "is not allowed: Leave it out."),
+            (json!({ "not": {}, "description": "  " }), json!(1), "is not allowed"),
+        ] {
+            assert_eq!(complaint(property, value), words);
+        }
+    }
+
+    #[test]
+    fn a_format_is_shown_by_what_it_asks_for() {
+        for (format, words) in [
+            ("email", "must be an email address"),
+            ("uri", "must be a web address that begins with https://"),
+            ("iri", "must be a web address that begins with https://"),
+            ("date", "must be a date: 2026-05-03"),
+            ("date-time", "must be a date and a time: 2026-05-03T14:00:00Z"),
+            ("time", "must be a time of day: 14:00:00Z"),
+            ("ipv4", "must be a valid ipv4"),
+        ] {
+            assert_eq!(complaint(json!({ "type": "string", "format": format }), json!("http://[x")), words, "{format}");
+        }
+        let pattern = |more: Value| {
+            let mut property = json!({ "type": "string", "pattern": "^[0-9]+$" });
+            property.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            complaint(property, json!("x"))
+        };
+        assert_eq!(pattern(json!({})), "is not in the expected format");
+        assert_eq!(pattern(json!({ "description": "Digits." })), "is not in the expected format: Digits.");
+        let with_example = json!({ "description": "Digits.", "examples": ["42"] });
+        assert_eq!(pattern(with_example), "is not in the expected format, for example 42");
+    }
+
+    #[test]
+    fn a_choice_is_told_by_its_titles() {
+        let choice = json!({ "oneOf": [{ "const": 1, "title": "Low" }, { "const": 2 }] });
+        assert_eq!(complaint(choice, json!(3)), "must be one of Low, 2");
+        let forms = json!({ "anyOf": [{ "type": "integer" }, { "type": "boolean" }], "description": "A count." });
+        assert_eq!(complaint(forms, json!({})), "does not fit any of the allowed forms: A count.");
+        let several = json!({ "oneOf": [{ "minimum": 1 }, { "minimum": 2 }], "description": "One." });
+        assert_eq!(complaint(several, json!(3)), "fits several of the allowed forms: One.");
+    }
+
+    #[test]
+    fn a_type_is_told_in_words() {
+        for (name, words) in [
+            ("number", "must be a number"),
+            ("integer", "must be a whole number"),
+            ("boolean", "must be yes or no (true or false)"),
+            ("array", "must be a list"),
+            ("object", "must have fields of its own"),
+            ("null", "must be empty"),
+        ] {
+            assert_eq!(complaint(json!({ "type": name }), json!("x")), words);
+        }
+        assert_eq!(complaint(json!({ "type": "string" }), json!(1)), "must be a text");
+    }
+
+    #[test]
+    fn the_words_are_those_of_the_place() {
+        let items = json!({ "items": { "properties": { "a/b": { "not": {}, "description": "Inner." } } } });
+        let found = complaint(items, json!([{ "a/b": 2 }]));
+        assert!(found.contains("is not allowed: Inner."), "{found}");
+        let schema = json!({ "$defs": { "n": { "not": {}, "description": "By name." } } , "properties": { "field": { "$ref": "#/$defs/n" } } });
+        let found = check(&schema, json!({ "field": 1 }).as_object().unwrap(), None, true).unwrap_err();
+        assert_eq!(found["field"], "is not allowed: By name.");
+    }
+}
