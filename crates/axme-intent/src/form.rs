@@ -426,6 +426,9 @@ mod tests {
     fn a_no_needs_no_field_but_what_is_given_counts() {
         assert_eq!(answer(json!({}), false), Ok(json!({ "approved": false })));
         assert!(answer(json!({ "days": 0 }), false).is_err());
+        let schema = json!({ "minProperties": 1 });
+        assert_eq!(check(&schema, &Object::new(), None, false), Ok(Object::new()));
+        assert!(check(&schema, &Object::new(), None, true).is_err());
     }
 
     #[test]

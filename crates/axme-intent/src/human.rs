@@ -347,6 +347,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_person_who_replaces_an_agent_is_told_what_to_do() {
+        let task = HumanTask::instead_of("builder", "build");
+        assert_eq!(task.title, "builder has not finished step build");
+        let told = "Say how the step ended, so that the workflow can continue.";
+        assert_eq!(task.description.as_deref(), Some(told));
+        assert_eq!(HumanTask::instead_of(&"b".repeat(400), "build").title.len(), 255);
+    }
+
+    #[test]
     fn wrong_types_are_named() {
         let (_, complaints) = HumanTask::read(json!({"title": 3, "allowed_outcomes": []}).as_object().unwrap());
         assert_eq!(
