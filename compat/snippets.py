@@ -21,7 +21,7 @@ A comment above a block changes this:
 The comment `<!-- snippet: server -->` stands alone. It starts a development server for the rest of a page that does not
 show how to start one.
 
-Pages that are not listed in `PAGES` may show shell, Python and JavaScript only below such a comment. JSON must parse on
+Pages that are not listed in `PAGES` may show programs and commands only below such a comment. JSON must parse on
 every page.
 """
 

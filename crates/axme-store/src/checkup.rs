@@ -20,7 +20,7 @@ pub struct Checkup {
     pub program: String,
     /// The newest migration in the database; `None` before the first start.
     pub schema: Option<i32>,
-    /// Of a PostgreSQL server.
+    /// The server of the database; `None` for SQLite, which has none.
     pub server: Option<DatabaseServer>,
 }
 

@@ -91,9 +91,8 @@ pub fn put_days(tx: &mut Tx<'_>, workspace: Uuid, rules: &Rules, by: &str) -> Re
     )
 }
 
-/// Begins or ends the hold of a workspace. Its days stay. A sweep that has begun a deletion ends first.
+/// Begins or ends the hold of a workspace. Its days stay. The caller has locked the sweeps.
 pub fn put_hold(tx: &mut Tx<'_>, workspace: Uuid, hold: Option<&Hold>, by: &str) -> Result<(), StoreError> {
-    lock_sweeps(tx, workspace)?;
     tx.push(
         "INSERT INTO retention_rules (workspace_id, held, hold_reason, held_by, held_at, updated_by, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (workspace_id) DO UPDATE SET \

@@ -8,7 +8,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axme_api::{Access, ApiError, Effect, ErrorCode, Method, OpInfo};
-use axme_core::auth::Caller;
 use axme_core::call::{self, Binding};
 use axme_core::error::Result;
 use axme_core::input::parse_id;
@@ -189,14 +188,7 @@ async fn answer(
     request: HttpRequest,
 ) -> Response<Body> {
     let span = RequestId::span(request.extensions(), binding.info().id);
-    let about = changed_intent(binding.info(), &path_fields).filter(|_| app.tracer.get().is_some());
     let mut response = answer_in_span(app, binding, path_fields, request).instrument(span).await;
-    let caller = response.extensions_mut().remove::<AnsweredFor>();
-    if let (Some(id), Some(AnsweredFor(caller)), true) = (about, caller, response.status().is_success())
-        && let Some(trace) = app.trace_of(caller.workspace, caller.address.clone(), id).await
-    {
-        response.extensions_mut().insert(IntentTrace(trace));
-    }
     response.extensions_mut().insert(Route::Operation(binding.info().id));
     encoding::mark(binding.info(), &mut response);
     response
@@ -220,6 +212,7 @@ async fn answer_in_span(
         Ok(permit) => permit,
         Err(error) => return refusal(&error.into_api()),
     };
+    let changed = app.tracer.get().and_then(|_| changed_intent(info, &path_fields));
     let answered = async {
         let held = match info.access {
             Access::Public => read_public_body(app, meta.source_ip, body).await?,
@@ -240,13 +233,14 @@ async fn answer_in_span(
     };
     let mut response = respond(answered.await);
     super::show_rate(permit.rate, response.headers_mut());
-    response.extensions_mut().insert(AnsweredFor(permit.caller));
+    let caller = permit.caller;
+    if let Some(id) = changed.filter(|_| response.status().is_success())
+        && let Some(trace) = app.trace_of(caller.workspace, caller.address.clone(), id).await
+    {
+        response.extensions_mut().insert(IntentTrace(trace));
+    }
     response
 }
-
-/// The caller of an answer.
-#[derive(Clone)]
-struct AnsweredFor(Arc<Caller>);
 
 /// Returns the intent that an operation changes, if its path names one.
 fn changed_intent(info: &OpInfo, fields: &Fields) -> Option<IntentId> {

@@ -116,7 +116,7 @@ fn every_variable_of_the_official_command_line_is_read() {
         assert!(output.status.success(), "{variables:?}: {}", stderr(&output));
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    // Of several names for one setting, the first one wins.
+    // If several variables name one setting, the first one wins.
     let bases = [
         ("AXME_PORTAL_BASE_URL", "http://127.0.0.1:7"),
         ("AXME_GATEWAY_BASE_URL", "http://127.0.0.1:8"),
