@@ -73,6 +73,24 @@ def the_same_works_without_scripts(world: World) -> None:
     _is_recorded(world, intent_id)
 
 
+def a_german_browser_gets_the_main_path_in_german(world: World) -> None:
+    intent_id, link = _asked(world)
+    with world.browser.page(locale="de-DE", timezone_id="Europe/Berlin") as page:
+        page.goto(link)
+        expect(page.locator("html")).to_have_attribute("lang", "de")
+        _fill(page, days="120", yes="Ja")
+        _press(page, "Genehmigen")
+        expect(page.get_by_role("alert")).to_contain_text("darf höchstens 90 sein")
+        page.get_by_label("Grant duration days").fill("30")
+        _press(page, "Genehmigen")
+        expect(page.get_by_text("Bitte bestätigen Sie Ihre Antwort")).to_be_visible()
+        _press(page, "Bestätigen: Genehmigen")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Ihre Antwort wurde festgehalten")
+        page.goto(link)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sie haben bereits geantwortet")
+    _is_recorded(world, intent_id)
+
+
 def no_page_is_wider_than_a_phone(world: World) -> None:
     with world.browser.page(**PHONE) as page:
         _visit_every_page(world, page, _is_as_narrow_as_its_window)
@@ -162,9 +180,9 @@ def _answer(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("You have answered already")
 
 
-def _fill(page: Page, days: str) -> None:
+def _fill(page: Page, days: str, yes: str = "Yes") -> None:
     page.get_by_label("Grant duration days").fill(days)
-    page.get_by_role("radiogroup", name="Scope confirmed").get_by_label("Yes").check()
+    page.get_by_role("radiogroup", name="Scope confirmed").get_by_label(yes).check()
     page.get_by_label("Notes").fill("for the audit")
 
 

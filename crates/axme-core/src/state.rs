@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 use axme_api::mcp::selection::Selection;
 use axme_api::{ApiError, ErrorCode};
+use axme_words::Language;
+
 use axme_store::{JobError, Limits, Store, Tx, Wakeups};
 
 use crate::auth::oidc::OidcSettings;
@@ -63,6 +65,8 @@ pub struct Site {
     /// Web origins that may show pages in a frame.
     pub embed_origins: Vec<String>,
     pub mcp: McpSite,
+    /// The language of pages and mail for people who have chosen none.
+    pub language: Language,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// A person who signs in with an unknown address gets a new organization.

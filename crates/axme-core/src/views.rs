@@ -8,6 +8,7 @@ use axme_intent::{self as rules, HolderKind, IntentId, Outcome, WaitingReason, s
 use serde_json::json;
 
 use axme_store::intents::Head;
+use axme_words::Language;
 
 /// Returns the number of an event or a delivery on the wire: 2, 4, 6 and so on. A client may continue after the last
 /// number that it saw, or after that number plus one: both work (`spec/protocol.md` §1.10).
@@ -36,7 +37,7 @@ pub fn outcome(intent: &rules::lifecycle::Intent) -> (Json, Json) {
 pub fn ended(outcome: Option<Outcome>) -> OutcomeView {
     let Some(outcome) = outcome else { return OutcomeView::default() };
     OutcomeView {
-        outcome_text: Some(outcome.sentence()),
+        outcome_text: Some(outcome.sentence(Language::English)),
         outcome_kind: Some(outcome.kind),
         outcome: Some(outcome.word),
         decided_by: if outcome.kind.is_decision() { outcome.by } else { Vec::new() },
@@ -106,7 +107,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
         data: None,
         error: None,
         outcome: ended(event.outcome()),
-        text: sentences::of_event(event),
+        text: sentences::of_event(event, Language::English),
         truncated: None,
     };
     match &event.body {

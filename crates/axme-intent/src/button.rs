@@ -1,8 +1,10 @@
 //! The buttons of a task: each outcome as the verb of what a person does, and how much a page warns of it.
 
+use axme_words::Language;
+
 use crate::HumanTask;
-use crate::fields::words;
 use crate::human::{TaskResult, Verdict};
+use crate::outcome;
 use crate::task_types::is_no;
 
 /// How a page shows an outcome. Only a refusal is red, and a request for changes is neutral.
@@ -22,55 +24,22 @@ pub struct Button {
     pub tone: Tone,
 }
 
-/// The verbs of the outcomes that the task types have, and of the usual others.
-const VERBS: [(&str, &str); 30] = [
-    ("approved", "Approve"),
-    ("rejected", "Reject"),
-    ("changes_requested", "Request changes"),
-    ("submitted", "Submit"),
-    ("cannot_assess", "Cannot assess"),
-    ("confirmed", "Confirm"),
-    ("denied", "Deny"),
-    ("assigned", "Assign"),
-    ("declined", "Decline"),
-    ("provided", "Send answer"),
-    ("completed", "Complete"),
-    ("failed", "Report a failure"),
-    ("override_approved", "Override"),
-    ("override_rejected", "Reject"),
-    ("attached", "Attach"),
-    ("validated", "Validate"),
-    ("delegated", "Delegate"),
-    ("rerouted", "Reroute"),
-    ("escalated", "Escalate"),
-    ("acknowledged", "Acknowledge"),
-    ("accepted", "Accept"),
-    ("deferred", "Defer"),
-    ("canceled", "Cancel"),
-    ("cancelled", "Cancel"),
-    ("refused", "Refuse"),
-    ("disapproved", "Disapprove"),
-    ("needs_more_info", "Ask for more information"),
-    ("needs_info", "Ask for more information"),
-    ("released", "Release"),
-    ("signed", "Sign"),
-];
-
 /// Words that neither agree nor refuse.
 const OPEN: [&str; 5] = ["changes_requested", "cannot_assess", "deferred", "failed", "escalated"];
 
 /// Returns the buttons of a task, in the order of its outcomes.
-pub fn buttons(task: &HumanTask) -> Vec<Button> {
-    task.shown_outcomes().into_iter().map(|outcome| of(task, outcome)).collect()
+pub fn buttons(task: &HumanTask, language: Language) -> Vec<Button> {
+    task.shown_outcomes().into_iter().map(|outcome| of(task, outcome, language)).collect()
 }
 
 /// Returns the button of one outcome of a task.
-pub fn of(task: &HumanTask, outcome: &str) -> Button {
-    let verb = |word: &str| VERBS.iter().find(|(known, _)| *known == word).map(|(_, verb)| *verb);
-    let is_only =
-        |label: &str| task.shown_outcomes().into_iter().filter(|other| verb(other) == Some(label)).count() < 2;
+pub fn of(task: &HumanTask, outcome: &str, language: Language) -> Button {
+    let verb = |word: &str| axme_words::of_family(language, "verb", word).map(String::from);
+    let is_only = |label: &String| {
+        task.shown_outcomes().into_iter().filter(|other| verb(other).as_ref() == Some(label)).count() < 2
+    };
     // Two outcomes never share a label.
-    let label = verb(outcome).filter(|label| is_only(label)).map_or_else(|| words(outcome), str::to_owned);
+    let label = verb(outcome).filter(is_only).unwrap_or_else(|| outcome::word(language, outcome));
     let answer = TaskResult { outcome: Some(outcome.to_owned()), ..TaskResult::default() };
     let tone = match task.means(&answer) {
         Verdict::Positive => Tone::Yes,
@@ -88,7 +57,7 @@ mod tests {
 
     fn shown(task: serde_json::Value) -> Vec<(String, Tone)> {
         let task = HumanTask::read(task.as_object().unwrap()).0;
-        buttons(&task).into_iter().map(|button| (button.label, button.tone)).collect()
+        buttons(&task, Language::English).into_iter().map(|button| (button.label, button.tone)).collect()
     }
 
     #[test]
@@ -105,6 +74,16 @@ mod tests {
             one("Hold", Tone::Neutral),
         ];
         assert_eq!(shown(own), expected);
+    }
+
+    #[test]
+    fn buttons_follow_the_language() {
+        let task = HumanTask::read(
+            json!({ "allowed_outcomes": ["approved", "changes_requested", "ship_it"] }).as_object().unwrap(),
+        )
+        .0;
+        let labels: Vec<String> = buttons(&task, Language::German).into_iter().map(|button| button.label).collect();
+        assert_eq!(labels, ["Genehmigen", "Änderungen verlangen", "Ship it"]);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! The author of a task names them in `summary`, from most to least important. Without a `summary`, every field of the
 //! payload is a fact. No fact loses a digit: what has no usual form is shown as it was sent.
 
+use axme_words::{Language, say};
+
 use crate::fields::words;
 use crate::human::SummaryField;
 use crate::{HumanTask, Json, JsonFields, Time};
@@ -22,7 +24,7 @@ pub struct Fact {
 pub enum FactValue {
     /// Text of one or more lines.
     Text(String),
-    /// An amount of money with its currency: `EUR 12,000.00`.
+    /// An amount of money with its currency: `EUR 12,000.00`, as the language writes it.
     Amount(String),
     Time(Time),
     /// An address of a page on the web. A page shows its host beside it, so that a person sees where it leads.
@@ -34,17 +36,17 @@ pub enum FactValue {
 
 impl FactValue {
     /// Returns the value as plain text.
-    pub fn text(&self) -> String {
+    pub fn text(&self, language: Language) -> String {
         match self {
             FactValue::Text(text) | FactValue::Amount(text) => text.clone(),
-            FactValue::Time(time) => time.in_minutes(),
+            FactValue::Time(time) => axme_words::time(language, *time),
             FactValue::Link { url, .. } => url.clone(),
         }
     }
 }
 
 /// Returns the key facts that the author has chosen; empty without a `summary`. A field that is absent is left out.
-pub fn chosen(task: &HumanTask, payload: &Json, results: &JsonFields) -> Vec<Fact> {
+pub fn chosen(task: &HumanTask, payload: &Json, results: &JsonFields, language: Language) -> Vec<Fact> {
     let payload = payload.fields().unwrap_or_default();
     let fact = |field: &SummaryField| {
         let (root, path) = match field.field.split_once('.') {
@@ -56,14 +58,16 @@ pub fn chosen(task: &HumanTask, payload: &Json, results: &JsonFields) -> Vec<Fac
         let around = at(root, parents)?;
         let value = around.get(name).filter(|value| !value.is_null())?;
         let label = field.label.clone().unwrap_or_else(|| words(name));
-        Some(Fact { label, value: read(name, value, &around) })
+        Some(Fact { label, value: read(name, value, &around, language) })
     };
     task.summary.iter().flatten().filter_map(fact).collect()
 }
 
 /// Returns every field of an object as a fact.
-pub fn every(object: &JsonFields) -> Vec<Fact> {
-    object.iter().map(|(name, value)| Fact { label: words(name), value: read(name, value, object) }).collect()
+pub fn every(object: &JsonFields, language: Language) -> Vec<Fact> {
+    let fact =
+        |(name, value): (&String, &Json)| Fact { label: words(name), value: read(name, value, object, language) };
+    object.iter().map(fact).collect()
 }
 
 fn at(root: &JsonFields, path: &str) -> Option<JsonFields> {
@@ -72,21 +76,23 @@ fn at(root: &JsonFields, path: &str) -> Option<JsonFields> {
 }
 
 /// Returns a value as people write it. `around` is the object that has the field.
-fn read(name: &str, value: &Json, around: &JsonFields) -> FactValue {
+fn read(name: &str, value: &Json, around: &JsonFields, language: Language) -> FactValue {
     let code = |fields: &JsonFields, key: &str| fields.get(key).and_then(Json::string).filter(|text| is_currency(text));
     if let Some(fields) = value.fields().filter(|fields| fields.len() == 2) {
         let amount = fields.get("amount").or_else(|| fields.get("value")).map(digits);
-        if let Some(money) = code(&fields, "currency").zip(amount).and_then(|(code, amount)| money(&amount, &code)) {
+        if let Some(money) =
+            code(&fields, "currency").zip(amount).and_then(|(code, amount)| money(&amount, &code, language))
+        {
             return FactValue::Amount(money);
         }
     }
     if is_amount(name) {
         let currency = code(around, &format!("{name}_currency")).or_else(|| code(around, "currency"));
-        if let Some(money) = currency.and_then(|code| money(&digits(value), &code)) {
+        if let Some(money) = currency.and_then(|code| money(&digits(value), &code, language)) {
             return FactValue::Amount(money);
         }
     }
-    let Some(text) = value.string() else { return FactValue::Text(cut(&readable(value))) };
+    let Some(text) = value.string() else { return FactValue::Text(cut(&readable(value, language))) };
     let is_moment = text.len() >= 17 && text.contains('T');
     match (Time::parse(&text).filter(|_| is_moment), link(&text)) {
         (Some(time), _) => FactValue::Time(time),
@@ -112,7 +118,7 @@ fn digits(value: &Json) -> String {
 
 /// Returns an amount with its currency, or `None` for text other than a plain number. Digits are added up to the usual
 /// number of decimals, and never removed.
-pub fn money(amount: &str, currency: &str) -> Option<String> {
+pub fn money(amount: &str, currency: &str, language: Language) -> Option<String> {
     let (sign, plain) = amount.strip_prefix('-').map_or(("", amount), |plain| ("-", plain));
     let (whole, decimals) = plain.split_once('.').unwrap_or((plain, ""));
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -128,20 +134,7 @@ pub fn money(amount: &str, currency: &str) -> Option<String> {
     while decimals.len() < usual {
         decimals.push('0');
     }
-    let dot = if decimals.is_empty() { "" } else { "." };
-    Some(format!("{currency} {sign}{}{dot}{decimals}", grouped(whole)))
-}
-
-/// Puts a comma before every third digit.
-pub fn grouped(whole: &str) -> String {
-    let mut text = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    Some(axme_words::money(language, currency, sign, whole, &decimals))
 }
 
 /// Returns the URL and its host, if the text is one URL of the web. A URL with a user name is none: its host is not what
@@ -164,9 +157,9 @@ fn cut(text: &str) -> String {
 }
 
 /// Formats a value for people: nested values are indented on their own lines.
-pub fn readable(value: &Json) -> String {
+pub fn readable(value: &Json, language: Language) -> String {
     let inside = |mark: &str, value: &Json, is_list: bool| {
-        let text = readable(value);
+        let text = readable(value, language);
         if is_list || value.fields().is_some_and(|fields| !fields.is_empty()) {
             format!("{mark}\n  {}", text.replace('\n', "\n  "))
         } else {
@@ -185,13 +178,17 @@ pub fn readable(value: &Json) -> String {
                 items.iter().enumerate().map(|(index, item)| inside(&format!("{}.", index + 1), item, is_list(item)));
             lines.collect::<Vec<String>>().join("\n")
         }
-        Ok(items) => items.iter().map(readable).collect::<Vec<String>>().join(", "),
+        Ok(items) => {
+            // A comma is the decimal mark in German.
+            let mark = if language == Language::German { "; " } else { ", " };
+            items.iter().map(|item| readable(item, language)).collect::<Vec<String>>().join(mark)
+        }
         Err(_) => match value.text() {
-            "true" => "Yes".to_owned(),
-            "false" => "No".to_owned(),
+            "true" => say(language, "form-yes").to_string(),
+            "false" => say(language, "form-no").to_string(),
             "null" => String::new(),
-            // A number is shown as it was sent.
-            number => value.string().unwrap_or_else(|| number.to_owned()),
+            // No digit of a number is added or lost.
+            number => value.string().unwrap_or_else(|| axme_words::decimal(language, number)),
         },
     }
 }
@@ -209,7 +206,7 @@ mod tests {
     }
 
     fn text(facts: Vec<Fact>) -> Vec<(String, String)> {
-        facts.into_iter().map(|fact| (fact.label, fact.value.text())).collect()
+        facts.into_iter().map(|fact| (fact.label, fact.value.text(Language::English))).collect()
     }
 
     #[test]
@@ -226,6 +223,7 @@ mod tests {
             ])),
             &payload,
             &results,
+            Language::English,
         );
         assert!(matches!(&chosen[4].value, FactValue::Link { host, .. } if host == "erp.example.com"));
         let expected = [
@@ -251,10 +249,15 @@ mod tests {
             ("", "EUR", None),
             ("twelve", "EUR", None),
         ] {
-            assert_eq!(money(amount, currency).as_deref(), expected, "{amount}");
+            assert_eq!(money(amount, currency, Language::English).as_deref(), expected, "{amount}");
         }
         let sent: JsonFields = serde_json::from_str(r#"{"total":123456789012345678.10,"currency":"EUR"}"#).unwrap();
-        assert_eq!(every(&sent)[0].value, FactValue::Amount("EUR 123,456,789,012,345,678.10".to_owned()));
+        assert_eq!(
+            every(&sent, Language::English)[0].value,
+            FactValue::Amount("EUR 123,456,789,012,345,678.10".to_owned())
+        );
+        let in_german = every(&sent, Language::German);
+        assert_eq!(in_german[0].value, FactValue::Amount("123.456.789.012.345.678,10 EUR".to_owned()));
     }
 
     #[test]
@@ -270,6 +273,8 @@ mod tests {
         let value =
             json!({ "is_new": true, "tags": ["a", 2], "at": { "x_y": 1.5 }, "rows": [{ "n": null }, []], "no": {} });
         let lines = ["Is new: Yes", "Tags: a, 2", "At:", "  X y: 1.5", "Rows:", "  1.", "    N:", "  2.", "No:"];
-        assert_eq!(readable(&value.into()), lines.join("\n"));
+        assert_eq!(readable(&value.clone().into(), Language::English), lines.join("\n"));
+        let in_german = readable(&value.into(), Language::German);
+        assert!(in_german.contains("Is new: Ja") && in_german.contains("Tags: a; 2") && in_german.contains("X y: 1,5"));
     }
 }

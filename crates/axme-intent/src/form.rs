@@ -8,6 +8,7 @@ mod effective;
 
 use std::collections::BTreeMap;
 
+use axme_words::{Language, say};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
@@ -171,7 +172,14 @@ pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
 /// Checks an answer and returns its fields with the types of the schema. Fills in `approved` from the outcome and
 /// `comment` from the comment, and nothing else: a constant that was not sent was perhaps not shown. A boolean constant
 /// is a box to tick, which a yes requires. A no may leave out any field: only the given ones are checked.
-pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: bool) -> Result<Object, Complaints> {
+pub fn check(
+    schema: &Value,
+    data: &Object,
+    comment: Option<&str>,
+    is_positive: bool,
+    language: Language,
+) -> Result<Object, Complaints> {
+    let say = |id: &'static str| say(language, id);
     let mut fields = data.clone();
     let mut unticked = Complaints::new();
     let properties = schema.get("properties").and_then(Value::as_object);
@@ -190,15 +198,16 @@ pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: 
         } else if let Some(comment) = comment.filter(|_| name == "comment" && has("string")) {
             fields.insert(name.clone(), comment.into());
         } else if let Some(constant) = constant.filter(|constant| is_positive && constant.is_boolean()) {
-            unticked.insert(name.clone(), format!("has to be agreed to: send {constant}"));
+            unticked.insert(name.clone(), say("wrong-unticked").with("value", constant.to_string()).into());
         }
     }
     let whole = |why: String| Complaints::from([(String::new(), why)]);
-    let parts = parts(schema).map_err(|why| whole(format!("the form {why}")))?;
+    let unusable = |why: String| whole(say("wrong-form").with("why", why).into());
+    let parts = parts(schema).map_err(unusable)?;
     if parts.saturating_mul(fields.values().map(values).sum::<u64>() + 1) > MAX_LOOKS {
-        return Err(whole("the answer has too many values for its form: send fewer".to_owned()));
+        return Err(whole(say("wrong-too-many-values").into()));
     }
-    let validator = compile(schema).map_err(|why| Complaints::from([(String::new(), format!("the form {why}"))]))?;
+    let validator = compile(schema).map_err(unusable)?;
     let answer = Value::Object(fields);
     let mut complaints = unticked;
     for error in validator.iter_errors(&answer).take(MAX_ERRORS_LISTED) {
@@ -208,18 +217,18 @@ pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: 
             ValidationErrorKind::Required { .. } if !is_positive && place.is_empty() => {}
             ValidationErrorKind::Required { property } => {
                 let place = inside(property.as_str().unwrap_or_default());
-                complaints.entry(place).or_insert_with(|| "is required".to_owned());
+                complaints.entry(place).or_insert_with(|| say("wrong-required").into());
             }
             ValidationErrorKind::AdditionalProperties { unexpected }
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
                 for name in unexpected {
-                    complaints.insert(inside(name), "is not a field of the form".to_owned());
+                    complaints.insert(inside(name), say("wrong-no-field").into());
                 }
             }
             // A no may leave out any field.
             _ if !is_positive && place.is_empty() => {}
             _ => {
-                complaints.entry(place).or_insert_with(|| complaint::words(&error, schema));
+                complaints.entry(place).or_insert_with(|| complaint::words(&error, schema, language));
             }
         }
     }
@@ -308,7 +317,9 @@ mod tests {
 
     fn answer(fields: Value, is_positive: bool) -> Result<Value, Value> {
         let Value::Object(fields) = fields else { unreachable!("an object") };
-        check(&schema(), &fields, None, is_positive).map(Value::Object).map_err(|complaints| json!(complaints))
+        check(&schema(), &fields, None, is_positive, Language::English)
+            .map(Value::Object)
+            .map_err(|complaints| json!(complaints))
     }
 
     #[test]
@@ -346,8 +357,8 @@ mod tests {
         });
         let given = json!({ "count": "5", "level": "2", "kind": "access" }).as_object().unwrap().clone();
         let read = json!({ "count": 5, "level": 2, "comment": "c", "kind": "access", "approved": true });
-        assert_eq!(check(&schema, &given, Some("c"), true).map(Value::Object), Ok(read));
-        assert_eq!(check(&schema, &Object::new(), None, false).map(Value::Object), Ok(json!({})));
+        assert_eq!(check(&schema, &given, Some("c"), true, Language::English).map(Value::Object), Ok(read));
+        assert_eq!(check(&schema, &Object::new(), None, false, Language::English).map(Value::Object), Ok(json!({})));
         let deep = json!({ "tags": format!("{}1{}", "[".repeat(100), "]".repeat(100)) });
         assert!(answer(deep, false).is_err(), "the text does not convert");
         let many = json!({ "tags": vec!["a"; 200_000] });
@@ -378,10 +389,13 @@ mod tests {
     fn only_the_field_for_the_comment_gets_it() {
         let text = json!({ "type": "string" });
         let schema = json!({ "properties": { "notes": text, "comment": text } });
-        let filled = check(&schema, &Object::new(), Some("c"), true).map(Value::Object);
+        let filled = check(&schema, &Object::new(), Some("c"), true, Language::English).map(Value::Object);
         assert_eq!(filled, Ok(json!({ "comment": "c" })));
         let schema = json!({ "properties": { "comment": { "type": "integer" } } });
-        assert_eq!(check(&schema, &Object::new(), Some("c"), true).map(Value::Object), Ok(json!({})));
+        assert_eq!(
+            check(&schema, &Object::new(), Some("c"), true, Language::English).map(Value::Object),
+            Ok(json!({}))
+        );
     }
 
     #[test]
@@ -391,8 +405,8 @@ mod tests {
         assert!(parts(&listed(10_001)).is_err());
         // A thousand parts, and a thousand values with the answer itself.
         let sent = |values: usize| json!({ "tags": vec![0; values - 2] }).as_object().unwrap().clone();
-        assert!(check(&listed(1_000), &sent(1_000), None, true).is_ok());
-        assert!(check(&listed(1_000), &sent(1_001), None, true).is_err());
+        assert!(check(&listed(1_000), &sent(1_000), None, true, Language::English).is_ok());
+        assert!(check(&listed(1_000), &sent(1_001), None, true, Language::English).is_err());
     }
 
     #[test]
@@ -405,7 +419,7 @@ mod tests {
             },
         });
         let checked = |given: Value, is_positive: bool| {
-            check(&schema, given.as_object().unwrap(), None, is_positive)
+            check(&schema, given.as_object().unwrap(), None, is_positive, Language::English)
                 .map(Value::Object)
                 .map_err(|found| json!(found))
         };
@@ -427,8 +441,8 @@ mod tests {
         assert_eq!(answer(json!({}), false), Ok(json!({ "approved": false })));
         assert!(answer(json!({ "days": 0 }), false).is_err());
         let schema = json!({ "minProperties": 1 });
-        assert_eq!(check(&schema, &Object::new(), None, false), Ok(Object::new()));
-        assert!(check(&schema, &Object::new(), None, true).is_err());
+        assert_eq!(check(&schema, &Object::new(), None, false, Language::English), Ok(Object::new()));
+        assert!(check(&schema, &Object::new(), None, true, Language::English).is_err());
     }
 
     #[test]

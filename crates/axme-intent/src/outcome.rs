@@ -4,6 +4,7 @@
 //! person who decided on the path taken, or else follows from the status.
 
 pub use axme_types::OutcomeKind;
+use axme_words::{Language, say};
 use serde::{Deserialize, Serialize};
 
 use crate::Status;
@@ -48,24 +49,38 @@ impl Outcome {
     }
 
     /// Returns the outcome for people: `Rejected by bob@example.com`.
-    pub fn sentence(&self) -> String {
+    pub fn sentence(&self, language: Language) -> String {
         let what = match self.kind {
-            OutcomeKind::Yes | OutcomeKind::No => answered(&self.word),
-            OutcomeKind::Completed => "Completed".to_owned(),
-            OutcomeKind::Failed => "Failed".to_owned(),
-            OutcomeKind::Canceled => "Canceled".to_owned(),
-            OutcomeKind::TimedOut => "Timed out".to_owned(),
+            OutcomeKind::Yes | OutcomeKind::No => answered(language, &self.word),
+            OutcomeKind::Completed => say(language, "ended-completed").to_string(),
+            OutcomeKind::Failed => say(language, "ended-failed").to_string(),
+            OutcomeKind::Canceled => say(language, "ended-canceled").to_string(),
+            OutcomeKind::TimedOut => say(language, "ended-timed_out").to_string(),
         };
-        if self.by.is_empty() { what } else { format!("{what} by {}", people(&self.by)) }
+        if self.by.is_empty() {
+            return what;
+        }
+        say(language, "outcome-by").with("what", what).with("names", people(&self.by)).to_string()
     }
 }
 
 /// Returns the words that go before `by`: `Changes requested`, or `Answered “ship_it”` for a word that is not a participle.
-pub(crate) fn answered(word: &str) -> String {
+pub(crate) fn answered(language: Language, word: &str) -> String {
     let plain = words(word);
     let last = plain.rsplit(' ').next().unwrap_or_default().to_lowercase();
     let is_participle = last.len() > 5 && last.ends_with("ed") && !last.ends_with("eed") && last != "failed";
-    if is_participle { plain } else { format!("Answered “{word}”") }
+    let known = axme_words::of_family(language, "outcome", word).filter(|_| is_participle);
+    match (known, language) {
+        (Some(known), _) => known.to_string(),
+        // A word of the author is an English participle, or no part of a sentence.
+        (None, Language::English) if is_participle => plain,
+        _ => say(language, "answered-with").with("word", word).to_string(),
+    }
+}
+
+/// Returns the outcome alone, as people write it: `Changes requested`. The word of an author is not translated.
+pub fn word(language: Language, word: &str) -> String {
+    axme_words::of_family(language, "outcome", word).map_or_else(|| words(word), String::from)
 }
 
 /// Joins the names of people, without the scheme of their addresses.
@@ -91,7 +106,7 @@ mod tests {
     fn an_outcome_is_a_sentence() {
         let said = |kind, word: &str, by: &[&str]| {
             let by = by.iter().map(|name| (*name).to_owned()).collect();
-            Outcome { kind, word: word.to_owned(), by }.sentence()
+            Outcome { kind, word: word.to_owned(), by }.sentence(Language::English)
         };
         assert_eq!(said(OutcomeKind::No, "rejected", &["bob@example.com"]), "Rejected by bob@example.com");
         assert_eq!(said(OutcomeKind::No, "changes_requested", &["user://bob"]), "Changes requested by bob");
@@ -101,5 +116,11 @@ mod tests {
         assert_eq!(said(OutcomeKind::Yes, "approved", &["ann", "bob"]), "Approved by ann, bob");
         assert_eq!(said(OutcomeKind::TimedOut, "timed_out", &[]), "Timed out");
         assert_eq!(Outcome::of_status(Status::Waiting), None);
+        let in_german = |word: &str| {
+            Outcome { kind: OutcomeKind::No, word: word.to_owned(), by: vec!["ann".to_owned()] }
+                .sentence(Language::German)
+        };
+        assert_eq!(in_german("changes_requested"), "Änderungen verlangt von ann");
+        assert_eq!(in_german("overruled"), "Mit „overruled“ beantwortet von ann");
     }
 }

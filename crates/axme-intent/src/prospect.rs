@@ -4,8 +4,10 @@
 //! The sentences follow the same links as the engine (`Plan::next`). They promise nothing beyond the next agent or
 //! person: a plan can branch there.
 
+use axme_words::{Language, Text, say};
+
 use crate::human::group_name;
-use crate::lifecycle::{Intent, IntentSpec};
+use crate::lifecycle::{Intent, IntentSpec, Wait};
 use crate::outcome::{Cause, capital, people, person};
 use crate::template::is_template;
 use crate::workflow::{EndTarget, Next, Notice, Plan, Step, StepKind, StepOutcome, Target};
@@ -23,31 +25,30 @@ pub struct Prospects {
 
 /// Returns what an answer to the open task leads to. A text of the author replaces what the plan says; that more people
 /// have to say yes is said in any case.
-pub fn of(intent: &Intent, spec: &IntentSpec) -> Prospects {
+pub fn of(intent: &Intent, spec: &IntentSpec, language: Language) -> Prospects {
     let Some((waiting, task)) = intent.waiting().zip(intent.open_task()) else { return Prospects::default() };
     let path = |outcome: StepOutcome| match (&spec.plan, &waiting.step) {
-        (Some(plan), Some(step)) => follow(intent, plan, step, outcome),
-        _ => vec![format!("The answer ends the request, and {} receives it.", requester(spec))],
+        (Some(plan), Some(step)) => follow(intent, plan, step, outcome, language),
+        _ => vec![say(language, "then-requester").with("name", requester(spec, language)).to_string()],
     };
     let told = |text: &Option<String>, outcome| text.clone().map_or_else(|| path(outcome), |text| vec![text]);
     let missing = task.needed().saturating_sub(waiting.votes.len() + 1);
-    let mut on_yes: Vec<String> = more_votes(task, missing).into_iter().collect();
+    let mut on_yes: Vec<String> = more_votes(task, missing, language).into_iter().collect();
     on_yes.extend(told(&task.on_yes, StepOutcome::Success));
     Prospects { on_yes, on_no: told(&task.on_no, StepOutcome::Failure) }
 }
 
-fn more_votes(task: &HumanTask, missing: usize) -> Option<String> {
+fn more_votes(task: &HumanTask, missing: usize, language: Language) -> Option<String> {
     let needed = task.needed();
     match missing {
-        0 if needed > 1 => Some("This is the last yes that is needed.".to_owned()),
+        0 if needed > 1 => Some(say(language, "then-last-yes").to_string()),
         0 => None,
-        1 => Some(format!("One more person must say yes, {needed} in total. Then:")),
-        missing => Some(format!("{missing} more people must say yes, {needed} in total. Then:")),
+        missing => Some(say(language, "then-more-yes").with("missing", missing).with("needed", needed).to_string()),
     }
 }
 
 /// Returns the sentences of the steps that follow, up to the first that takes an agent, a person or an outside event.
-fn follow(intent: &Intent, plan: &Plan, current: &str, outcome: StepOutcome) -> Vec<String> {
+fn follow(intent: &Intent, plan: &Plan, current: &str, outcome: StepOutcome, language: Language) -> Vec<String> {
     let earlier = intent.cursor.as_ref().and_then(|cursor| cursor.cause.clone());
     let refused = || Cause { step: current.to_owned(), outcome: Outcome::plain(OutcomeKind::No), is_handled: false };
     let cause = match outcome {
@@ -59,11 +60,11 @@ fn follow(intent: &Intent, plan: &Plan, current: &str, outcome: StepOutcome) -> 
         match plan.next(&from, outcome, cause.as_ref()) {
             Next::End(end) => {
                 let is_failed = cause.as_ref().is_some_and(|cause| !cause.is_handled);
-                sentences.push(end_sentence(end, is_failed).to_owned());
+                sentences.push(say(language, end_sentence(end, is_failed)).to_string());
                 return sentences;
             }
             Next::Step(step) => {
-                sentences.extend(step_sentence(step));
+                sentences.extend(step_sentence(step, language));
                 let is_instant = matches!(
                     step.kind,
                     StepKind::Notification { .. } | StepKind::Reminder { .. } | StepKind::Pass | StepKind::Delay { .. }
@@ -75,25 +76,26 @@ fn follow(intent: &Intent, plan: &Plan, current: &str, outcome: StepOutcome) -> 
             }
         }
     }
-    sentences.push("More steps follow.".to_owned());
+    sentences.push(say(language, "then-more-steps").to_string());
     sentences
 }
 
+/// Returns the id of the sentence about an end.
 fn end_sentence(end: Option<EndTarget>, is_failed: bool) -> &'static str {
     match end {
-        Some(EndTarget::Completed) => "The request is complete.",
-        Some(EndTarget::Canceled) => "The request is canceled.",
-        Some(EndTarget::Failed) => "The request ends without success.",
-        None if is_failed => "The request ends without success.",
-        None => "The request is complete.",
+        Some(EndTarget::Completed) => "then-completed",
+        Some(EndTarget::Canceled) => "then-canceled",
+        Some(EndTarget::Failed) => "then-failed",
+        None if is_failed => "then-failed",
+        None => "then-completed",
     }
 }
 
-fn step_sentence(step: &Step) -> Option<String> {
-    Some(match &step.kind {
+fn step_sentence(step: &Step, language: Language) -> Option<String> {
+    let sentence = match &step.kind {
         StepKind::Agent { name, to } => {
             let name = if name.is_empty() { agent(to.as_str()) } else { name.as_str() };
-            format!("The service {name} carries out the step “{}”.", step.id)
+            say(language, "then-service").with("name", name).with("step", step.id.as_str())
         }
         StepKind::Human { holder, task, .. } => {
             let asked = match &task.assignees {
@@ -101,24 +103,26 @@ fn step_sentence(step: &Step) -> Option<String> {
                 None if holder.name.is_empty() => vec![holder.reference.clone()],
                 None => vec![holder.name.clone()],
             };
-            let verb = if asked.len() == 1 { "is" } else { "are" };
-            let title = if is_template(&task.title) { String::new() } else { format!(": “{}”", task.title) };
-            format!("{} {verb} asked next{title}.", names(&asked))
+            let title = match is_template(&task.title) {
+                true => String::new(),
+                false => say(language, "then-title").with("title", task.title.as_str()).to_string(),
+            };
+            let sentence = say(language, "then-asked").with("count", asked.len());
+            sentence.with("names", names(&asked, language)).with("title", title)
         }
-        StepKind::Delay { seconds } => format!("The request waits {}.", span(*seconds)),
-        StepKind::Timeout => "The request waits until a person or a program resumes it.".to_owned(),
-        StepKind::Notification { notice } => told(notice),
+        StepKind::Delay { seconds } => say(language, "then-waits").with("span", span(*seconds, language)),
+        StepKind::Timeout => say(language, "then-resumed"),
+        StepKind::Notification { notice } => told(notice, language),
         StepKind::Reminder { holder, .. } => {
-            format!(
-                "{} is reminded.",
-                names(&[if holder.name.is_empty() { &holder.reference } else { &holder.name }.clone()])
-            )
+            let name = if holder.name.is_empty() { &holder.reference } else { &holder.name };
+            say(language, "then-reminded").with("name", names(std::slice::from_ref(name), language))
         }
         StepKind::Pass => return None,
-    })
+    };
+    Some(sentence.to_string())
 }
 
-fn told(notice: &Notice) -> String {
+fn told(notice: &Notice, language: Language) -> Text {
     let name = |target: &Target| match target {
         Target::Slack(_) | Target::Teams(_) | Target::Webhook(_) => {
             format!("{} ({})", target.shown(), target.channel())
@@ -126,25 +130,31 @@ fn told(notice: &Notice) -> String {
         Target::Email(_) | Target::Inbox(_) => target.shown().to_owned(),
     };
     let to: Vec<String> = notice.targets.iter().map(name).collect();
-    match to.as_slice() {
-        [] => "The requester is notified.".to_owned(),
-        [one] => format!("{} is notified.", names(std::slice::from_ref(one))),
-        several => format!("{} are notified.", names(several)),
+    match to.len() {
+        0 => say(language, "then-requester-notified"),
+        count => say(language, "then-notified").with("count", count).with("names", names(&to, language)),
     }
 }
 
 /// Returns names as a list, with the first letter of our own words as a capital.
-fn names(all: &[String]) -> String {
-    let shown: Vec<String> = all.iter().map(|name| shown(name)).collect();
-    let text = people(&shown);
-    if text.starts_with("a person") || text.starts_with("group ") { capital(&text) } else { text }
+fn names(all: &[String], language: Language) -> String {
+    let text = people(&shown_list(all, language));
+    let is_ours = all.first().is_some_and(|name| name == UNNAMED || group_name(name).is_some());
+    if is_ours { capital(&text) } else { text }
 }
 
+fn shown_list(all: &[impl AsRef<str>], language: Language) -> Vec<String> {
+    all.iter().map(|name| shown(name.as_ref(), language)).collect()
+}
+
+/// The holder of a task that names nobody.
+const UNNAMED: &str = "human";
+
 /// Returns the name of a person, a group or an agent without the parts that only machines need.
-pub fn shown(name: &str) -> String {
+pub fn shown(name: &str, language: Language) -> String {
     match group_name(name) {
-        Some(group) => format!("group {group}"),
-        None if name == "human" => "a person in charge".to_owned(),
+        Some(group) => say(language, "name-group").with("name", group).to_string(),
+        None if name == UNNAMED => say(language, "name-in-charge").to_string(),
         None if name.starts_with("agent://") => agent(name).to_owned(),
         None => person(name).to_owned(),
     }
@@ -155,91 +165,87 @@ fn agent(address: &str) -> &str {
 }
 
 /// Returns the name of the requester of an intent, for a sentence.
-pub fn requester(spec: &IntentSpec) -> String {
-    shown(spec.from.as_str())
+pub fn requester(spec: &IntentSpec, language: Language) -> String {
+    shown(spec.from.as_str(), language)
 }
 
-fn span(seconds: u64) -> String {
-    match seconds {
-        1 => "1 second".to_owned(),
-        0..120 => format!("{seconds} seconds"),
-        120..7_200 => format!("{} minutes", seconds / 60),
-        7_200..172_800 => format!("{} hours", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
+fn span(seconds: u64, language: Language) -> String {
+    let (id, count) = match seconds {
+        0..120 => ("length-seconds", seconds),
+        120..7_200 => ("length-minutes", seconds / 60),
+        7_200..172_800 => ("length-hours", seconds / 3_600),
+        _ => ("length-days", seconds / 86_400),
+    };
+    say(language, id).with("count", count).to_string()
 }
 
 /// Returns what a task of this type asks for, after the name of the requester.
-pub fn request(task_type: Option<&str>) -> &'static str {
-    match task_type.unwrap_or("approval") {
-        "approval" => "asks for your approval",
-        "review" => "asks for your review",
-        "form" | "provide_data" => "asks you to fill in a form",
-        "confirmation" => "asks you to confirm",
-        "assignment" => "asks you to assign a task",
-        "clarification" => "has a question for you",
-        "manual_action" => "asks you to do something",
-        "override" => "asks you to override a rule",
-        _ => "asks for your answer",
-    }
+pub fn request(task_type: Option<&str>, language: Language) -> String {
+    let known = axme_words::of_family(language, "request", task_type.unwrap_or("approval"));
+    known.unwrap_or_else(|| say(language, "request-answer")).to_string()
 }
 
 /// Returns who decides the open task, how many have to say yes, and who has, as sentences.
-pub fn deciders(intent: &Intent) -> String {
+pub fn deciders(intent: &Intent, language: Language) -> String {
     let Some((waiting, task)) = intent.waiting().zip(intent.open_task()) else { return String::new() };
-    let asked: Vec<String> = intent.asked().into_iter().map(shown).collect();
-    let mut text = match task.needed() {
-        1 => format!("one of {}.", people(&asked)),
-        needed => format!("{needed} of {} have to say yes. A single no decides.", people(&asked)),
+    let asked = people(&shown_list(&intent.asked(), language));
+    let text = match task.needed() {
+        1 if intent.asked().len() == 1 => say(language, "deciders-only"),
+        1 => say(language, "deciders-one-of"),
+        needed => say(language, "deciders-needed").with("needed", needed),
     };
-    if asked.len() == 1 && task.needed() == 1 {
-        text = format!("{}.", people(&asked));
+    let text = text.with("names", asked).to_string();
+    if waiting.votes.is_empty() {
+        return text;
     }
-    let said: Vec<String> = waiting.votes.iter().map(|vote| shown(&vote.by)).collect();
-    if !said.is_empty() {
-        text = format!("{text} {} said yes.", people(&said));
-    }
-    text
+    let said: Vec<&str> = waiting.votes.iter().map(|vote| vote.by.as_str()).collect();
+    format!("{text} {}", say(language, "deciders-said").with("names", people(&shown_list(&said, language))))
 }
 
 /// Returns where an intent is now, as a sentence.
-pub fn standing(intent: &Intent) -> String {
-    if let Some(waiting) = intent.waiting() {
-        return match waiting.reason {
+pub fn standing(intent: &Intent, language: Language) -> String {
+    let sentence = match intent.waiting() {
+        Some(waiting) => match waiting.reason {
             WaitingReason::WaitingForHuman => {
                 let said =
                     |person: &&&str| waiting.votes.iter().any(|vote| crate::human::is_same_person(&vote.by, person));
-                let open: Vec<String> =
-                    intent.asked().iter().filter(|person| !said(person)).map(|person| (*person).to_owned()).collect();
-                format!(
-                    "The request now waits for an answer from {}.",
-                    people(&open.iter().map(|name| shown(name)).collect::<Vec<_>>())
-                )
+                let asked = intent.asked();
+                let open: Vec<&str> = asked.iter().filter(|person| !said(person)).copied().collect();
+                say(language, "standing-asked").with("names", people(&shown_list(&open, language)))
             }
             WaitingReason::WaitingForTime => match waiting.due_at {
-                Some(at) => format!("The request waits until {}.", at.in_minutes()),
-                None => "The request waits until a person or a program resumes it.".to_owned(),
+                Some(at) => say(language, "standing-until").with("at", at),
+                None => say(language, "then-resumed"),
             },
-            WaitingReason::WaitingForAgent | WaitingReason::WaitingForTool => {
-                let holder = &waiting.holder;
-                let name = if holder.name.is_empty() { shown(&holder.reference) } else { holder.name.clone() };
-                let kind = if holder.kind == HolderKind::Human { "" } else { "the service " };
-                match &waiting.step {
-                    Some(step) => format!("The request is now with {kind}{name}, at the step “{step}”."),
-                    None => format!("The request is now with {kind}{name}."),
-                }
+            WaitingReason::WaitingForAgent | WaitingReason::WaitingForTool => at_holder(waiting, language),
+        },
+        None => match (intent.status(), intent.outcome()) {
+            (Status::Completed, _) => say(language, "then-completed"),
+            (Status::Canceled, _) => say(language, "then-canceled"),
+            (Status::TimedOut, _) => say(language, "standing-timed-out"),
+            (Status::Failed, Some(outcome)) if outcome.kind.is_decision() => {
+                say(language, "standing-ended").with("outcome", outcome.sentence(language))
             }
-        };
-    }
-    match (intent.status(), intent.outcome()) {
-        (Status::Completed, _) => "The request is complete.".to_owned(),
-        (Status::Canceled, _) => "The request is canceled.".to_owned(),
-        (Status::TimedOut, _) => "The deadline of the request passed.".to_owned(),
-        (Status::Failed, Some(outcome)) if outcome.kind.is_decision() => {
-            format!("The request ended: {}.", outcome.sentence())
-        }
-        (Status::Failed, _) => "The request failed.".to_owned(),
-        _ => "The request is in progress.".to_owned(),
+            (Status::Failed, _) => say(language, "standing-failed"),
+            _ => say(language, "standing-progress"),
+        },
+    };
+    sentence.to_string()
+}
+
+fn at_holder(waiting: &Wait, language: Language) -> Text {
+    let holder = &waiting.holder;
+    let name = if holder.name.is_empty() { shown(&holder.reference, language) } else { holder.name.clone() };
+    let sentence = match (holder.kind, &waiting.step) {
+        (HolderKind::Human, Some(_)) => say(language, "standing-at-person-step"),
+        (HolderKind::Human, None) => say(language, "standing-at-person"),
+        (_, Some(_)) => say(language, "standing-at-service-step"),
+        (_, None) => say(language, "standing-at-service"),
+    };
+    let sentence = sentence.with("name", name);
+    match &waiting.step {
+        Some(step) => sentence.with("step", step.as_str()),
+        None => sentence,
     }
 }
 
@@ -248,7 +254,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{IntentId, State, Time, Wait};
+    use crate::{IntentId, State, Time};
     use axme_types::Holder;
 
     fn asked(task: serde_json::Value, plan: Option<serde_json::Value>) -> (Intent, IntentSpec) {
@@ -286,7 +292,7 @@ mod tests {
         ] });
         let (intent, spec) =
             asked(json!({ "title": "t", "quorum": 2, "assignees": ["ann", "bob"] }), Some(plan.clone()));
-        let prospects = of(&intent, &spec);
+        let prospects = of(&intent, &spec, Language::English);
         let expected = [
             "One more person must say yes, 2 in total. Then:",
             "ops@example.com is notified.",
@@ -294,15 +300,25 @@ mod tests {
         ];
         assert_eq!(prospects.on_yes, expected);
         assert_eq!(prospects.on_no, ["The request ends without success."]);
+        let in_german = of(&intent, &spec, Language::German);
+        let expected = [
+            "Noch eine Person muss zustimmen, insgesamt 2. Danach:",
+            "ops@example.com wird benachrichtigt.",
+            "Der Dienst bank führt den Schritt „pay“ aus.",
+        ];
+        assert_eq!(in_german.on_yes, expected);
         let (intent, spec) = asked(json!({ "title": "t", "on_yes": "The money leaves today." }), Some(plan));
-        assert_eq!(of(&intent, &spec).on_yes, ["The money leaves today."]);
-        assert_eq!(standing(&intent), "The request now waits for an answer from ann@example.com.");
+        assert_eq!(of(&intent, &spec, Language::English).on_yes, ["The money leaves today."]);
+        assert_eq!(standing(&intent, Language::English), "The request now waits for an answer from ann@example.com.");
     }
 
     #[test]
     fn without_a_plan_the_requester_gets_the_answer() {
         let (intent, spec) = asked(json!({ "title": "t" }), None);
         let told = "The answer ends the request, and max@example.com receives it.";
-        assert_eq!(of(&intent, &spec), Prospects { on_yes: vec![told.to_owned()], on_no: vec![told.to_owned()] });
+        assert_eq!(
+            of(&intent, &spec, Language::English),
+            Prospects { on_yes: vec![told.to_owned()], on_no: vec![told.to_owned()] }
+        );
     }
 }

@@ -5,6 +5,7 @@
 //! people wrote.
 
 use axme_types::tasks::Via;
+use axme_words::{Language, Text, inline, of_family, say};
 use serde_json::Value;
 
 use crate::human::{is_email, is_same_person};
@@ -20,169 +21,222 @@ const MAX_QUOTED_CHARS: usize = 500;
 const PLATFORM: &str = "gateway";
 
 /// Returns an event as a sentence. `None` for an event that adds nothing to the one before or after it.
-pub fn of_event(event: &Event) -> Option<String> {
-    let actor = name(&event.actor);
-    let by = if event.actor == PLATFORM { String::new() } else { format!(" by {actor}") };
-    let said = match &event.body {
-        EventBody::Created(spec) => submitted(spec),
-        EventBody::Submitted => return None,
-        EventBody::Delivered { to } => format!("Queued for {}", name(to.as_str())),
-        EventBody::Acknowledged => format!("Received{by}"),
-        EventBody::InProgress { step, result, details, .. } => progress(
-            step.as_deref(),
-            result.as_ref().map(Json::value).as_ref(),
-            &details.values_parsed(),
-            &event.actor,
-        )?,
-        EventBody::Waiting(waiting) => waits(waiting)?,
-        EventBody::HumanTaskAssigned { holder, task } => asked(holder, task),
-        EventBody::Timeout { step } => format!("Step {step} was not finished before its deadline"),
-        EventBody::Reminder { holder, count } => format!("Reminder {count} to {}", display(holder)),
-        EventBody::Escalated { holder, from, due_at, task } => {
-            let how = if task.is_some() && due_at.is_some() { "instead" } else { "as well" };
-            format!("{} is asked {how}, because {} has not answered", display(holder), display(from))
-        }
-        EventBody::Voted { vote, needed } => {
-            let needed = format!(", one of {needed} who have to say yes");
-            answer(&vote.result.value(), &vote.by, vote.via, &needed)
-        }
-        EventBody::Transferred { holder, from, note, .. } => {
-            format!("Reassigned from {} to {}{by}{}", display(from), display(holder), quoted(note.as_deref()))
-        }
-        EventBody::DeliveryFailed { attempt, most, error, retry_at } => {
-            let again = retry_at.map(|at| format!("; the next attempt is at {}", at.in_minutes())).unwrap_or_default();
-            format!("Delivery {attempt} of {most} failed{}{again}", quoted(Some(error)))
-        }
-        EventBody::Completed { .. } | EventBody::Failed { .. } | EventBody::Canceled { .. } | EventBody::TimedOut => {
-            ended(event, &by)
-        }
-    };
-    // Only our own words get a capital letter; a name stays unchanged.
-    let said = if said.starts_with("a person") { capital(&said) } else { said };
-    Some(one_line(&said, MAX_CHARS))
+pub fn of_event(event: &Event, language: Language) -> Option<String> {
+    Narrator { language }.event(event)
 }
 
-fn submitted(spec: &IntentSpec) -> String {
-    let key = spec.requested_by.as_deref().map(|owner| format!(" with a key of {}", name(owner))).unwrap_or_default();
-    let to = if spec.to.is_platform() { String::new() } else { format!(" to {}", name(spec.to.as_str())) };
-    let plan = spec.plan.as_ref().map(|plan| format!(", scenario {}", plan.scenario_id)).unwrap_or_default();
-    format!("Submitted by {}{key}{to}: {}{plan}", name(spec.from.as_str()), spec.intent_type)
+/// Tells events in a language.
+struct Narrator {
+    language: Language,
 }
 
-fn progress(step: Option<&str>, result: Option<&Value>, details: &Object, actor: &str) -> Option<String> {
-    let text = |key: &str| details.get(key).and_then(Value::as_str);
-    if let (Some(answer_given), Some(by)) = (details.get("task_result"), text("answered_by")) {
-        let via = text("answered_via").and_then(Via::parse).unwrap_or_default();
-        let asked = details.get("answered_for").and_then(Value::as_array).into_iter().flatten();
-        let asked: Vec<String> = asked.filter_map(Value::as_str).map(str::to_owned).collect();
-        let behalf = if asked.is_empty() { String::new() } else { format!(", on behalf of {}", people(&asked)) };
-        return Some(answer(answer_given, by, via, &behalf));
+impl Narrator {
+    fn say(&self, id: &'static str) -> Text {
+        say(self.language, id)
     }
-    let Some(step) = step else {
-        let reason = text("reason").or_else(|| text("message")).or_else(|| text("note"));
-        return Some(format!("In progress, reported by {}{}", name(actor), quoted(reason)));
-    };
-    let Some(result) = result else {
-        let error = details.get("error").map(fault_text).unwrap_or_default();
-        return Some(format!("Step {step} failed and is tried again{}", quoted(Some(&error))));
-    };
-    let agent = text("agent").map(|agent| format!(" by {}", name(agent)));
-    if text("step_outcome") == Some("failed") {
-        let error = &result["error"];
-        // The event before this one says that the step missed its deadline.
-        let is_told = error["code"] == "step_timeout" && agent.is_none();
-        // The platform ends a step that is late or canceled; the agent has reported nothing.
-        let is_reported = error["code"] != "step_timeout" && error["code"] != "step_canceled";
-        let by = agent.filter(|_| is_reported).map(|by| format!(", reported{by}")).unwrap_or_default();
-        return (!is_told).then(|| format!("Step {step} failed{by}{}", quoted(Some(&fault_text(error)))));
-    }
-    if let Some(agent) = agent {
-        return Some(format!("Step {step} was done{agent}"));
-    }
-    // A reminder has an event of its own.
-    if result.get("reminded").is_some() {
-        return None;
-    }
-    let told = result["notified"].as_array().into_iter().flatten().filter_map(|target| target["to"].as_str());
-    let told: Vec<String> = told.map(str::to_owned).collect();
-    if !told.is_empty() {
-        return Some(format!("Step {step} notified {}", people(&told)));
-    }
-    if let Some(seconds) = result["delayed_seconds"].as_u64() {
-        return Some(format!("Step {step} has waited {seconds} s"));
-    }
-    if actor == PLATFORM {
-        return Some(format!("Step {step} is done"));
-    }
-    Some(format!("Step {step} was resumed by {}{}", name(actor), quoted(result["reason"].as_str())))
-}
 
-fn waits(waiting: &Wait) -> Option<String> {
-    let step = waiting.step.as_deref().map(|step| format!(" (step {step})")).unwrap_or_default();
-    match waiting.reason {
-        // The next event says who is asked, and what.
-        WaitingReason::WaitingForHuman => None,
-        WaitingReason::WaitingForTime => {
-            let until = waiting.due_at.map(|at| format!("until {}", at.in_minutes()));
-            Some(format!("Waiting {}{step}", until.unwrap_or_else(|| "until a caller resumes it".to_owned())))
+    /// Returns a text with a blank before it, as a part that follows another one.
+    fn part(&self, id: &'static str, name: &str) -> String {
+        format!(" {}", self.say(id).with("name", name))
+    }
+
+    fn event(&self, event: &Event) -> Option<String> {
+        let actor = self.name(&event.actor);
+        let by = if event.actor == PLATFORM { String::new() } else { self.part("event-by", &actor) };
+        let said: String = match &event.body {
+            EventBody::Created(spec) => self.submitted(spec),
+            EventBody::Submitted => return None,
+            EventBody::Delivered { to } => self.say("event-queued").with("name", self.name(to.as_str())).into(),
+            EventBody::Acknowledged => self.say("event-received").with("by", by).into(),
+            EventBody::InProgress { step, result, details, .. } => {
+                let result = result.as_ref().map(Json::value);
+                self.progress(step.as_deref(), result.as_ref(), &details.values_parsed(), &event.actor)?
+            }
+            EventBody::Waiting(waiting) => self.waits(waiting)?,
+            EventBody::HumanTaskAssigned { holder, task } => self.asked(holder, task),
+            EventBody::Timeout { step } => self.say("event-step-late").with("step", step).into(),
+            EventBody::Reminder { holder, count } => {
+                self.say("event-reminder").with("count", *count).with("name", self.display(holder)).into()
+            }
+            EventBody::Escalated { holder, from, due_at, task } => {
+                let is_instead = task.is_some() && due_at.is_some();
+                let said = self.say(if is_instead { "event-asked-instead" } else { "event-asked-too" });
+                said.with("name", self.display(holder)).with("from", self.display(from)).into()
+            }
+            EventBody::Voted { vote, needed } => {
+                let needed = self.say("event-vote").with("needed", *needed).to_string();
+                self.answer(&vote.result.value(), &vote.by, vote.via, &needed)
+            }
+            EventBody::Transferred { holder, from, note, .. } => {
+                let said = self.say("event-reassigned").with("from", self.display(from));
+                let said = said.with("name", self.display(holder)).with("by", by);
+                said.with("note", quoted(note.as_deref())).into()
+            }
+            EventBody::DeliveryFailed { attempt, most, error, retry_at } => {
+                let again = retry_at.map(|at| self.say("event-delivery-again").with("at", at).to_string());
+                let said = self.say("event-delivery-failed").with("attempt", *attempt).with("most", *most);
+                said.with("why", quoted(Some(error))).with("again", again.unwrap_or_default()).into()
+            }
+            EventBody::Completed { .. }
+            | EventBody::Failed { .. }
+            | EventBody::Canceled { .. }
+            | EventBody::TimedOut => self.ended(event, &by),
+        };
+        // Only our own words get a capital letter; a name stays unchanged.
+        let is_ours = said.starts_with(&self.say("name-person").to_string());
+        Some(one_line(&if is_ours { capital(&said) } else { said }, MAX_CHARS))
+    }
+
+    fn submitted(&self, spec: &IntentSpec) -> String {
+        let key = spec.requested_by.as_deref().map(|owner| self.part("name-with-key", &self.name(owner)));
+        let to = (!spec.to.is_platform()).then(|| self.part("event-to", &self.name(spec.to.as_str())));
+        let plan = spec.plan.as_ref().map(|plan| self.say("event-plan").with("name", &plan.scenario_id).to_string());
+        let said = self.say("event-submitted").with("name", self.name(spec.from.as_str()));
+        let said = said.with("key", key.unwrap_or_default()).with("to", to.unwrap_or_default());
+        said.with("type", &spec.intent_type).with("plan", plan.unwrap_or_default()).into()
+    }
+
+    fn progress(&self, step: Option<&str>, result: Option<&Value>, details: &Object, actor: &str) -> Option<String> {
+        let text = |key: &str| details.get(key).and_then(Value::as_str);
+        if let (Some(answer_given), Some(by)) = (details.get("task_result"), text("answered_by")) {
+            let via = text("answered_via").and_then(Via::parse).unwrap_or_default();
+            let asked = details.get("answered_for").and_then(Value::as_array).into_iter().flatten();
+            let asked: Vec<String> = asked.filter_map(Value::as_str).map(str::to_owned).collect();
+            let behalf = match asked.is_empty() {
+                true => String::new(),
+                false => self.say("event-on-behalf").with("names", people(&asked)).to_string(),
+            };
+            return Some(self.answer(answer_given, by, via, &behalf));
         }
-        WaitingReason::WaitingForAgent | WaitingReason::WaitingForTool => {
-            Some(format!("Waiting for {}{step}", display(&waiting.holder)))
+        let Some(step) = step else {
+            let reason = text("reason").or_else(|| text("message")).or_else(|| text("note"));
+            return Some(format!("{}{}", self.say("event-progress").with("name", self.name(actor)), quoted(reason)));
+        };
+        let Some(result) = result else {
+            let error = details.get("error").map(fault_text).unwrap_or_default();
+            return Some(format!("{}{}", self.say("event-step-again").with("step", step), quoted(Some(&error))));
+        };
+        let agent = text("agent").map(|agent| self.name(agent));
+        if text("step_outcome") == Some("failed") {
+            let error = &result["error"];
+            // The event before this one says that the step missed its deadline.
+            let is_told = error["code"] == "step_timeout" && agent.is_none();
+            // The platform ends a step that is late or canceled; the agent has reported nothing.
+            let is_reported = error["code"] != "step_timeout" && error["code"] != "step_canceled";
+            let by = agent.filter(|_| is_reported).map(|agent| self.reported(&agent)).unwrap_or_default();
+            let said = self.say("event-step-failed").with("step", step).with("by", by);
+            return (!is_told).then(|| format!("{said}{}", quoted(Some(&fault_text(error)))));
+        }
+        if let Some(agent) = agent {
+            return Some(self.say("event-step-done-by").with("step", step).with("name", agent).into());
+        }
+        // A reminder has an event of its own.
+        if result.get("reminded").is_some() {
+            return None;
+        }
+        let told = result["notified"].as_array().into_iter().flatten().filter_map(|target| target["to"].as_str());
+        let told: Vec<String> = told.map(str::to_owned).collect();
+        if !told.is_empty() {
+            return Some(self.say("event-step-notified").with("step", step).with("names", people(&told)).into());
+        }
+        if let Some(seconds) = result["delayed_seconds"].as_u64() {
+            return Some(self.say("event-step-waited").with("step", step).with("seconds", seconds).into());
+        }
+        if actor == PLATFORM {
+            return Some(self.say("event-step-done").with("step", step).into());
+        }
+        let said = self.say("event-step-resumed").with("step", step).with("name", self.name(actor));
+        Some(format!("{said}{}", quoted(result["reason"].as_str())))
+    }
+
+    fn reported(&self, by: &str) -> String {
+        self.say("event-reported").with("name", by).into()
+    }
+
+    fn waits(&self, waiting: &Wait) -> Option<String> {
+        let step = waiting.step.as_deref().map(|step| format!(" {}", self.say("event-of-step").with("step", step)));
+        let said = match waiting.reason {
+            // The next event says who is asked, and what.
+            WaitingReason::WaitingForHuman => return None,
+            WaitingReason::WaitingForTime => match waiting.due_at {
+                Some(at) => self.say("event-waiting-until").with("at", at),
+                None => self.say("event-waiting-resume"),
+            },
+            WaitingReason::WaitingForAgent | WaitingReason::WaitingForTool => {
+                self.say("event-waiting-for").with("name", self.display(&waiting.holder))
+            }
+        };
+        Some(said.with("step", step.unwrap_or_default()).into())
+    }
+
+    fn asked(&self, holder: &Holder, task: &HumanTask) -> String {
+        let mut all = vec![self.display(holder)];
+        let others = task.assignees.iter().flatten().chain(&task.notify_email);
+        for other in others.filter(|other| !is_same_person(other, &holder.reference)) {
+            let other = self.name(other);
+            if !all.contains(&other) {
+                all.push(other);
+            }
+        }
+        let needed = task.needed();
+        let quorum = (needed > 1).then(|| self.say("event-quorum").with("needed", needed).to_string());
+        let said = self.say("event-asked").with("count", all.len()).with("names", all.join(", "));
+        format!("{}{}", said.with("quorum", quorum.unwrap_or_default()), quoted(Some(&task.title)))
+    }
+
+    /// Returns a person's answer: who gave it and how, then `more`, then the comment.
+    fn answer(&self, result: &Value, by: &str, via: Via, more: &str) -> String {
+        let way = of_family(self.language, "way", via.as_str()).map(String::from).unwrap_or_default();
+        let word = answered(self.language, result["outcome"].as_str().unwrap_or_default());
+        let said = self.say("event-answer").with("answer", word).with("name", self.name(by));
+        format!("{}{}", said.with("way", way).with("more", more), quoted(result["comment"].as_str()))
+    }
+
+    fn ended(&self, event: &Event, by: &str) -> String {
+        let outcome = event.outcome().unwrap_or(Outcome::plain(OutcomeKind::Completed));
+        let decided = |id: &'static str| -> String {
+            self.say(id).with("decision", inline(self.language, &outcome.sentence(self.language))).into()
+        };
+        let is_decided = outcome.kind.is_decision();
+        match &event.body {
+            EventBody::Failed { .. } if is_decided => decided("event-failed-decided"),
+            EventBody::Failed { fault, .. } => {
+                // The end of a workflow follows from its steps, which have their own sentences.
+                let is_workflow = fault
+                    .result
+                    .as_ref()
+                    .and_then(|result| result.field("steps"))
+                    .is_some_and(|steps| steps.is_object());
+                let is_silent = by.is_empty() || is_workflow;
+                let by = if is_silent { String::new() } else { self.reported(&self.name(&event.actor)) };
+                let said = self.say("event-failed").with("by", by);
+                format!("{said}{}", quoted(Some(&fault_words(&fault.code, &fault.message))))
+            }
+            EventBody::Canceled { .. } if is_decided => decided("event-canceled-decided"),
+            EventBody::Canceled { reason, .. } => {
+                format!("{}{}", self.say("event-canceled").with("by", by), quoted(Some(reason)))
+            }
+            EventBody::TimedOut => self.say("event-timed-out").into(),
+            _ if is_decided => decided("event-completed-decided"),
+            _ => self.say("event-completed").with("by", by).into(),
         }
     }
-}
 
-fn asked(holder: &Holder, task: &HumanTask) -> String {
-    let mut all = vec![display(holder)];
-    let others = task.assignees.iter().flatten().chain(&task.notify_email);
-    for other in others.filter(|other| !is_same_person(other, &holder.reference)) {
-        let other = name(other);
-        if !all.contains(&other) {
-            all.push(other);
-        }
+    /// Returns the name of a holder, with its email address if that says more.
+    fn display(&self, holder: &Holder) -> String {
+        let known = if holder.name.is_empty() { &holder.reference } else { &holder.name };
+        let is_shown = is_same_person(known, &holder.reference) || !is_email(&holder.reference);
+        if is_shown { self.name(known) } else { format!("{} ({})", self.name(known), holder.reference) }
     }
-    let verb = if all.len() == 1 { "is" } else { "are" };
-    let needed = task.needed();
-    let quorum = if needed > 1 { format!(", and {needed} have to say yes") } else { String::new() };
-    format!("{} {verb} asked{quorum}{}", all.join(", "), quoted(Some(&task.title)))
-}
 
-/// Returns a person's answer: who gave it and how, then `more`, then the comment.
-fn answer(result: &Value, by: &str, via: Via, more: &str) -> String {
-    let way = match via {
-        Via::Api => "through the API",
-        Via::CommandLine => "at the command line",
-        Via::Email => "by mailed link",
-        Via::Form => "on a page",
-        Via::Inbox => "in the inbox",
-        Via::Assistant => "through an assistant",
-    };
-    let word = answered(result["outcome"].as_str().unwrap_or_default());
-    format!("{word} by {} {way}{more}{}", name(by), quoted(result["comment"].as_str()))
-}
-
-fn ended(event: &Event, by: &str) -> String {
-    let outcome = event.outcome().unwrap_or(Outcome::plain(OutcomeKind::Completed));
-    let decision = || {
-        let said = outcome.sentence();
-        let mut letters = said.chars();
-        letters.next().map(|first| first.to_lowercase().chain(letters).collect::<String>()).unwrap_or_default()
-    };
-    let is_decided = outcome.kind.is_decision();
-    match &event.body {
-        EventBody::Failed { .. } if is_decided => format!("Failed: {}", decision()),
-        EventBody::Failed { fault, .. } => {
-            // The end of a workflow follows from its steps, which have their own sentences.
-            let is_workflow =
-                fault.result.as_ref().and_then(|result| result.field("steps")).is_some_and(|steps| steps.is_object());
-            let by = if by.is_empty() || is_workflow { String::new() } else { format!(", reported{by}") };
-            format!("Failed{by}{}", quoted(Some(&fault_words(&fault.code, &fault.message))))
+    /// Returns the name of an actor: a person, the last part of an agent's address, or the platform.
+    fn name(&self, actor: &str) -> String {
+        match actor {
+            "human" | "agent://agent_core" => self.say("name-person").into(),
+            PLATFORM => self.say("name-platform").into(),
+            actor if actor.starts_with("agent://") => actor.rsplit('/').next().unwrap_or(actor).to_owned(),
+            actor => person(actor).to_owned(),
         }
-        EventBody::Canceled { .. } if is_decided => format!("Canceled: {}", decision()),
-        EventBody::Canceled { reason, .. } => format!("Canceled{by}{}", quoted(Some(reason))),
-        EventBody::TimedOut => "Timed out: the deadline passed".to_owned(),
-        _ if is_decided => format!("Completed: {}", decision()),
-        _ => format!("Completed{by}"),
     }
 }
 
@@ -196,23 +250,6 @@ fn fault_words(code: &str, message: &str) -> String {
         (code, "") => code.to_owned(),
         ("" | "failed" | "agent_failed" | "step_timeout" | "delivery_failed", message) => message.to_owned(),
         (code, message) => format!("{message} ({code})"),
-    }
-}
-
-/// Returns the name of a holder, with its email address if that says more.
-fn display(holder: &Holder) -> String {
-    let known = if holder.name.is_empty() { &holder.reference } else { &holder.name };
-    let is_shown = is_same_person(known, &holder.reference) || !is_email(&holder.reference);
-    if is_shown { name(known) } else { format!("{} ({})", name(known), holder.reference) }
-}
-
-/// Returns the name of an actor: a person, the last part of an agent's address, or the platform.
-fn name(actor: &str) -> String {
-    match actor {
-        "human" | "agent://agent_core" => "a person".to_owned(),
-        PLATFORM => "the platform".to_owned(),
-        actor if actor.starts_with("agent://") => actor.rsplit('/').next().unwrap_or(actor).to_owned(),
-        actor => person(actor).to_owned(),
     }
 }
 
@@ -239,8 +276,12 @@ mod tests {
     use crate::lifecycle::Fault;
     use crate::{Status, Time};
 
+    fn told(body: EventBody, actor: &str, status: Status, language: Language) -> Option<String> {
+        of_event(&Event { position: 1, at: Time::from_micros(0), actor: actor.to_owned(), status, body }, language)
+    }
+
     fn said(body: EventBody, actor: &str, status: Status) -> Option<String> {
-        of_event(&Event { position: 1, at: Time::from_micros(0), actor: actor.to_owned(), status, body })
+        told(body, actor, status, Language::English)
     }
 
     fn answered_event(details: Value) -> Option<String> {
@@ -268,6 +309,22 @@ mod tests {
                 json!({ "task_result": { "outcome": "approved" }, "answered_by": "ann", "answered_via": via });
             assert_eq!(answered_event(details), Some(format!("Approved by ann {way}")));
         }
+    }
+
+    #[test]
+    fn an_event_is_told_in_german_too() {
+        let details = json!({
+            "task_result": { "outcome": "changes_requested", "comment": "zu teuer" },
+            "answered_by": "user://bob@example.com", "answered_via": "email", "answered_for": ["Einkauf"],
+        });
+        let details = details.as_object().unwrap().clone().into();
+        let body = EventBody::InProgress { step: None, result: None, details, cause: None, decided: None };
+        let expected =
+            "Änderungen verlangt von bob@example.com über den Link einer Mail, im Namen von Einkauf: zu teuer";
+        assert_eq!(told(body, "somebody", Status::InProgress, Language::German).as_deref(), Some(expected));
+        let body = EventBody::Canceled { reason: "erledigt".to_owned(), outcome: None };
+        let expected = "Abgebrochen durch max@example.com: erledigt";
+        assert_eq!(told(body, "max@example.com", Status::Canceled, Language::German).as_deref(), Some(expected));
     }
 
     #[test]

@@ -32,7 +32,7 @@ for (const form of document.querySelectorAll("form[method=post]")) {
     note.remove();
     if (navigator.onLine === false) {
       event.preventDefault();
-      note.textContent = "You are offline. Nothing was sent. Your entries are kept: send them when you are online.";
+      note.textContent = document.body.dataset.offline ?? "";
       form.append(note);
     }
   });

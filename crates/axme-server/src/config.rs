@@ -12,6 +12,7 @@ use axme_api::mcp::selection::Selection;
 use axme_core::auth::oidc::OidcSettings;
 use axme_intent::human::is_email;
 use axme_store::{Limits, MAX_RETENTION_DAYS, RetentionLimits, Tier};
+use axme_words::Language;
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -37,6 +38,8 @@ pub struct Config {
     pub trials: bool,
     /// The OpenID Connect provider for sign-in; off if unset.
     pub oidc: Option<OidcSettings>,
+    /// The language of pages and mail for people whose browser asks for none of ours, and who have chosen none.
+    pub language: Language,
     /// Web origins that may show task pages in a frame, such as `https://intranet.example.com`.
     pub embed_origins: Vec<String>,
     pub mcp: McpSettings,
@@ -233,6 +236,7 @@ impl Default for Config {
             sign_up: false,
             trials: false,
             oidc: None,
+            language: Language::English,
             embed_origins: Vec::new(),
             mcp: McpSettings::default(),
             cors_origins: Vec::new(),

@@ -138,6 +138,7 @@ pub async fn start_on(config: Config, inherited: Option<std::net::TcpListener>) 
         },
         trusted_proxies: deliver::guard::networks(&config.trusted_proxies)
             .map_err(|why| StartError::Config(format!("trusted_proxies: {why}")))?,
+        language: config.language,
         sign_up: config.sign_up,
         trials: config.trials,
         oidc: config.oidc.clone().map(Arc::new),

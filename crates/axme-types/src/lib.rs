@@ -18,6 +18,7 @@ pub mod holder;
 pub mod id;
 pub mod inbox;
 pub mod json;
+pub mod language;
 pub mod limits;
 pub mod members;
 pub mod mesh;
@@ -46,6 +47,7 @@ pub use event_type::{AnyEventType, EventType};
 pub use holder::Holder;
 pub use id::Id;
 pub use json::{Json, JsonFields};
+pub use language::Language;
 pub use status::{EndingStatus, HolderKind, LegacyStatus, OutcomeKind, Status, WaitingReason};
 #[doc(hidden)]
 pub use text_enum::deserialize_word;

@@ -7,13 +7,14 @@ use toml::{Table, Value};
 use crate::{Complaints, SourceFile, code, crate_folders, files, texts};
 
 /// Each crate, with those of our crates that it may depend on. The tasks (xtask) and tests may use any.
-const FLOORS: [(&str, &[&str]); 10] = [
+const FLOORS: [(&str, &[&str]); 11] = [
     ("axme-types", &[]),
-    ("axme-intent", &["axme-types"]),
+    ("axme-words", &["axme-types"]),
+    ("axme-intent", &["axme-words", "axme-types"]),
     ("axme-api", &["axme-types"]),
     ("axme-store", &["axme-intent", "axme-types"]),
-    ("axme-core", &["axme-store", "axme-api", "axme-intent", "axme-types"]),
-    ("axme-server", &["axme-core", "axme-store", "axme-api", "axme-intent", "axme-types"]),
+    ("axme-core", &["axme-store", "axme-api", "axme-intent", "axme-words", "axme-types"]),
+    ("axme-server", &["axme-core", "axme-store", "axme-api", "axme-intent", "axme-words", "axme-types"]),
     ("axme-client", &["axme-api", "axme-types"]),
     ("axme", &["axme-server", "axme-client", "axme-core", "axme-store", "axme-api", "axme-intent", "axme-types"]),
     ("axme-count", &["axme-core", "axme-store", "axme-api", "axme-intent", "axme-types"]),

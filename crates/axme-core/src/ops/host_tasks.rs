@@ -10,6 +10,7 @@ use axme_intent::lifecycle::IntentSpec;
 use axme_intent::{HumanTask, IntentId, TaskResult};
 use axme_store::Tx;
 use axme_store::intents::{self, Head};
+use axme_words::Language;
 
 use super::requester::{self, Requester};
 use super::resume::answer_as_person;
@@ -37,9 +38,9 @@ impl HostTask {
     /// The key facts that the author has chosen, or else the whole payload.
     pub fn facts(&self) -> Vec<Fact> {
         let results = self.head.intent.cursor.as_ref().map(|cursor| cursor.results.clone()).unwrap_or_default();
-        let chosen = facts::chosen(&self.task, &self.spec.payload, &results);
+        let chosen = facts::chosen(&self.task, &self.spec.payload, &results, Language::English);
         match chosen.is_empty() {
-            true => facts::every(&self.spec.payload.fields().unwrap_or_default()),
+            true => facts::every(&self.spec.payload.fields().unwrap_or_default(), Language::English),
             false => chosen,
         }
     }
@@ -68,7 +69,7 @@ pub fn find(tx: &mut Tx<'_>, caller: &Caller, id: IntentId) -> Result<HostTask> 
     if let Some(refusal) = head.intent.bars(&caller.actor(), &standing(caller, &spec)) {
         return Err(refusal.into());
     }
-    let requester = requester::of(tx, owner, &spec)?;
+    let requester = requester::of(tx, owner, &spec, Language::English)?;
     Ok(HostTask { task, head, spec, requester })
 }
 

@@ -13,6 +13,7 @@ use axme_api::intents::OutcomeView;
 use axme_api::{ApiError, Object, Timestamp};
 use axme_intent::human::is_same_person;
 use axme_intent::{Address, IntentId, Status, Time};
+use axme_words::Language;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -394,7 +395,8 @@ fn received(head: &Head) -> TimelineEntry {
 fn ended(head: &Head, is_reply: bool) -> TimelineEntry {
     let intent = &head.intent;
     let event_type = if is_reply { TimelineType::IntentCompletionDelivered } else { TimelineType::IntentEnded };
-    let outcome = intent.outcome().map(|outcome| (outcome.word.clone(), outcome.sentence())).unwrap_or_default();
+    let outcome =
+        intent.outcome().map(|outcome| (outcome.word.clone(), outcome.sentence(Language::English))).unwrap_or_default();
     let details = [
         ("intent_id", intent.id.to_string()),
         ("status", intent.status().as_str().to_owned()),

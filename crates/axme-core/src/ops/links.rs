@@ -5,8 +5,8 @@
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::human::{Via, is_same_person};
 use axme_intent::lifecycle::{EventBody, IntentSpec};
-use axme_intent::prospect;
-use axme_intent::{HumanTask, JsonFields, Outcome, Status, TaskResult, Time};
+use axme_intent::{HumanTask, Intent, JsonFields, Outcome, Status, TaskResult, Time, outcome};
+use axme_words::{Language, say};
 
 use serde_json::json;
 
@@ -118,8 +118,8 @@ pub enum LinkEnd {
         at: Time,
         /// The title of the task.
         title: String,
-        /// Where the intent is now, as a sentence.
-        now: String,
+        /// The intent as it is now.
+        intent: Box<Intent>,
     },
     Answered {
         by: String,
@@ -139,30 +139,36 @@ pub enum LinkEnd {
 
 impl LinkEnd {
     /// Returns a sentence for the person.
-    pub fn sentence(&self) -> String {
-        match self {
-            LinkEnd::Left => "This link belongs to a person who is no longer a member here.".to_owned(),
-            LinkEnd::Expired { at } => format!("This link was valid until {}.", at.in_minutes()),
+    pub fn sentence(&self, language: Language) -> String {
+        let say = |id: &'static str| say(language, id);
+        // The API names an outcome by its word.
+        let outcome_of = |word: &str| match language {
+            Language::English => word.to_owned(),
+            _ => outcome::word(language, word),
+        };
+        let sentence = match self {
+            LinkEnd::Left => say("link-of-former-member"),
+            LinkEnd::Expired { at } => say("link-valid-until").with("at", at),
             LinkEnd::Used { outcome, at, title, .. } => {
-                format!("You answered “{outcome}” to “{title}” with this link at {}.", at.in_minutes())
+                say("link-used").with("outcome", outcome_of(outcome)).with("title", title).with("at", at)
             }
-            LinkEnd::Answered { by, outcome, at } => format!("{by} answered “{outcome}” at {}.", at.in_minutes()),
-            LinkEnd::Voted => "You have already approved this. Other approvals are still needed.".to_owned(),
-            LinkEnd::PassedOn => "This task was reassigned to another person.".to_owned(),
+            LinkEnd::Answered { by, outcome, at } => {
+                say("link-answered-by").with("name", by).with("outcome", outcome_of(outcome)).with("at", at)
+            }
+            LinkEnd::Voted => say("link-voted"),
+            LinkEnd::PassedOn => say("link-passed-on"),
             LinkEnd::Ended { outcome: Some(outcome), .. } if outcome.kind.is_decision() => {
-                format!("An answer is no longer needed. {}.", outcome.sentence())
+                say("link-decided").with("outcome", outcome.sentence(language))
             }
-            LinkEnd::Ended { status, .. } => {
-                let why = match status {
-                    Status::Completed => "the request was completed",
-                    Status::Failed => "the request failed",
-                    Status::Canceled => "the request was canceled",
-                    Status::TimedOut => "the deadline passed",
-                    _ => "the request has moved on",
-                };
-                format!("An answer is no longer needed: {why}.")
-            }
-        }
+            LinkEnd::Ended { status, .. } => match status {
+                Status::Completed => say("link-ended-completed"),
+                Status::Failed => say("link-ended-failed"),
+                Status::Canceled => say("link-ended-canceled"),
+                Status::TimedOut => say("link-ended-timed-out"),
+                _ => say("link-ended-moved-on"),
+            },
+        };
+        sentence.into()
     }
 
     fn refuse(&self) -> ApiError {
@@ -174,7 +180,7 @@ impl LinkEnd {
             LinkEnd::PassedOn => ErrorCode::PassedOn,
             LinkEnd::Ended { .. } => ErrorCode::NotWaitingForHuman,
         };
-        ApiError::new(code, self.sentence())
+        ApiError::new(code, self.sentence(Language::English))
     }
 }
 
@@ -197,8 +203,8 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
     }
     if let (Some(at), Some(outcome)) = (link.used_at, link.outcome.clone()) {
         let title = title_of(tx, &link)?;
-        let now = prospect::standing(&head.intent);
-        return Ok(LinkState::Ended(LinkEnd::Used { person: link.person, outcome, at, title, now }));
+        let intent = Box::new(head.intent);
+        return Ok(LinkState::Ended(LinkEnd::Used { person: link.person, outcome, at, title, intent }));
     }
     let waiting = head.intent.waiting().filter(|_| head.intent.open_task().is_some());
     let Some(waiting) = waiting.filter(|waiting| waiting.asking == link.asking) else {

@@ -7,6 +7,7 @@ use axme_intent::{HumanTask, IntentId};
 use axme_store::intents::{self, Head};
 use axme_store::receipts::{self, StoredReceipt};
 use axme_store::{Tx, groups, organizations, person_accounts as records};
+use axme_words::Language;
 use uuid::Uuid;
 
 use super::links::{self, LinkRequest, NewLink};
@@ -39,7 +40,7 @@ impl InboxTask {
 }
 
 /// Lists the tasks that the person may answer, in the order of their memberships.
-pub fn waiting(tx: &mut Tx<'_>, email: &str) -> Result<Vec<InboxTask>> {
+pub fn waiting(tx: &mut Tx<'_>, email: &str, language: Language) -> Result<Vec<InboxTask>> {
     let memberships = records::memberships(tx, email)?;
     let mut found = Vec::new();
     for belonging in membership::belongings(tx, &memberships)? {
@@ -57,7 +58,7 @@ pub fn waiting(tx: &mut Tx<'_>, email: &str) -> Result<Vec<InboxTask>> {
                 let Some(head) = intents::find(tx, id, parse_id(&task.intent_id)?)? else { continue };
                 let mut spec = intents::spec(tx, id, head.intent.id)?;
                 spec.payload = payload_schemas::mask(tx, id, &head, &spec.payload)?;
-                let requester = requester::of(tx, id, &spec)?;
+                let requester = requester::of(tx, id, &spec, language)?;
                 found.push(InboxTask { workspace: id, head, spec, requester });
             }
         }

@@ -6,6 +6,7 @@ use axme_intent::human::{is_email, person_key};
 use axme_intent::lifecycle::IntentSpec;
 use axme_intent::prospect::shown;
 use axme_store::{StoreError, Tx, organizations, person_accounts, service_accounts};
+use axme_words::{Language, say};
 use uuid::Uuid;
 
 /// The requester of an intent.
@@ -19,8 +20,8 @@ pub struct Requester {
     pub workspace: String,
 }
 
-/// Returns the requester of an intent.
-pub fn of(tx: &mut Tx<'_>, workspace: Uuid, spec: &IntentSpec) -> Result<Requester, StoreError> {
+/// Returns the requester of an intent, described in a language.
+pub fn of(tx: &mut Tx<'_>, workspace: Uuid, spec: &IntentSpec, language: Language) -> Result<Requester, StoreError> {
     let home = organizations::find_workspace(tx, workspace)?;
     let organization = match &home {
         Some(home) => organizations::find(tx, home.org_id)?.map(|organization| organization.name),
@@ -29,17 +30,17 @@ pub fn of(tx: &mut Tx<'_>, workspace: Uuid, spec: &IntentSpec) -> Result<Request
     let from = spec.from.spelled();
     let (name, mut details) = if from.starts_with("agent://") {
         let account = service_accounts::find_agent(tx, workspace, &spec.from)?;
-        let name = account.and_then(|account| account.display_name).unwrap_or_else(|| shown(from));
-        (name, vec![format!("service {}", shown(from))])
+        let name = account.and_then(|account| account.display_name).unwrap_or_else(|| shown(from, language));
+        (name, vec![say(language, "name-service").with("name", shown(from, language)).into()])
     } else {
-        let address = shown(from);
+        let address = shown(from, language);
         match name_of(tx, &address)? {
             Some(name) => (name, vec![address]),
             None => (address, Vec::new()),
         }
     };
     if let Some(owner) = spec.requested_by.as_deref() {
-        details.push(format!("with a key of {}", shown(owner)));
+        details.push(say(language, "name-with-key").with("name", shown(owner, language)).into());
     }
     Ok(Requester {
         name,

@@ -1,5 +1,6 @@
 //! Words for the errors in a value: no keyword of a schema reaches a person.
 
+use axme_words::{Language, Text, say};
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value;
@@ -8,82 +9,87 @@ use super::effective::resolved;
 use crate::fields::shown;
 
 /// Returns what is wrong, for the value at the place of the error.
-pub(super) fn words(error: &ValidationError<'_>, schema: &Value) -> String {
+pub(super) fn words(error: &ValidationError<'_>, schema: &Value, language: Language) -> String {
     let property = property_at(schema, error.instance_path().as_str());
     let text = |key: &str| property.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
-    let items = |count: u64| if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") };
-    match error.kind() {
-        Kind::Maximum { limit } => format!("must be at most {}", plain(limit)),
-        Kind::Minimum { limit } => format!("must be at least {}", plain(limit)),
-        Kind::ExclusiveMaximum { limit } => format!("must be less than {}", plain(limit)),
-        Kind::ExclusiveMinimum { limit } => format!("must be more than {}", plain(limit)),
-        Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
-        Kind::MaxLength { limit } => format!("must have at most {limit} characters"),
-        Kind::MinLength { limit } => format!("must have at least {limit} characters"),
-        Kind::MaxItems { limit } => format!("must have at most {}", items(*limit)),
-        Kind::MinItems { limit } => format!("must have at least {}", items(*limit)),
-        Kind::MaxProperties { limit } => format!("must have at most {limit} fields"),
-        Kind::MinProperties { limit } => format!("must have at least {limit} fields"),
-        Kind::UniqueItems => "must not have the same entry twice".to_owned(),
-        Kind::Enum { options } => one_of(options.as_array().into_iter().flatten().map(plain)),
-        Kind::Constant { expected_value } => format!("must be {}", plain(expected_value)),
-        Kind::OneOfNotValid { .. } | Kind::AnyOf { .. } => match titles(&property) {
-            Some(titles) => one_of(titles.into_iter()),
-            None => with_hint("does not fit any of the allowed forms", text("description")),
+    let say = |id: &'static str| say(language, id);
+    let plain = |value: &Value| plain(value, language);
+    let with_hint = |id: &'static str| match text("description") {
+        None => say(id).to_string(),
+        Some(hint) => format!("{}: {hint}", say(id)),
+    };
+    let wrong: Text = match error.kind() {
+        Kind::Maximum { limit } => say("wrong-maximum").with("limit", plain(limit)),
+        Kind::Minimum { limit } => say("wrong-minimum").with("limit", plain(limit)),
+        Kind::ExclusiveMaximum { limit } => say("wrong-below").with("limit", plain(limit)),
+        Kind::ExclusiveMinimum { limit } => say("wrong-above").with("limit", plain(limit)),
+        Kind::MultipleOf { multiple_of } => {
+            say("wrong-multiple").with("of", axme_words::decimal(language, &multiple_of.to_string()))
+        }
+        Kind::MaxLength { limit } => say("wrong-too-long").with("limit", *limit),
+        Kind::MinLength { limit } => say("wrong-too-short").with("limit", *limit),
+        Kind::MaxItems { limit } => say("wrong-too-many-entries").with("limit", *limit),
+        Kind::MinItems { limit } => say("wrong-too-few-entries").with("limit", *limit),
+        Kind::MaxProperties { limit } => say("wrong-too-many-fields").with("limit", *limit),
+        Kind::MinProperties { limit } => say("wrong-too-few-fields").with("limit", *limit),
+        Kind::UniqueItems => say("wrong-twice"),
+        Kind::Enum { options } => {
+            let values: Vec<String> = options.as_array().into_iter().flatten().map(plain).collect();
+            say("wrong-one-of").with("values", values.join(", "))
+        }
+        Kind::Constant { expected_value } => say("wrong-constant").with("value", plain(expected_value)),
+        Kind::OneOfNotValid { .. } | Kind::AnyOf { .. } => match titles(&property, language) {
+            Some(titles) => say("wrong-one-of").with("values", titles.join(", ")),
+            None => return with_hint("wrong-no-form"),
         },
-        Kind::OneOfMultipleValid { .. } => with_hint("fits several of the allowed forms", text("description")),
+        Kind::OneOfMultipleValid { .. } => return with_hint("wrong-several-forms"),
         Kind::Format { format } => match format.as_str() {
-            "email" | "idn-email" => "must be an email address".to_owned(),
-            "uri" | "url" | "iri" => "must be a web address that begins with https://".to_owned(),
-            "date" => "must be a date: 2026-05-03".to_owned(),
-            "date-time" => "must be a date and a time: 2026-05-03T14:00:00Z".to_owned(),
-            "time" => "must be a time of day: 14:00:00Z".to_owned(),
-            other => format!("must be a valid {}", crate::fields::words(other).to_lowercase()),
+            "email" | "idn-email" => say("wrong-email"),
+            "uri" | "url" | "iri" => say("wrong-url"),
+            "date" => say("wrong-date"),
+            "date-time" => say("wrong-date-time"),
+            "time" => say("wrong-time"),
+            other => say("wrong-format").with("format", crate::fields::words(other).to_lowercase()),
         },
-        Kind::Pattern { .. } => match (text("description"), property["examples"].get(0).and_then(Value::as_str)) {
-            (_, Some(example)) => format!("is not in the expected format, for example {example}"),
-            (hint, None) => with_hint("is not in the expected format", hint),
+        Kind::Pattern { .. } => match property["examples"].get(0).and_then(Value::as_str) {
+            Some(example) => say("wrong-pattern-example").with("example", example),
+            None => return with_hint("wrong-pattern"),
         },
-        Kind::Type { .. } => type_words(&property).to_owned(),
-        Kind::Contains => "lacks a required entry".to_owned(),
-        Kind::FalseSchema => "must be left empty".to_owned(),
-        _ => with_hint("is not allowed", text("description")),
-    }
+        Kind::Type { .. } => say(type_words(&property)),
+        Kind::Contains => say("wrong-contains"),
+        Kind::FalseSchema => say("wrong-not-empty"),
+        _ => return with_hint("wrong-not-allowed"),
+    };
+    wrong.to_string()
 }
 
-fn with_hint(what: &str, hint: Option<&str>) -> String {
-    hint.map_or_else(|| what.to_owned(), |hint| format!("{what}: {hint}"))
-}
-
-fn one_of(values: impl Iterator<Item = String>) -> String {
-    format!("must be one of {}", values.collect::<Vec<String>>().join(", "))
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| shown(value), str::to_owned)
+fn plain(value: &Value, language: Language) -> String {
+    let written = || if value.is_number() { axme_words::decimal(language, &shown(value)) } else { shown(value) };
+    value.as_str().map_or_else(written, str::to_owned)
 }
 
 /// Returns the titles of a choice between constants.
-fn titles(property: &Value) -> Option<Vec<String>> {
+fn titles(property: &Value, language: Language) -> Option<Vec<String>> {
     let members = property.get("oneOf").or_else(|| property.get("anyOf")).and_then(Value::as_array)?;
     let title = |member: &Value| {
         let value = member.get("const")?;
-        Some(member.get("title").and_then(Value::as_str).map_or_else(|| plain(value), str::to_owned))
+        Some(member.get("title").and_then(Value::as_str).map_or_else(|| plain(value, language), str::to_owned))
     };
     members.iter().map(title).collect()
 }
 
+/// Returns the id of the text about a wrong type.
 fn type_words(property: &Value) -> &'static str {
     let names = super::types(property, property);
     let has = |name: &str| names.iter().any(|known| known == name);
     match () {
-        () if has("number") => "must be a number",
-        () if has("integer") => "must be a whole number",
-        () if has("boolean") => "must be yes or no (true or false)",
-        () if has("array") => "must be a list",
-        () if has("object") => "must have fields of its own",
-        () if has("null") => "must be empty",
-        () => "must be a text",
+        () if has("number") => "wrong-number",
+        () if has("integer") => "wrong-whole-number",
+        () if has("boolean") => "wrong-boolean",
+        () if has("array") => "wrong-list",
+        () if has("object") => "wrong-object",
+        () if has("null") => "wrong-null",
+        () => "wrong-text",
     }
 }
 
@@ -112,7 +118,7 @@ mod tests {
     fn complaint(property: Value, value: Value) -> String {
         let schema = json!({ "properties": { "field": property } });
         let data = json!({ "field": value });
-        let found = check(&schema, data.as_object().unwrap(), None, true).err().unwrap_or_default();
+        let found = check(&schema, data.as_object().unwrap(), None, true, Language::English).err().unwrap_or_default();
         found.into_values().collect::<Vec<_>>().join("; ")
     }
 
@@ -198,7 +204,8 @@ mod tests {
         let found = complaint(items, json!([{ "a/b": 2 }]));
         assert!(found.contains("is not allowed: Inner."), "{found}");
         let schema = json!({ "$defs": { "n": { "not": {}, "description": "By name." } } , "properties": { "field": { "$ref": "#/$defs/n" } } });
-        let found = check(&schema, json!({ "field": 1 }).as_object().unwrap(), None, true).unwrap_err();
+        let found =
+            check(&schema, json!({ "field": 1 }).as_object().unwrap(), None, true, Language::English).unwrap_err();
         assert_eq!(found["field"], "is not allowed: By name.");
     }
 }

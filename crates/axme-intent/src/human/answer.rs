@@ -2,6 +2,7 @@
 
 use axme_types::ErrorCode;
 pub use axme_types::tasks::Via;
+use axme_words::{Language, say};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -70,6 +71,11 @@ pub struct TaskResult {
 impl HumanTask {
     /// Checks an answer. Returns the answer to record, with the canonical outcome, and its verdict.
     pub fn check(&self, answer: &TaskResult) -> Result<(JsonFields, Verdict), Refusal> {
+        self.check_in(answer, Language::English)
+    }
+
+    /// Checks an answer as [`HumanTask::check`] does. The errors of fields are in the language of the person.
+    pub fn check_in(&self, answer: &TaskResult, language: Language) -> Result<(JsonFields, Verdict), Refusal> {
         let word = answer.outcome.as_deref().map(str::trim).unwrap_or_default();
         if word.is_empty() {
             return Err(Refusal::new(
@@ -86,11 +92,11 @@ impl HumanTask {
         let mut wrong = form::Complaints::new();
         let mut code = None;
         if self.required_comment && answer.comment.as_deref().is_none_or(|c| c.trim().is_empty()) {
-            wrong.insert("comment".to_owned(), "is required for this task".to_owned());
+            wrong.insert("comment".to_owned(), say(language, "wrong-required-here").into());
             code = Some(ErrorCode::CommentRequired);
         }
         if self.evidence_required && answer.data.get("evidence").is_none_or(|evidence| is_blank(&evidence.value())) {
-            wrong.insert("evidence".to_owned(), "is required for this task".to_owned());
+            wrong.insert("evidence".to_owned(), say(language, "wrong-required-here").into());
             code = code.or(Some(ErrorCode::EvidenceRequired));
         }
         let verdict = self.verdict(&outcome);
@@ -103,7 +109,7 @@ impl HumanTask {
             Some(schema) => {
                 let comment = answer.comment.as_deref();
                 let given = with_outcome(schema, &answer.data, &outcome)?;
-                match form::check(schema, &given, comment, verdict == Verdict::Positive) {
+                match form::check(schema, &given, comment, verdict == Verdict::Positive, language) {
                     Ok(read) => as_sent(read, &answer.data),
                     Err(complaints) => {
                         wrong.extend(complaints);

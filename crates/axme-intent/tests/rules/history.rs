@@ -226,7 +226,7 @@ impl History {
 
 /// Checks that the sentence of an event is one plain line, and names the person who answered.
 fn check_sentence(event: &Event) {
-    let Some(sentence) = sentences::of_event(event) else {
+    let Some(sentence) = sentences::of_event(event, axme_words::Language::English) else {
         assert!(!event.status.is_terminal(), "an end has a sentence: {event:?}");
         return;
     };

@@ -429,11 +429,11 @@ fn show_event(text: &mut String, event: &Event, children: &[IntentId]) {
     };
     let line = format!("  {:>3} {at:>5}  {status:<12} {name:<26} {}", event.position, about.trim_start());
     writeln!(text, "{}", with_names(line.trim_end(), children)).unwrap();
-    if let Some(sentence) = sentences::of_event(event) {
+    if let Some(sentence) = sentences::of_event(event, axme_words::Language::English) {
         writeln!(text, "{:13}“{}”", "", with_names(&sentence, children)).unwrap();
     }
     if let Some(outcome) = event.outcome() {
-        writeln!(text, "  = {}: {}", outcome.kind, outcome.sentence()).unwrap();
+        writeln!(text, "  = {}: {}", outcome.kind, outcome.sentence(axme_words::Language::English)).unwrap();
     }
 }
 

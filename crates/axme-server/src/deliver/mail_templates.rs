@@ -1,12 +1,12 @@
 //! Builds mails: about tasks, for notices of steps, for sign-ins and for trials.
 
 use askama::Template;
-use axme_intent::fields::words;
 use axme_intent::lifecycle::Occasion;
 use axme_intent::prospect::{self, Prospects};
 use axme_intent::receipt::Receipt;
 use axme_intent::visible::visible_line;
-use axme_intent::{HumanTask, Time};
+use axme_intent::{HumanTask, Time, outcome};
+use axme_words::{Language, Text, say};
 use uuid::Uuid;
 
 use axme_core::ops::logins::Secrets;
@@ -19,6 +19,7 @@ const MAX_SUBJECT_CHARS: usize = 200;
 
 /// The content of a mail about a task, in the order of its page.
 pub struct TaskMail {
+    pub language: Language,
     pub about: Occasion,
     pub task: HumanTask,
     /// The description as HTML that is safe to put into a mail.
@@ -40,27 +41,35 @@ pub struct TaskMail {
 }
 
 impl TaskMail {
-    fn why(&self) -> &'static str {
+    fn say(&self, id: &'static str) -> Text {
+        say(self.language, id)
+    }
+
+    fn why(&self) -> String {
         match self.about {
-            Occasion::Asked => "",
-            Occasion::Reminded => "A task still waits for your answer.",
-            Occasion::Escalated => "A task was not answered in time, and you are asked instead.",
+            Occasion::Asked => String::new(),
+            Occasion::Reminded => self.say("mail-reminded").into(),
+            Occasion::Escalated => self.say("mail-escalated").into(),
         }
     }
 
-    fn request(&self) -> &'static str {
-        prospect::request(self.task.task_type.as_deref())
+    fn request(&self) -> String {
+        prospect::request(self.task.task_type.as_deref(), self.language)
     }
 
     fn origin(&self) -> String {
         let Requester { detail, organization, workspace, .. } = &self.requester;
-        let workspace = if workspace.is_empty() { String::new() } else { format!("workspace {workspace}") };
+        let workspace = match workspace.is_empty() {
+            true => String::new(),
+            false => self.say("name-workspace").with("name", workspace).into(),
+        };
         let parts = [detail.clone(), organization.clone(), workspace];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<String>>().join(" · ")
     }
 
-    fn task_type(&self) -> &str {
-        self.task.task_type.as_deref().unwrap_or("approval")
+    fn footer(&self) -> Text {
+        let task = self.task.task_type.as_deref().unwrap_or("approval");
+        self.say("mail-intent").with("id", &self.intent_id).with("type", &self.intent_type).with("task", task)
     }
 
     fn description(&self) -> &str {
@@ -84,11 +93,18 @@ struct TaskText<'a> {
 
 /// The content of a mail about a decision.
 struct DecisionMail<'a> {
+    language: Language,
     title: String,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<(String, String)>,
     sentences: Vec<String>,
     /// Text without a change, such as a signed receipt.
     kept: &'a str,
+}
+
+impl DecisionMail<'_> {
+    fn say(&self, id: &'static str) -> Text {
+        say(self.language, id)
+    }
 }
 
 #[derive(Template)]
@@ -119,45 +135,48 @@ fn tell(notice: &Notice, organization: &str, host: &str, told: &DecisionMail<'_>
 }
 
 /// The mail with the signed receipt of a decision, for the person who decided.
-pub(crate) fn of_receipt(notice: &Notice, organization: &str, host: &str, receipt: &Receipt, signed: &str) -> Mail {
+pub(crate) fn of_receipt(
+    notice: &Notice,
+    (organization, host): (&str, &str),
+    receipt: &Receipt,
+    signed: &str,
+    language: Language,
+) -> Mail {
+    let label = |id: &'static str| String::from(say(language, id));
+    let recorded = Time::parse(&receipt.decided_at).map(|at| axme_words::time(language, at));
     let mut facts = vec![
-        ("Task", receipt.title.clone()),
-        ("Your answer", words(&receipt.outcome)),
-        ("Recorded", Time::parse(&receipt.decided_at).map_or(receipt.decided_at.clone(), Time::in_minutes)),
-        ("Receipt", receipt.receipt_id.to_string()),
-        ("Intent", receipt.intent_id.clone()),
+        (label("done-task"), receipt.title.clone()),
+        (label("task-answer"), outcome::word(language, &receipt.outcome)),
+        (label("done-recorded"), recorded.unwrap_or_else(|| receipt.decided_at.clone())),
+        (label("receipt-receipt"), receipt.receipt_id.to_string()),
+        (label("receipt-intent"), receipt.intent_id.clone()),
     ];
-    facts.extend(receipt.comment.clone().map(|comment| ("Comment", comment)));
-    let sentences = vec![
-        "If this was not you, tell the administrators of this server at once.".to_owned(),
-        "Keep the signed receipt below: axme verify checks it.".to_owned(),
-    ];
-    tell(
-        notice,
-        organization,
-        host,
-        &DecisionMail { title: format!("Receipt: {}", receipt.title), facts, sentences, kept: signed },
-    )
+    facts.extend(receipt.comment.clone().map(|comment| (label("task-comment"), comment)));
+    let title = say(language, "receipt-title").with("title", &receipt.title).into();
+    let sentences = vec![label("receipt-not-you"), label("receipt-keep")];
+    tell(notice, organization, host, &DecisionMail { language, title, facts, sentences, kept: signed })
 }
 
 #[derive(Template)]
 #[template(path = "mail/notice.html")]
 struct NoticeHtml<'a> {
+    language: Language,
     subject: &'a str,
     body: &'a str,
 }
 
 /// The mail about a task.
 pub(crate) fn of_task(notice: &Notice, letter: &TaskMail) -> Mail {
-    let prefix = match letter.about {
-        Occasion::Asked => "",
-        Occasion::Reminded => "Reminder: ",
-        Occasion::Escalated => "Escalated: ",
+    let title = &letter.task.title;
+    let about = match letter.about {
+        Occasion::Asked => title.clone(),
+        Occasion::Reminded => letter.say("mail-subject-reminder").with("title", title).into(),
+        Occasion::Escalated => letter.say("mail-subject-escalated").with("title", title).into(),
     };
     Mail {
         id: notice.id.to_string(),
         to: notice.recipient.clone(),
-        subject: subject(&letter.requester.organization, &format!("{prefix}{}", letter.task.title)),
+        subject: subject(&letter.requester.organization, &about),
         text: TaskText { letter }.render().unwrap_or_else(|_| letter.url.clone()),
         html: TaskHtml { letter, organization: &letter.requester.organization, host: &letter.host }
             .render()
@@ -170,18 +189,18 @@ pub(crate) fn of_task(notice: &Notice, letter: &TaskMail) -> Mail {
 pub(crate) fn of_operator(id: String, to: &str, lines: &[String], host: &str) -> Mail {
     let subject = format!("AXME needs attention: {host}");
     let body = format!("{}\n\nThe next such mail comes in an hour at the earliest.\n", lines.join("\n"));
-    let html = NoticeHtml { subject: &subject, body: &body }.render().unwrap_or_default();
+    let html = NoticeHtml { language: Language::English, subject: &subject, body: &body }.render().unwrap_or_default();
     Mail { id, to: to.to_owned(), subject: one_line(&subject), text: body, html, link: None }
 }
 
-/// The mail for a notice of a step.
-pub(crate) fn of_notice(notice: &Notice, subject: &str, body: &str) -> Mail {
+/// The mail for a notice of a step, in the words of its author. `language` is that of the server.
+pub(crate) fn of_notice(notice: &Notice, subject: &str, body: &str, language: Language) -> Mail {
     Mail {
         id: notice.id.to_string(),
         to: notice.recipient.clone(),
         subject: one_line(subject),
         text: body.to_owned(),
-        html: NoticeHtml { subject, body }.render().unwrap_or_default(),
+        html: NoticeHtml { language, subject, body }.render().unwrap_or_default(),
         link: None,
     }
 }
@@ -189,6 +208,7 @@ pub(crate) fn of_notice(notice: &Notice, subject: &str, body: &str) -> Mail {
 #[derive(Template)]
 #[template(path = "mail/login.html")]
 struct LoginHtml<'a> {
+    language: Language,
     secrets: &'a Secrets,
     url: &'a str,
 }
@@ -196,38 +216,48 @@ struct LoginHtml<'a> {
 #[derive(Template)]
 #[template(path = "mail/login.txt", escape = "none")]
 struct LoginText<'a> {
+    language: Language,
     secrets: &'a Secrets,
     url: &'a str,
 }
 
+impl LoginHtml<'_> {
+    fn say(&self, id: &'static str) -> Text {
+        say(self.language, id)
+    }
+}
+
+impl LoginText<'_> {
+    fn say(&self, id: &'static str) -> Text {
+        say(self.language, id)
+    }
+}
+
 /// The mail with the code and the link of a sign-in.
-pub(crate) fn of_login(notice: &Notice, login: Uuid, secrets: &Secrets, base_url: &str) -> Mail {
+pub(crate) fn of_login(notice: &Notice, login: Uuid, secrets: &Secrets, base_url: &str, language: Language) -> Mail {
     let url = format!("{base_url}/app/login/{login}?token={}", secrets.link_token);
-    let text = LoginText { secrets, url: &url }.render();
+    let text = LoginText { language, secrets, url: &url }.render();
     Mail {
         id: notice.id.to_string(),
         to: secrets.email.clone(),
-        subject: format!("{} is your code to sign in to AXME", secrets.code),
+        subject: say(language, "login-subject").with("code", &secrets.code).into(),
         text: text.unwrap_or_else(|_| url.clone()),
-        html: LoginHtml { secrets, url: &url }.render().unwrap_or_default(),
+        html: LoginHtml { language, secrets, url: &url }.render().unwrap_or_default(),
         link: Some(url),
     }
 }
 
 /// The mail that verifies the email address of a trial.
-pub(crate) fn of_trial(notice: &Notice, trial: &Trial, token: &str, base_url: &str) -> Mail {
+pub(crate) fn of_trial(notice: &Notice, trial: &Trial, token: &str, base_url: &str, language: Language) -> Mail {
     let url = format!("{base_url}/app/login/trial?token={token}");
-    let subject = "Verify your address for AXME";
-    let body = format!(
-        "A person began a trial of AXME at {base_url} with this address. If it was you, open this link until {}; you can \
-         sign in with the address from then on. If it was not, do nothing.\n\n{url}",
-        trial.expires_at.in_minutes()
-    );
+    let subject = String::from(say(language, "trial-mail-subject"));
+    let body = say(language, "trial-mail-body").with("url", base_url).with("at", trial.expires_at);
+    let body = format!("{body}\n\n{url}");
     Mail {
         id: notice.id.to_string(),
         to: trial.email.clone(),
-        subject: subject.to_owned(),
-        html: NoticeHtml { subject, body: &body }.render().unwrap_or_default(),
+        html: NoticeHtml { language, subject: &subject, body: &body }.render().unwrap_or_default(),
+        subject,
         text: body,
         link: Some(url),
     }

@@ -37,6 +37,7 @@ use serde_json::json;
 
 use super::Gateway;
 use super::extract::PathFields;
+use super::page_state::in_english;
 use super::pages::asset;
 use axme_core::state::AppState;
 
@@ -113,7 +114,7 @@ async fn root(app: State, request: HttpRequest) -> Response<Body> {
     let root = frame::root(&app);
     if accepts.contains("text/html") {
         let to = if visit::is_member(&app, &headers).await { "/inbox" } else { "/app" };
-        return super::pages::leads(&app, &format!("{root}{to}"));
+        return super::pages::leads(&in_english(&app), &format!("{root}{to}"));
     }
     let links = json!({
         "ok": true, "service": "axme", "version": env!("CARGO_PKG_VERSION"), "openapi": format!("{root}/openapi.json"),

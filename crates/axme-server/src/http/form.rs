@@ -7,6 +7,7 @@
 mod moment;
 mod number;
 mod read;
+mod shown;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -14,9 +15,11 @@ use std::collections::BTreeMap;
 use askama::Template;
 pub use axme_intent::fields::words;
 use axme_intent::{HumanTask, Object, facts, form};
+use axme_words::{Language, Text, say};
 use serde_json::Value;
 
 pub(super) use read::{Reading, read};
+use shown::{help, limits, shown, typed};
 
 /// The prefix of field names on the page, which keeps them apart from the page's own names.
 const PREFIX: &str = "field.";
@@ -50,6 +53,7 @@ pub struct Field {
     pub error: String,
     /// Attributes that help while typing, such as `maxlength="80"`.
     pub limits: Vec<(&'static str, String)>,
+    pub language: Language,
 }
 
 pub enum Kind {
@@ -91,6 +95,11 @@ pub struct Choice {
 }
 
 impl Field {
+    /// Returns a text in the language of the page.
+    fn say(&self, id: &'static str) -> Text {
+        say(self.language, id)
+    }
+
     /// Returns the ids of the elements that describe the field.
     fn described_by(&self) -> String {
         let parts = [(&self.help, "help"), (&self.error, "error")];
@@ -226,12 +235,19 @@ struct Builder<'a> {
     filled: &'a FormFields,
     wrong: &'a BTreeMap<String, String>,
     count: Cell<usize>,
+    language: Language,
 }
 
 /// Returns the fields of a task's schema, with what was typed, how it was read, and the errors.
-pub fn fields(task: &HumanTask, filled: &FormFields, data: &Object, wrong: &BTreeMap<String, String>) -> Vec<Field> {
+pub fn fields(
+    task: &HumanTask,
+    filled: &FormFields,
+    data: &Object,
+    wrong: &BTreeMap<String, String>,
+    language: Language,
+) -> Vec<Field> {
     let Some(schema) = task.form_schema.as_deref() else { return Vec::new() };
-    let builder = Builder { root: schema, filled, wrong, count: Cell::new(0) };
+    let builder = Builder { root: schema, filled, wrong, count: Cell::new(0), language };
     builder.object(schema, Some(data), PREFIX, "", 0)
 }
 
@@ -302,12 +318,12 @@ impl Builder<'_> {
         let number = self.count.get();
         self.count.set(number + 1);
         let sent = self.filled.sent(&of.name);
-        let usual = || property.get("default").map(plain).unwrap_or_default();
         let mut kind = self.kind(property, data, &of);
+        let usual = || property.get("default").map(|value| typed(&kind, value, self.language)).unwrap_or_default();
         let value = match &kind {
             // Only the person ticks a box.
             Kind::Tick(_) => sent.unwrap_or_default().to_owned(),
-            Kind::Fixed(value) => facts::readable(&value.clone().into()),
+            Kind::Fixed(value) => facts::readable(&value.clone().into(), self.language),
             _ => sent.map_or_else(usual, str::to_owned),
         };
         // A picker in the zone of the reader cannot show a moment with an offset of its own.
@@ -324,11 +340,12 @@ impl Builder<'_> {
         }
         Field {
             id: format!("field-{number}"),
-            help: help(property, &kind),
+            help: help(property, &kind, self.language),
             is_required: of.is_required || matches!(kind, Kind::Tick(_)),
-            shown: shown(&kind, data),
+            shown: shown(&kind, data, self.language),
             error: self.wrong.get(&of.place).cloned().unwrap_or_default(),
             limits: limits(property, &kind),
+            language: self.language,
             label: of.label,
             name: of.name,
             place: of.place,
@@ -338,7 +355,7 @@ impl Builder<'_> {
     }
 
     fn kind(&self, property: &Value, data: Option<&Value>, of: &FieldOf) -> Kind {
-        match kind(property, self.root) {
+        match kind(property, self.root, self.language) {
             KindOf::Plain(kind) => kind,
             KindOf::Checks(choices) => {
                 let chosen: Vec<&str> = self.filled.all(&of.name).collect();
@@ -374,7 +391,7 @@ impl Builder<'_> {
             let mut field = self.field(items, data.and_then(|data| data.get(index)), row);
             let default = property.get("default").and_then(|list| list.get(index)).filter(|_| !self.filled.is_sent());
             if let Some(default) = default {
-                field.value = plain(default);
+                field.value = typed(&field.kind, default, self.language);
             }
             fields.push(field);
         }
@@ -407,7 +424,7 @@ enum KindOf {
     List(Value),
 }
 
-fn kind(property: &Value, root: &Value) -> KindOf {
+fn kind(property: &Value, root: &Value, language: Language) -> KindOf {
     let types = form::types(property, root);
     let has_type = |wanted: &str| types.iter().any(|name| name == wanted);
     match property.get("const") {
@@ -420,7 +437,7 @@ fn kind(property: &Value, root: &Value) -> KindOf {
     {
         return KindOf::Plain(Kind::Fixed(value.clone()));
     }
-    if let Some(choices) = choices(property, root) {
+    if let Some(choices) = choices(property, root, language) {
         return KindOf::Plain(Kind::Choice(choices));
     }
     let is_text = has_type("string");
@@ -432,7 +449,7 @@ fn kind(property: &Value, root: &Value) -> KindOf {
     }
     if has_type("array") && !is_text {
         let items = property.get("items").map(|items| form::resolved(items, root)).unwrap_or_default();
-        return match choices(&items, root) {
+        return match choices(&items, root, language) {
             Some(choices) => KindOf::Checks(choices),
             None => KindOf::List(items),
         };
@@ -455,7 +472,7 @@ fn kind(property: &Value, root: &Value) -> KindOf {
 }
 
 /// Returns the values of a closed set, each shown as it was given or by its title.
-fn choices(property: &Value, root: &Value) -> Option<Vec<Choice>> {
+fn choices(property: &Value, root: &Value, language: Language) -> Option<Vec<Choice>> {
     let titled = |member: &Value| {
         let member = form::resolved(member, root);
         let value = member.get("const")?.clone();
@@ -474,7 +491,7 @@ fn choices(property: &Value, root: &Value) -> Option<Vec<Choice>> {
         let key = plain(value);
         // `1` and `"1"` are different values.
         let key = if is_double(&key) { value.to_string() } else { key };
-        let label = if value.is_null() && label.is_empty() { "None".to_owned() } else { label.clone() };
+        let label = if value.is_null() && label.is_empty() { say(language, "form-none").into() } else { label.clone() };
         Choice { key, label, value: value.clone(), is_chosen: false }
     };
     Some(values.iter().map(choice).collect())
@@ -500,73 +517,6 @@ fn has_offset(text: &str) -> bool {
 /// Returns whether a task's form has a field `name`.
 pub fn has(task: &HumanTask, name: &str) -> bool {
     task.form_schema.as_ref().is_some_and(|schema| schema["properties"].get(name).is_some())
-}
-
-/// Returns the value of an answer for people.
-fn shown(kind: &Kind, data: Option<&Value>) -> String {
-    let Some(value) = data else { return String::new() };
-    let label = |choices: &[Choice], value: &Value| {
-        choices.iter().find(|choice| choice.value == *value).map_or_else(|| plain(value), |choice| choice.label.clone())
-    };
-    match kind {
-        Kind::Choice(choices) => label(choices, value),
-        Kind::Checks(choices) => {
-            let labels = value.as_array().into_iter().flatten().map(|value| label(choices, value));
-            labels.collect::<Vec<String>>().join(", ")
-        }
-        Kind::Input("password") => "••••••••".to_owned(),
-        Kind::Number { .. } => {
-            let text = plain(value);
-            let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |digits| ("-", digits));
-            let (whole, decimals) = digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
-            if !whole.bytes().all(|byte| byte.is_ascii_digit()) {
-                return text;
-            }
-            let decimals = decimals.map(|decimals| format!(".{decimals}")).unwrap_or_default();
-            format!("{sign}{}{decimals}", facts::grouped(whole))
-        }
-        Kind::DateTime => plain(value).replacen('T', " ", 1).replace('Z', " UTC"),
-        _ => facts::readable(&value.clone().into()),
-    }
-}
-
-/// Returns the help text of a field: its description and its limits.
-fn help(property: &Value, kind: &Kind) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    parts.extend(text(property, "description").map(str::to_owned));
-    let number = |key: &str| property.get(key).filter(|value| value.is_number()).map(plain);
-    match (number("minimum"), number("maximum")) {
-        (Some(least), Some(most)) => parts.push(format!("From {least} to {most}.")),
-        (Some(least), None) => parts.push(format!("At least {least}.")),
-        (None, Some(most)) => parts.push(format!("At most {most}.")),
-        (None, None) => {}
-    }
-    parts.extend(number("exclusiveMinimum").map(|least| format!("More than {least}.")));
-    parts.extend(number("exclusiveMaximum").map(|most| format!("Less than {most}.")));
-    match kind {
-        Kind::Checks(_) | Kind::List(_) => {
-            parts.extend(number("minItems").filter(|least| least != "0").map(|least| format!("At least {least}.")));
-            parts.extend(number("maxItems").map(|most| format!("At most {most}.")));
-        }
-        Kind::Lines => parts.push("One per line, as name: value.".to_owned()),
-        _ => parts.extend(number("maxLength").map(|most| format!("At most {most} characters."))),
-    }
-    parts.join(" ")
-}
-
-fn limits(property: &Value, kind: &Kind) -> Vec<(&'static str, String)> {
-    let most = property.get("maxLength").filter(|value| value.is_number()).map(plain);
-    match kind {
-        Kind::Number { is_whole } => {
-            vec![
-                ("inputmode", if *is_whole { "numeric" } else { "decimal" }.to_owned()),
-                ("autocomplete", "off".to_owned()),
-            ]
-        }
-        Kind::Input("password") => vec![("autocomplete", "off".to_owned())],
-        Kind::Input(_) | Kind::Text => most.map(|most| ("maxlength", most)).into_iter().collect(),
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]

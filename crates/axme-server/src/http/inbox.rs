@@ -3,14 +3,11 @@
 //! A cookie holds the session. Every form carries a token of that session, and a form from another site is refused before
 //! anything is read. A task opens on its own page, by a link that is made for it.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axme_api::{ApiError, inbox_pages as api};
-use axme_intent::IntentId;
 use axme_intent::facts::FactValue;
-use axme_intent::fields::words;
 use axme_intent::receipt::Receipt;
+use axme_intent::{IntentId, Time, outcome};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
@@ -22,20 +19,20 @@ use super::extract::{field, query};
 use super::inbox_rows::{Row, row};
 use super::inbox_session::form;
 use super::letterhead::Letterhead;
+use super::page_state::PageState;
 use super::pages::{Page, leads, page, sent};
 use super::{Gateway, inbox_bulk, inbox_session};
 use axme_core::auth::browser::BrowserSession;
 use axme_core::error::Result;
 use axme_core::ops::links;
 use axme_core::ops::own_inbox;
-use axme_core::state::AppState;
 use axme_store::person_accounts as records;
 use axme_store::{Shard, Tx};
 
 /// Maximum number of sessions that the page lists.
 const MAX_SESSIONS: i64 = 100;
 
-type State = axum::extract::State<Arc<AppState>>;
+type State = PageState;
 
 pub fn routes() -> Router<Gateway> {
     Router::new()
@@ -53,6 +50,8 @@ struct DoneRow {
     outcome: String,
     comment: String,
     at: String,
+    /// The time as the language writes it.
+    at_words: String,
     receipt: String,
 }
 
@@ -81,26 +80,28 @@ async fn show(app: State, request: HttpRequest) -> Response<Body> {
     sent(&app, list(&app, &session, &token, search.trim()).await)
 }
 
-async fn list(app: &Arc<AppState>, session: &BrowserSession, token: &str, search: &str) -> Result<Page> {
-    let email = session.account.email.clone();
-    let look =
-        move |tx: &mut Tx<'_>| -> Result<_> { Ok((own_inbox::waiting(tx, &email)?, own_inbox::decided(tx, &email)?)) };
+async fn list(app: &PageState, session: &BrowserSession, token: &str, search: &str) -> Result<Page> {
+    let (email, language) = (session.account.email.clone(), app.language);
+    let look = move |tx: &mut Tx<'_>| -> Result<_> {
+        Ok((own_inbox::waiting(tx, &email, language)?, own_inbox::decided(tx, &email)?))
+    };
     let (waiting, decided) = app.store.read(look).await?;
     let all = waiting.len();
     let wanted = search.to_lowercase();
     let is_wanted =
         |texts: &[&str]| wanted.is_empty() || texts.iter().any(|text| text.to_lowercase().contains(&wanted));
-    let mut rows: Vec<Row> = waiting.iter().map(row).collect();
+    let mut rows: Vec<Row> = waiting.iter().map(|task| row(task, language)).collect();
     rows.retain(|row| {
-        let values: Vec<String> = row.facts.iter().map(|fact| fact.value.text()).collect();
+        let values: Vec<String> = row.facts.iter().map(|fact| fact.value.text(language)).collect();
         is_wanted(&[&row.title, &row.requester, &row.place]) || values.iter().any(|value| is_wanted(&[value]))
     });
     rows.sort_by_key(|row| (row.due.is_none(), row.due, row.since));
     let done = decided.iter().filter_map(|receipt| {
         let body: Receipt = serde_json::from_str(&receipt.body).ok()?;
         let row = DoneRow {
-            outcome: words(&body.outcome),
+            outcome: outcome::word(language, &body.outcome),
             comment: body.comment.unwrap_or_default(),
+            at_words: Time::parse(&body.decided_at).map_or_else(String::new, |at| axme_words::time(language, at)),
             at: body.decided_at,
             receipt: receipt.id.to_string(),
             title: body.title,
@@ -108,7 +109,7 @@ async fn list(app: &Arc<AppState>, session: &BrowserSession, token: &str, search
         is_wanted(&[&row.title, &row.comment]).then_some(row)
     });
     let template = InboxPage {
-        head: Letterhead::at(&app.site.base_url, "app/"),
+        head: Letterhead::from(app, "app/"),
         email: session.account.email.clone(),
         csrf: axme_core::auth::browser::csrf(token),
         search: search.to_owned(),
@@ -135,7 +136,7 @@ async fn open(app: State, request: HttpRequest) -> Response<Body> {
 }
 
 /// Makes a link for the person, and returns its address relative to the inbox.
-async fn open_task(app: &Arc<AppState>, request: HttpRequest) -> Result<String> {
+async fn open_task(app: &PageState, request: HttpRequest) -> Result<String> {
     let (session, _, filled) = form(app, request).await?;
     let (workspace, intent) = read_task(filled.get("task"))?;
     let email = session.account.email;
@@ -162,11 +163,11 @@ async fn sessions(app: State, request: HttpRequest) -> Response<Body> {
     }
 }
 
-async fn sessions_page(app: &AppState, session: &BrowserSession, token: &str) -> Result<Page> {
+async fn sessions_page(app: &PageState, session: &BrowserSession, token: &str) -> Result<Page> {
     let (account, now) = (session.account.account_id, app.system.clock.now());
     let sessions = app.store.read(move |tx| records::list_live_sessions(tx, account, now, MAX_SESSIONS)).await?;
     let template = SessionsPage {
-        head: Letterhead::at(&app.site.base_url, "../app/"),
+        head: Letterhead::from(app, "../app/"),
         csrf: axme_core::auth::browser::csrf(token),
         current: session.session_id,
         sessions,
@@ -182,7 +183,7 @@ async fn revoke(app: State, request: HttpRequest) -> Response<Body> {
     }
 }
 
-async fn end(app: &Arc<AppState>, request: HttpRequest) -> Result<()> {
+async fn end(app: &PageState, request: HttpRequest) -> Result<()> {
     let (session, _, filled) = form(app, request).await?;
     let chosen: Option<Uuid> = filled.get("session").parse().ok();
     inbox_session::end(app, session, chosen).await

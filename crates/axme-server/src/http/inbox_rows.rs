@@ -3,6 +3,7 @@
 use axme_core::ops::own_inbox::{self, InboxTask};
 use axme_intent::Time;
 use axme_intent::facts::{self, Fact, FactValue};
+use axme_words::Language;
 use uuid::Uuid;
 
 /// Maximum number of facts in a list.
@@ -22,13 +23,13 @@ pub(super) struct Row {
     pub is_simple: bool,
 }
 
-pub(super) fn row(task: &InboxTask) -> Row {
+pub(super) fn row(task: &InboxTask, language: Language) -> Row {
     let human = task.task();
     let intent = &task.head.intent;
     let results = intent.cursor.as_ref().map(|cursor| cursor.results.clone()).unwrap_or_default();
-    let mut facts = human.map(|human| facts::chosen(human, &task.spec.payload, &results)).unwrap_or_default();
+    let mut facts = human.map(|human| facts::chosen(human, &task.spec.payload, &results, language)).unwrap_or_default();
     if facts.is_empty() {
-        let all = facts::every(&task.spec.payload.fields().unwrap_or_default());
+        let all = facts::every(&task.spec.payload.fields().unwrap_or_default(), language);
         facts = all.into_iter().filter(|fact| matches!(fact.value, FactValue::Amount(_))).collect();
     }
     facts.truncate(MAX_FACTS);

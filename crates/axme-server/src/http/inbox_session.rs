@@ -1,10 +1,8 @@
 //! Signing in to the inbox with a code from a mail, and out of it. The cookie is for this server alone: scripts cannot
 //! read it, and browsers do not send it with forms of other sites.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axme_api::ApiError;
+use axme_api::ErrorCode;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
@@ -13,7 +11,8 @@ use uuid::Uuid;
 use super::form::FormFields;
 use super::letterhead::{Letterhead, host};
 use super::login::read_form;
-use super::pages::{Page, leads, page, sent};
+use super::page_state::PageState;
+use super::pages::{Page, leads, page, sent, told, wrong};
 use axme_core::auth::browser::{self, BrowserSession};
 use axme_core::auth::sign_in::SignInRules;
 use axme_core::error::Result;
@@ -22,7 +21,7 @@ use axme_core::ops::logins::{self, GrantQuery};
 use axme_core::state::AppState;
 use axme_store::{Shard, Tx};
 
-type State = axum::extract::State<Arc<AppState>>;
+type State = PageState;
 
 #[derive(Template)]
 #[template(path = "inbox_sign_in.html")]
@@ -34,10 +33,9 @@ struct SignInPage<'a> {
     error: &'a str,
 }
 
-pub(super) fn sign_in_page(app: &AppState, status: u16, email: &str, login: &str, error: &str) -> Result<Page> {
+pub(super) fn sign_in_page(app: &PageState, status: u16, email: &str, login: &str, error: &str) -> Result<Page> {
     // The form is at `/inbox` on its first showing, and at `/inbox/sign-in` afterwards; both paths are below the same host.
-    let head =
-        Letterhead::at(&app.site.base_url, if login.is_empty() && error.is_empty() { "app/" } else { "../app/" });
+    let head = Letterhead::from(app, if login.is_empty() && error.is_empty() { "app/" } else { "../app/" });
     page(status, &SignInPage { head, email, login, error })
 }
 
@@ -73,26 +71,25 @@ pub(super) async fn find(app: &AppState, token: &str) -> Result<Option<BrowserSe
 }
 
 /// Refuses a form that a browser sends from another site.
-pub(super) fn check_origin(app: &AppState, headers: &HeaderMap) -> Result<()> {
+pub(super) fn check_origin(app: &PageState, headers: &HeaderMap) -> Result<()> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     // Pages send no referrer, so a browser may hide the origin of their forms as well.
     let origin = text("origin").filter(|origin| *origin != "null");
     let is_foreign = text("sec-fetch-site").is_some_and(|site| site == "cross-site")
         || origin.is_some_and(|origin| host(origin) != host(&app.site.base_url));
     if is_foreign {
-        return Err(ApiError::forbidden("this form was sent from another site: open the inbox here").into());
+        return Err(wrong(ErrorCode::Forbidden, app.say("session-foreign-form")).into());
     }
     Ok(())
 }
 
 /// Reads a form of a session. Refuses one that another site has sent.
-pub(super) async fn form(app: &AppState, request: HttpRequest) -> Result<(BrowserSession, String, FormFields)> {
+pub(super) async fn form(app: &PageState, request: HttpRequest) -> Result<(BrowserSession, String, FormFields)> {
     check_origin(app, request.headers())?;
     let token = token(app, request.headers());
     let filled = read_form(app, request).await?;
     let found = find(app, &token).await?.filter(|_| browser::is_csrf(&token, filled.get("csrf")));
-    let session =
-        found.ok_or_else(|| ApiError::forbidden("the form is not from your session: open the inbox again"))?;
+    let session = found.ok_or_else(|| wrong(ErrorCode::Forbidden, app.say("session-stale-form")))?;
     Ok((session, token, filled))
 }
 
@@ -114,7 +111,7 @@ enum Entered {
 }
 
 /// Handles one step: first the email address, then the mailed code.
-async fn enter(app: &Arc<AppState>, request: HttpRequest) -> Result<Entered> {
+async fn enter(app: &PageState, request: HttpRequest) -> Result<Entered> {
     check_origin(app, request.headers())?;
     let filled = read_form(app, request).await?;
     let (email, login, code) = (filled.get("email"), filled.get("login"), filled.get("code").to_owned());
@@ -126,7 +123,7 @@ async fn enter(app: &Arc<AppState>, request: HttpRequest) -> Result<Entered> {
             Ok(id) => again(200, &id.to_string(), ""),
             Err(error) => {
                 let error = error.into_api();
-                again(error.kind().http_status(), "", &error.message)
+                again(error.kind().http_status(), "", &told(app, &error))
             }
         };
     };
@@ -140,7 +137,7 @@ async fn enter(app: &Arc<AppState>, request: HttpRequest) -> Result<Entered> {
         Ok(token) => Ok(Entered::Session(token)),
         Err(error) => {
             let error = error.into_api();
-            again(error.kind().http_status(), login, &error.message)
+            again(error.kind().http_status(), login, &told(app, &error))
         }
     }
 }
@@ -162,7 +159,7 @@ pub(super) async fn sign_out(app: State, request: HttpRequest) -> Response<Body>
 }
 
 /// Ends one session of the person, or all but the current one.
-pub(super) async fn end(app: &Arc<AppState>, session: BrowserSession, chosen: Option<Uuid>) -> Result<()> {
+pub(super) async fn end(app: &AppState, session: BrowserSession, chosen: Option<Uuid>) -> Result<()> {
     let job = move |tx: &mut Tx<'_>| login_sessions::end(tx, &session.account, session.session_id, chosen);
     app.store.write(Shard::CONTROL, job).await
 }

@@ -4,7 +4,10 @@
 
 use std::borrow::Cow;
 
-use axme_core::state::AppState;
+use axme_intent::Time;
+use axme_words::{Language, Text, say};
+
+use super::page_state::PageState;
 
 /// The content of the head of a page.
 #[derive(Debug, Clone)]
@@ -15,17 +18,33 @@ pub(super) struct Letterhead {
     pub organization: String,
     /// The host of the server, with its port if it has one.
     pub host: String,
+    pub language: Language,
 }
 
 impl Letterhead {
     /// The head of a page below `/app/<folder>/`.
-    pub fn of(app: &AppState) -> Letterhead {
-        Letterhead::at(&app.site.base_url, "../")
+    pub fn of(app: &PageState) -> Letterhead {
+        Letterhead::from(app, "../")
     }
 
-    /// The head of a page from which `app` leads to the files.
+    /// The head of a page from which `path` leads to the files.
+    pub fn from(app: &PageState, path: &'static str) -> Letterhead {
+        Letterhead { language: app.language, ..Letterhead::at(&app.site.base_url, path) }
+    }
+
+    /// The head of a page in English from which `app` leads to the files.
     pub fn at(base_url: &str, app: impl Into<Cow<'static, str>>) -> Letterhead {
-        Letterhead { app: app.into(), organization: String::new(), host: host(base_url) }
+        Letterhead { app: app.into(), organization: String::new(), host: host(base_url), language: Language::English }
+    }
+
+    /// Returns a text in the language of the page.
+    pub fn say(&self, id: &'static str) -> Text {
+        say(self.language, id)
+    }
+
+    /// Returns a time as the language of the page writes it.
+    pub fn time(&self, at: &Time) -> String {
+        axme_words::time(self.language, *at)
     }
 
     #[must_use]

@@ -3,10 +3,9 @@
 //! Opening a page signs nobody in; its button does. No page sets a cookie: the sign-in is for the waiting program, not
 //! for the browser.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axme_api::{ApiError, ErrorCode, alpha, auth as api, receipts};
+use axme_intent::Time;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
@@ -17,7 +16,8 @@ use uuid::Uuid;
 use super::extract::{PathFields, field, meta, query, read_public_body};
 use super::form::FormFields;
 use super::letterhead::{Letterhead, base_path};
-use super::pages::{Page, message, page, sent};
+use super::page_state::PageState;
+use super::pages::{Page, message, page, sent, told};
 use super::{Gateway, respond};
 use axme_core::auth::sign_in::SignInRules;
 use axme_core::error::{Error, Result};
@@ -28,7 +28,7 @@ use axme_core::state::AppState;
 use axme_store::logins::Grant;
 use axme_store::{Shard, Tx, logins as store};
 
-type State = axum::extract::State<Arc<AppState>>;
+type State = PageState;
 
 pub fn routes() -> Router<Gateway> {
     Router::new()
@@ -119,15 +119,15 @@ struct TrialPage<'a> {
     token: &'a str,
 }
 
-async fn begin_trial(app: &AppState, request: HttpRequest) -> Result<Page> {
+async fn begin_trial(app: &PageState, request: HttpRequest) -> Result<Page> {
     let token = read_form(app, request).await?.get("token").to_owned();
     if let Err(error) = trials::check_enabled(app) {
         return refused(app, error);
     }
     match trials::confirm(app, token).await {
         Ok(trial) => {
-            let who = format!("{} owns the trial now.", trial.email);
-            message(app, 200, "Your address is verified", &[&who, "Sign in with it whenever you like."])
+            let owner = app.say("trial-owner").with("email", trial.email);
+            message(app, 200, app.say("trial-verified"), &[&owner, &app.say("trial-sign-in")])
         }
         Err(error) => refused(app, error),
     }
@@ -140,17 +140,17 @@ struct MailPage<'a> {
     email: &'a str,
     /// The code that the device must show; empty if no device waits.
     user_code: &'a str,
-    since: String,
+    since: Time,
     token: &'a str,
 }
 
-async fn look(app: &AppState, id: &str, token: String) -> Result<Page> {
+async fn look(app: &PageState, id: &str, token: String) -> Result<Page> {
     let id = read_id("this link", id)?;
     let given = token.clone();
     match app.store.read(move |tx| ops::look_at_link(tx, id, &given)).await {
         Ok(linked) => {
             let user_code = linked.user_code.as_deref().unwrap_or_default();
-            let since = linked.intent.created_at.in_minutes();
+            let since = linked.intent.created_at;
             page(
                 200,
                 &MailPage { head: Letterhead::of(app), email: &linked.intent.email, user_code, since, token: &token },
@@ -160,7 +160,7 @@ async fn look(app: &AppState, id: &str, token: String) -> Result<Page> {
     }
 }
 
-async fn enter(app: &AppState, id: &str, request: HttpRequest) -> Result<Page> {
+async fn enter(app: &PageState, id: &str, request: HttpRequest) -> Result<Page> {
     let id = read_id("this link", id)?;
     let filled = read_form(app, request).await?;
     let token = filled.get("token").to_owned();
@@ -192,22 +192,22 @@ pub(super) fn fields_of(body: &[u8]) -> Result<FormFields> {
     Ok(FormFields::new(pairs))
 }
 
-pub(super) fn done(app: &AppState, email: &str) -> Result<Page> {
-    let who = format!("You are {email} there.");
-    message(app, 200, "You are signed in", &[&who, "Go back to the program that waits; this page can be closed."])
+pub(super) fn done(app: &PageState, email: &str) -> Result<Page> {
+    let who = app.say("sign-in-you-are").with("email", email);
+    message(app, 200, app.say("sign-in-done"), &[&who, &app.say("sign-in-go-back")])
 }
 
 /// Shows an error as a page. The expected ones have their own titles.
-pub(super) fn refused(app: &AppState, error: Error) -> Result<Page> {
+pub(super) fn refused(app: &PageState, error: Error) -> Result<Page> {
     let error = error.into_api();
     let status = error.kind().http_status();
     let title = match status {
-        404 => "This link is not known",
-        409 => "This link was used already",
-        410 => "This has expired",
-        _ => "You could not be signed in",
+        404 => "link-unknown",
+        409 => "sign-in-link-used",
+        410 => "sign-in-expired",
+        _ => "sign-in-not-possible",
     };
-    message(app, status, title, &[&error.message, "Nobody was signed in."])
+    message(app, status, app.say(title), &[&told(app, &error), &app.say("sign-in-nobody")])
 }
 
 #[derive(Template)]
@@ -218,9 +218,9 @@ struct DevicePage<'a> {
     email: &'a str,
     /// The sign-in that the mailed code belongs to; empty before the mail.
     intent_id: &'a str,
-    error: &'a str,
+    error: String,
     /// The name of the OpenID Connect provider; empty if there is none.
-    provider: &'a str,
+    provider: String,
 }
 
 /// Normalizes a code as people type it.
@@ -234,10 +234,11 @@ pub(super) async fn waiting(app: &AppState, user_code: &str) -> Result<Option<Gr
     Ok(grant.filter(|grant| now < grant.expires_at && grant.account_id.is_none()))
 }
 
-async fn device(app: &AppState, code: &str) -> Result<Page> {
+async fn device(app: &PageState, code: &str) -> Result<Page> {
     let code = user_code(code);
     let found = waiting(app, &code).await?.map(|grant| grant.user_code).unwrap_or_default();
-    let error = if code.is_empty() || !found.is_empty() { "" } else { UNKNOWN };
+    let is_known = code.is_empty() || !found.is_empty();
+    let error = if is_known { String::new() } else { unknown_device(app) };
     let status = if error.is_empty() { 200 } else { 404 };
     page(
         status,
@@ -252,39 +253,41 @@ async fn device(app: &AppState, code: &str) -> Result<Page> {
     )
 }
 
-pub(super) fn provider(app: &AppState) -> &str {
+pub(super) fn provider(app: &PageState) -> String {
     match app.site.oidc.as_deref() {
-        None => "",
-        Some(oidc) if oidc.name.is_empty() => "your organization",
-        Some(oidc) => &oidc.name,
+        None => String::new(),
+        Some(oidc) if oidc.name.is_empty() => app.say("sign-in-your-organization").into(),
+        Some(oidc) => oidc.name.clone(),
     }
 }
 
-const UNKNOWN: &str = "No device waits under this code. It may have expired: start again on the device.";
+fn unknown_device(app: &PageState) -> String {
+    app.say("sign-in-unknown-device").into()
+}
 
 /// Handles one step of the page: first the email address, then the mailed code.
-async fn approve(app: &AppState, request: HttpRequest) -> Result<Page> {
+async fn approve(app: &PageState, request: HttpRequest) -> Result<Page> {
     let filled = read_form(app, request).await?;
     let code = user_code(filled.get("user_code"));
-    let again = |status: u16, user_code: &str, intent_id: &str, error: &str| {
+    let again = |status: u16, user_code: &str, intent_id: &str, error: String| {
         let (email, provider) = (filled.get("email"), provider(app));
         page(status, &DevicePage { head: Letterhead::of(app), user_code, email, intent_id, error, provider })
     };
-    let Some(grant) = waiting(app, &code).await? else { return again(404, "", "", UNKNOWN) };
+    let Some(grant) = waiting(app, &code).await? else { return again(404, "", "", unknown_device(app)) };
     if filled.get("email").is_empty() {
-        return again(200, &grant.user_code, "", "");
+        return again(200, &grant.user_code, "", String::new());
     }
     if filled.get("code").is_empty() {
         return match ops::begin(app, filled.get("email"), GrantQuery::Known(grant.hash)).await {
-            Ok(intent) => again(200, &grant.user_code, &intent.to_string(), ""),
+            Ok(intent) => again(200, &grant.user_code, &intent.to_string(), String::new()),
             Err(error) => {
                 let error = error.into_api();
-                again(error.kind().http_status(), &grant.user_code, "", &error.message)
+                again(error.kind().http_status(), &grant.user_code, "", told(app, &error))
             }
         };
     }
     let intent = filled.get("intent_id").to_owned();
-    let Ok(id) = Uuid::parse_str(&intent) else { return again(422, &grant.user_code, "", "") };
+    let Ok(id) = Uuid::parse_str(&intent) else { return again(422, &grant.user_code, "", String::new()) };
     let rules = SignInRules::of(app);
     let (typed, hash) = (filled.get("code").to_owned(), grant.hash.clone());
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
@@ -299,7 +302,7 @@ async fn approve(app: &AppState, request: HttpRequest) -> Result<Page> {
             let error = error.into_api();
             // If the sign-in has expired or was used, start again with the address.
             let intent = if error.code == ErrorCode::InvalidCode { intent.as_str() } else { "" };
-            again(error.kind().http_status(), &grant.user_code, intent, &error.message)
+            again(error.kind().http_status(), &grant.user_code, intent, told(app, &error))
         }
     }
 }

@@ -20,6 +20,7 @@ mod media;
 pub mod metrics;
 mod mount;
 mod oauth;
+mod page_state;
 mod pages;
 mod provider;
 mod reference;

@@ -3,7 +3,7 @@
 //! Opening a page stores nothing and signs nobody in. No cookie is set: each step carries what the next one needs, so no
 //! other site can take a step in the person's name.
 
-use std::sync::Arc;
+use std::fmt::Display;
 
 use askama::Template;
 use axme_api::{Scope, oauth as api};
@@ -28,10 +28,11 @@ use super::extract::{field, meta, query, read_public_body};
 use super::form::FormFields;
 use super::letterhead::Letterhead;
 use super::login::{provider, read_form};
-use super::pages::{Page, message, page, sent_leading_to};
+use super::page_state::PageState;
+use super::pages::{Page, message, page, sent_leading_to, told};
 use super::{Gateway, refusal};
 
-type State = axum::extract::State<Arc<AppState>>;
+type State = PageState;
 
 pub fn routes() -> Router<Gateway> {
     Router::new()
@@ -191,7 +192,7 @@ enum Next {
     Client(String),
 }
 
-fn show(app: &AppState, next: Result<Next>) -> Response<Body> {
+fn show(app: &PageState, next: Result<Next>) -> Response<Body> {
     match next {
         Ok(Next::Page(page)) => sent_leading_to(app, Ok(page), ""),
         Ok(Next::Consent(page, uri)) => sent_leading_to(app, Ok(page), &uri),
@@ -205,8 +206,8 @@ fn show(app: &AppState, next: Result<Next>) -> Response<Body> {
 }
 
 /// The head of these pages, from which the files are beside.
-fn head(app: &AppState) -> Letterhead {
-    Letterhead::at(&app.site.base_url, "../app/")
+fn head(app: &PageState) -> Letterhead {
+    Letterhead::from(app, "../app/")
 }
 
 fn authorize_fields(fields: &[(String, String)]) -> AuthorizeFields {
@@ -237,8 +238,8 @@ struct SignInPage<'a> {
     grant_id: &'a str,
     /// The code with which the provider signs the person in for the grant; empty for a sign-in by mail.
     user_code: &'a str,
-    provider: &'a str,
-    error: &'a str,
+    provider: String,
+    error: String,
 }
 
 fn repeated(fields: &AuthorizeFields) -> Vec<(&'static str, &str)> {
@@ -255,7 +256,7 @@ fn repeated(fields: &AuthorizeFields) -> Vec<(&'static str, &str)> {
 }
 
 /// Shows the first page, or sends the browser back to the client with what is wrong.
-async fn begin(app: &AppState, fields: &AuthorizeFields) -> Result<Next> {
+async fn begin(app: &PageState, fields: &AuthorizeFields) -> Result<Next> {
     let asked = match consent::check(app, fields).await {
         Ok(asked) => asked,
         Err(fault) => return refuse(app, fault),
@@ -263,13 +264,14 @@ async fn begin(app: &AppState, fields: &AuthorizeFields) -> Result<Next> {
     Ok(Next::Page(sign_in(app, fields, &asked.client.name, 200, SignIn::default())?))
 }
 
-fn refuse(app: &AppState, fault: AuthorizeFault) -> Result<Next> {
+fn refuse(app: &PageState, fault: AuthorizeFault) -> Result<Next> {
     match fault {
         AuthorizeFault::Redirect(uri) => Ok(Next::Client(uri)),
         AuthorizeFault::Page(error) => {
-            let told = "Nothing was given away. Start again in the program that sent you here.";
             let status = if error.code == "temporarily_unavailable" { 503 } else { 400 };
-            Ok(Next::Page(message(app, status, "This program cannot be connected", &[&error.description, told])?))
+            // The description is for the author of the program, in English as the protocol has it.
+            let sentences: [&dyn Display; 2] = [&error.description, &app.say("connect-restart")];
+            Ok(Next::Page(message(app, status, app.say("connect-not-possible"), &sentences)?))
         }
     }
 }
@@ -281,10 +283,10 @@ struct SignIn<'a> {
     intent_id: &'a str,
     grant_id: &'a str,
     user_code: &'a str,
-    error: &'a str,
+    error: String,
 }
 
-fn sign_in(app: &AppState, fields: &AuthorizeFields, client: &str, status: u16, shown: SignIn<'_>) -> Result<Page> {
+fn sign_in(app: &PageState, fields: &AuthorizeFields, client: &str, status: u16, shown: SignIn<'_>) -> Result<Page> {
     let SignIn { email, intent_id, grant_id, user_code, error } = shown;
     let (fields, provider) = (repeated(fields), provider(app));
     page(
@@ -293,7 +295,7 @@ fn sign_in(app: &AppState, fields: &AuthorizeFields, client: &str, status: u16, 
     )
 }
 
-async fn step(app: &AppState, request: HttpRequest) -> Result<Next> {
+async fn step(app: &PageState, request: HttpRequest) -> Result<Next> {
     let form = read_form(app, request).await?;
     if !form.get("consent").is_empty() {
         return answer_consent(app, &form).await;
@@ -320,7 +322,7 @@ async fn step(app: &AppState, request: HttpRequest) -> Result<Next> {
             }
             Err(error) => {
                 let error = error.into_api();
-                again(error.kind().http_status(), SignIn { email, error: &error.message, ..SignIn::default() })
+                again(error.kind().http_status(), SignIn { email, error: told(app, &error), ..SignIn::default() })
             }
         };
     }
@@ -345,12 +347,8 @@ async fn step(app: &AppState, request: HttpRequest) -> Result<Next> {
             let is_plain = |code: &str| code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
             let user_code = Some(form.get("user_code")).filter(|code| is_plain(code)).unwrap_or_default();
             let intent_id = form.get("intent_id");
-            let error = match user_code.is_empty() {
-                true => {
-                    "You are not signed in yet: type the code of the mail, or open its link and press the button there."
-                }
-                false => "You are not signed in yet: sign in in the other window, and confirm it there.",
-            };
+            let error = if user_code.is_empty() { "connect-type-code" } else { "connect-other-window" };
+            let error = app.say(error).into();
             again(422, SignIn { email, intent_id, grant_id: &grant_id, user_code, error })
         }
         Err(error) => {
@@ -359,7 +357,7 @@ async fn step(app: &AppState, request: HttpRequest) -> Result<Next> {
             let is_wrong_code = error.code == axme_api::ErrorCode::InvalidCode;
             let (intent_id, grant_id) =
                 if is_wrong_code { (form.get("intent_id"), grant_id.as_str()) } else { ("", "") };
-            let shown = SignIn { email, intent_id, grant_id, error: &error.message, ..SignIn::default() };
+            let shown = SignIn { email, intent_id, grant_id, error: told(app, &error), ..SignIn::default() };
             again(error.kind().http_status(), shown)
         }
     }
@@ -398,16 +396,17 @@ struct WorkspaceChoice {
 
 struct ScopeChoice {
     name: &'static str,
-    words: &'static str,
+    words: String,
     is_chosen: bool,
 }
 
-async fn show_consent(app: &AppState, secret: &str) -> Result<Next> {
+async fn show_consent(app: &PageState, secret: &str) -> Result<Next> {
     let Some(asked) = consent::find(app, secret).await? else { return Ok(Next::Page(expired(app)?)) };
     let AskedConsent { request, account, workspaces, home } = asked;
     if workspaces.is_empty() {
-        let why = format!("{} belongs to no workspace in which a program could work.", account.email);
-        return Ok(Next::Page(message(app, 403, "There is nothing to connect", &[&why, "Nothing was given away."])?));
+        let why = app.say("connect-no-workspace").with("email", account.email);
+        let sentences: [&dyn Display; 2] = [&why, &app.say("connect-nothing-given")];
+        return Ok(Next::Page(message(app, 403, app.say("connect-nothing"), &sentences)?));
     }
     let first = home.filter(|home| workspaces.iter().any(|(_, id, _)| id == home)).or(Some(workspaces[0].1));
     let choice = |(organization, id, name): (String, Uuid, String)| WorkspaceChoice {
@@ -418,7 +417,7 @@ async fn show_consent(app: &AppState, secret: &str) -> Result<Next> {
     let requested = consent::read_scopes(&request.scopes).unwrap_or_default();
     let scope = |scope: Scope| ScopeChoice {
         name: scope.as_str(),
-        words: words(scope),
+        words: app.say(words(scope)).into(),
         // Deciding is given only by a person who chooses it here.
         is_chosen: scope != Scope::TasksDecide,
     };
@@ -439,22 +438,22 @@ async fn show_consent(app: &AppState, secret: &str) -> Result<Next> {
     Ok(Next::Consent(shown, request.redirect_uri))
 }
 
-/// Says what a client may do with a scope, to the person who gives it.
+/// Returns the id of the text that says what a client may do with a scope, to the person who gives it.
 fn words(scope: Scope) -> &'static str {
     match scope {
-        Scope::Read => "See intents, tasks, agents and events that you can see",
-        Scope::Write => "Send, change and cancel intents, and ask people, in your name",
-        Scope::Admin => "Change agents, members, policies and settings, as far as your role allows it",
-        Scope::TasksDecide => "Answer tasks in your name: approve and reject what you are asked",
+        Scope::Read => "connect-read",
+        Scope::Write => "connect-write",
+        Scope::Admin => "connect-admin",
+        Scope::TasksDecide => "connect-decide",
     }
 }
 
-fn expired(app: &AppState) -> Result<Page> {
-    let told = "It was answered already, or too much time has passed. Start again in the program that sent you here.";
-    message(app, 410, "This has expired", &[told, "Nothing was given away."])
+fn expired(app: &PageState) -> Result<Page> {
+    let sentences: [&dyn Display; 2] = [&app.say("connect-expired-why"), &app.say("connect-nothing-given")];
+    message(app, 410, app.say("sign-in-expired"), &sentences)
 }
 
-async fn answer_consent(app: &AppState, form: &FormFields) -> Result<Next> {
+async fn answer_consent(app: &PageState, form: &FormFields) -> Result<Next> {
     let secret = form.get("consent");
     let next = match form.get("answer") {
         "allow" => {

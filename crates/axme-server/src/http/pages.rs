@@ -2,8 +2,11 @@
 //!
 //! Pages load nothing from other hosts and run no script inside the page. Only configured origins may frame them.
 
+use std::fmt::Display;
+
 use askama::Template;
-use axme_api::{ApiError, ErrorKind, tasks as api};
+use axme_api::{ApiError, ErrorCode, ErrorKind, tasks as api};
+use axme_words::{Language, Text, of_family};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, header};
@@ -12,8 +15,8 @@ use reqwest::Url;
 
 use super::Gateway;
 use super::letterhead::Letterhead;
+use super::page_state::PageState;
 use axme_core::error::Result;
-use axme_core::state::AppState;
 
 /// The files that pages load.
 pub fn routes() -> Router<Gateway> {
@@ -62,13 +65,14 @@ pub(super) fn page(status: u16, template: &impl Template) -> Result<Page> {
     Ok(Page(status, template.render().map_err(fault)?))
 }
 
-pub(super) fn message(app: &AppState, status: u16, title: &str, sentences: &[&str]) -> Result<Page> {
-    let sentences = sentences.iter().map(|sentence| (*sentence).to_owned()).collect();
-    page(status, &Message { head: Letterhead::of(app), title: title.to_owned(), sentences })
+/// Returns a page of sentences, which are texts of the catalogue.
+pub(super) fn message(app: &PageState, status: u16, title: Text, sentences: &[&dyn Display]) -> Result<Page> {
+    let sentences = sentences.iter().map(ToString::to_string).collect();
+    page(status, &Message { head: Letterhead::of(app), title: title.into(), sentences })
 }
 
 /// Sends a page with the security headers that every page has.
-pub(super) fn sent(app: &AppState, outcome: Result<Page>) -> Response<Body> {
+pub(super) fn sent(app: &PageState, outcome: Result<Page>) -> Response<Body> {
     let page = outcome.or_else(|error| refused(app, error.into_api())).unwrap_or_else(|_| Page(500, String::new()));
     let frames = match app.site.embed_origins.as_slice() {
         [] => "'none'".to_owned(),
@@ -106,14 +110,14 @@ fn guarded(Page(status, html): Page, more: &str) -> Response<Body> {
 }
 
 /// Leads the browser to another page with GET, so that no form is sent twice.
-pub(super) fn leads(app: &AppState, to: &str) -> Response<Body> {
+pub(super) fn leads(app: &PageState, to: &str) -> Response<Body> {
     let mut response = sent(app, Ok(Page(303, String::new())));
     response.headers_mut().extend(HeaderValue::from_str(to).ok().map(|to| (header::LOCATION, to)));
     response
 }
 
 /// Sends a page whose form leads to another site in the end, which browsers must be told. `uri` is that address, or empty.
-pub(super) fn sent_leading_to(app: &AppState, outcome: Result<Page>, uri: &str) -> Response<Body> {
+pub(super) fn sent_leading_to(app: &PageState, outcome: Result<Page>, uri: &str) -> Response<Body> {
     let mut response = sent(app, outcome);
     let Ok(url) = Url::parse(uri) else { return response };
     // The address of a program on the person's machine has no origin.
@@ -132,12 +136,32 @@ pub(super) fn sent_leading_to(app: &AppState, outcome: Result<Page>, uri: &str) 
 }
 
 /// Shows an error as a page.
-pub(super) fn refused(app: &AppState, error: ApiError) -> Result<Page> {
+pub(super) fn refused(app: &PageState, error: ApiError) -> Result<Page> {
     let status = error.kind().http_status();
     let title = match error.kind() {
-        ErrorKind::Unavailable => "Please try again in a moment",
-        ErrorKind::Internal => "Something went wrong on our side",
-        _ => "This could not be done",
+        ErrorKind::Unavailable => "failed-try-again",
+        ErrorKind::Internal => "failed-our-side",
+        _ => "failed-other",
     };
-    message(app, status, title, &[&error.message, "Nothing was changed."])
+    let sentences = vec![told(app, &error), app.say("failed-nothing-changed").into()];
+    page(status, &Message { head: Letterhead::of(app), title: app.say(title).into(), sentences })
+}
+
+/// The detail that marks an error whose message is in the language of the reader already.
+const IN_LANGUAGE: &str = "in_language";
+
+/// Returns an error of a page itself, as the catalogue words it.
+pub(super) fn wrong(kind: ErrorCode, text: Text) -> ApiError {
+    ApiError::new(kind, String::from(text)).with(IN_LANGUAGE, true)
+}
+
+/// Returns the message of an error in the language of the reader. The API words its errors in English.
+pub(super) fn told(app: &PageState, error: &ApiError) -> String {
+    if app.language == Language::English || error.details.contains_key(IN_LANGUAGE) {
+        return error.message.clone();
+    }
+    let by_code = of_family(app.language, "error", error.code.as_str());
+    let by_status = || of_family(app.language, "error", &error.kind().http_status().to_string());
+    let text = by_code.or_else(by_status).map(|text| text.with("message", &error.message));
+    text.map_or_else(|| error.message.clone(), String::from)
 }

@@ -18,6 +18,7 @@ use super::extract::{field, query};
 use super::letterhead::Letterhead;
 use super::login::{done, read_form, refused, user_code, waiting};
 use super::mount::method_not_allowed;
+use super::page_state::PageState;
 use super::pages::{Page, message, page, sent};
 use axme_core::auth::oidc::{Binding, OidcSettings};
 use axme_core::auth::sign_in::SignInRules;
@@ -31,7 +32,7 @@ use axme_store::{Shard, Tx, logins as store};
 /// The time limit for a person at the provider and on the confirmation page together.
 const LOGIN_SECONDS: u64 = 600;
 
-type State = axum::extract::State<Arc<AppState>>;
+type State = PageState;
 
 pub fn routes() -> Router<Gateway> {
     Router::new()
@@ -66,15 +67,10 @@ fn redirect_uri(app: &AppState) -> String {
 }
 
 /// Redirects the browser to the provider, or returns a page with the error.
-async fn lead(app: &AppState, code: &str) -> Result<Response<Body>, Result<Page>> {
+async fn lead(app: &PageState, code: &str) -> Result<Response<Body>, Result<Page>> {
     let settings = settings(app).map_err(|error| refused(app, error))?;
     let Some(grant) = waiting(app, &user_code(code)).await.map_err(|error| refused(app, error))? else {
-        return Err(message(
-            app,
-            404,
-            "No device waits under this code",
-            &["It may have expired: start again on the device."],
-        ));
+        return Err(message(app, 404, app.say("sign-in-no-device"), &[&app.say("sign-in-start-on-device")]));
     };
     let rng = &app.system.rng;
     let (state, now) = (rng.hex::<32>(), app.system.clock.now());
@@ -103,9 +99,9 @@ async fn lead(app: &AppState, code: &str) -> Result<Response<Body>, Result<Page>
 }
 
 /// Logs an error of the provider for the operator, and shows it to the person. `why` holds no secrets.
-fn failed(app: &AppState, why: String) -> Result<Page> {
+fn failed(app: &PageState, why: String) -> Result<Page> {
     tracing::warn!(why, "a sign-in with the OpenID Connect provider failed");
-    message(app, 502, "The provider could not be used", &[&why, "Nobody was signed in."])
+    message(app, 502, app.say("sign-in-provider-broken"), &[&why, &app.say("sign-in-nobody")])
 }
 
 #[derive(Template)]
@@ -117,7 +113,7 @@ struct ConfirmPage<'a> {
     token: &'a str,
 }
 
-async fn come_back(app: &AppState, fields: &[(String, String)]) -> Result<Page> {
+async fn come_back(app: &PageState, fields: &[(String, String)]) -> Result<Page> {
     let settings = match settings(app) {
         Ok(settings) => settings,
         Err(error) => return refused(app, error),
@@ -130,15 +126,10 @@ async fn come_back(app: &AppState, fields: &[(String, String)]) -> Result<Page> 
         false => None,
     };
     let Some(login) = taken.filter(|login| login.email.is_none() && now < login.expires_at) else {
-        return message(app, 404, "This sign-in is not known", &["It may have expired: start again on the device."]);
+        return message(app, 404, app.say("sign-in-unknown"), &[&app.say("sign-in-start-on-device")]);
     };
     if code.is_empty() {
-        return message(
-            app,
-            403,
-            "You were not signed in",
-            &["The provider did not sign you in. Start again on the device."],
-        );
+        return message(app, 403, app.say("sign-in-not-signed-in"), &[&app.say("sign-in-provider-refused")]);
     }
     let redirect_uri = redirect_uri(app);
     let binding =
@@ -154,12 +145,12 @@ async fn come_back(app: &AppState, fields: &[(String, String)]) -> Result<Page> 
         Ok(store::find_grant(tx, &known.grant_hash)?)
     };
     let Some(grant) = app.store.write(Shard::CONTROL, keep).await? else {
-        return message(app, 410, "This has expired", &["Start again on the device."]);
+        return message(app, 410, app.say("sign-in-expired"), &[&app.say("sign-in-restart-device")]);
     };
     page(200, &ConfirmPage { head: Letterhead::of(app), email: &email, user_code: &grant.user_code, token: &token })
 }
 
-async fn enter(app: &AppState, request: HttpRequest) -> Result<Page> {
+async fn enter(app: &PageState, request: HttpRequest) -> Result<Page> {
     let token = read_form(app, request).await?.get("token").to_owned();
     let (now, rules) = (app.system.clock.now(), SignInRules::of(app));
     let hash = auth::hash(&token);

@@ -23,6 +23,7 @@ use axum::routing::get;
 
 use super::Gateway;
 use super::letterhead::Letterhead;
+use super::page_state::in_english;
 use super::pages::{Page, asset, page, sent};
 use axme_core::error::Result;
 use axme_core::state::AppState;
@@ -41,11 +42,11 @@ pub fn routes() -> Router<Gateway> {
 }
 
 async fn show_index(State(app): State<Arc<AppState>>) -> Response<Body> {
-    sent(&app, kept(&app, INDEX))
+    sent(&in_english(&app), kept(&app, INDEX))
 }
 
 async fn show_page(State(app): State<Arc<AppState>>, Path(name): Path<String>) -> Response<Body> {
-    sent(&app, kept(&app, &name))
+    sent(&in_english(&app), kept(&app, &name))
 }
 
 async fn filter() -> Response<Body> {

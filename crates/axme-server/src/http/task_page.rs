@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use axme_api::{ApiError, ErrorCode, ErrorKind, tasks as api};
 use axme_intent::human::Verdict;
-use axme_intent::{Json, JsonFields, TaskResult};
+use axme_intent::{Json, JsonFields, TaskResult, prospect};
+use axme_words::Language;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
@@ -18,7 +19,8 @@ use serde_json::{Value, json};
 
 use super::extract::{PathFields, meta, query, read_answer};
 use super::form::{FormFields, Reading};
-use super::pages::{Page, leads, message, sent};
+use super::page_state::PageState;
+use super::pages::{Page, leads, message, sent, told};
 use super::task_view::{Asking, Done, done};
 use super::{Gateway, form, respond};
 use axme_core::call::checked_body;
@@ -38,7 +40,7 @@ pub fn routes() -> Router<Gateway> {
     Router::new().route(api::PAGE.path, get(show_task).post(answer_task)).route(api::ACTION.path, post(answer_by_json))
 }
 
-type State = axum::extract::State<Arc<AppState>>;
+type State = PageState;
 
 async fn show_task(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
     let asked = query(request.uri().query());
@@ -64,28 +66,25 @@ async fn answer_by_json(app: State, request: HttpRequest) -> Response<Body> {
     respond(act(&app, request).await)
 }
 
-fn unknown(app: &AppState) -> Result<Page> {
-    let sentences =
-        ["Links are forgotten some time after they expire, and must be opened whole: look whether your mail \
-                      program has broken it in two."];
-    message(app, 404, "This link is not known", &sentences)
+fn unknown(app: &PageState) -> Result<Page> {
+    message(app, 404, app.say("link-unknown"), &[&app.say("link-unknown-why")])
 }
 
-fn over(app: &AppState, over: &LinkEnd) -> Result<Page> {
+fn over(app: &PageState, over: &LinkEnd) -> Result<Page> {
     let (status, title) = match over {
-        LinkEnd::Left => (410, "This link does not work any more"),
-        LinkEnd::Expired { .. } => (410, "This link has expired"),
-        LinkEnd::Used { .. } => (200, "You have answered already"),
-        LinkEnd::Answered { .. } => (200, "This was answered already"),
-        LinkEnd::Voted => (200, "You have answered already"),
-        LinkEnd::PassedOn => (200, "Another person has this task now"),
-        LinkEnd::Ended { .. } => (200, "No answer is needed any more"),
+        LinkEnd::Left => (410, "link-broken"),
+        LinkEnd::Expired { .. } => (410, "link-expired"),
+        LinkEnd::Used { .. } => (200, "link-you-answered"),
+        LinkEnd::Answered { .. } => (200, "link-was-answered"),
+        LinkEnd::Voted => (200, "link-you-answered"),
+        LinkEnd::PassedOn => (200, "link-reassigned"),
+        LinkEnd::Ended { .. } => (200, "link-not-needed"),
     };
     let more = match over {
-        LinkEnd::Expired { .. } => "Ask whoever sent it for a new one.",
-        _ => "There is nothing left to do here.",
+        LinkEnd::Expired { .. } => "link-ask-again",
+        _ => "link-nothing-left",
     };
-    message(app, status, title, &[&over.sentence(), more])
+    message(app, status, app.say(title), &[&over.sentence(app.language), &app.say(more)])
 }
 
 /// The target of a link.
@@ -96,9 +95,10 @@ enum LinkTarget {
 }
 
 /// Returns what the link leads to, with everything that its page shows.
-async fn look(app: &AppState, id: &str, token: &str) -> Result<LinkTarget> {
+async fn look(app: &PageState, id: &str, token: &str) -> Result<LinkTarget> {
     let id = id.to_owned();
     let token = token.to_owned();
+    let language = app.language;
     app.store
         .read(move |tx: &mut Tx<'_>| {
             Ok(match links::look(tx, &token)? {
@@ -106,25 +106,26 @@ async fn look(app: &AppState, id: &str, token: &str) -> Result<LinkTarget> {
                 LinkState::Open(asked) if asked.link.intent.to_string() != id => LinkTarget::Unknown,
                 LinkState::Unknown => LinkTarget::Unknown,
                 LinkState::Ended(why) => LinkTarget::Ended(why),
-                LinkState::Open(asked) => LinkTarget::Open(Box::new(asking(tx, *asked, &token)?)),
+                LinkState::Open(asked) => LinkTarget::Open(Box::new(asking(tx, *asked, &token, language)?)),
             })
         })
         .await
 }
 
-fn asking(tx: &mut Tx<'_>, task: LinkedTask, token: &str) -> Result<Asking> {
+fn asking(tx: &mut Tx<'_>, task: LinkedTask, token: &str, language: Language) -> Result<Asking> {
     let history = links::history(tx, &task.link)?;
-    let requester = requester::of(tx, task.link.workspace, &task.spec)?;
+    let requester = requester::of(tx, task.link.workspace, &task.spec, language)?;
     let names = requester::display_names(tx, &task.head.intent.asked())?;
     Ok(Asking { task, history, requester, names, token: token.to_owned() })
 }
 
-async fn show(app: &AppState, id: &str, pairs: &[(String, String)]) -> Result<Page> {
+async fn show(app: &PageState, id: &str, pairs: &[(String, String)]) -> Result<Page> {
     let field = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let token = field("token").unwrap_or_default();
     match look(app, id, token).await? {
         LinkTarget::Unknown => unknown(app),
-        LinkTarget::Ended(LinkEnd::Used { person, outcome, title, at, now }) if field("answered").is_some() => {
+        LinkTarget::Ended(LinkEnd::Used { person, outcome, title, at, intent }) if field("answered").is_some() => {
+            let now = prospect::standing(&intent, app.language);
             done(app, &Done { person, outcome, title, at, now })
         }
         LinkTarget::Ended(why) => over(app, &why),
@@ -133,7 +134,7 @@ async fn show(app: &AppState, id: &str, pairs: &[(String, String)]) -> Result<Pa
             let draft = field("draft").and_then(|text| draft::open(token, id, text)).map(FormFields::new);
             if let Some(filled) = &draft {
                 let reading = read(app, &asking, filled);
-                if check(&asking.task, &reading).is_ok() {
+                if check(app, &asking.task, &reading).is_ok() {
                     return asking.confirm_page(app, filled, &reading);
                 }
             }
@@ -144,7 +145,7 @@ async fn show(app: &AppState, id: &str, pairs: &[(String, String)]) -> Result<Pa
 }
 
 /// Handles a sent form: shows it again with its errors, asks to confirm it, or records it.
-async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<FormAnswer> {
+async fn take(app: &PageState, id: &str, request: HttpRequest) -> Result<FormAnswer> {
     let (parts, body) = request.into_parts();
     let body = read_answer(app, meta(app, &parts).source_ip, body).await?;
     let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
@@ -167,7 +168,7 @@ async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<For
     let again = |wrong: BTreeMap<String, String>, status: u16| {
         asking.form_page(app, &filled, &reading, &wrong, status).map(FormAnswer::Page)
     };
-    if let Err(wrong) = check(&asking.task, &reading) {
+    if let Err(wrong) = check(app, &asking.task, &reading) {
         return again(wrong, 422);
     }
     if filled.get("step") != "confirm" {
@@ -181,27 +182,27 @@ async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<For
         Ok(_) => Ok(FormAnswer::Leads(format!("?token={token}&answered=1"))),
         // The task changed after it was read, or the answer breaks a rule that only recording checks.
         Err(error) if error.kind() == Some(ErrorKind::Invalid) => {
-            again(BTreeMap::from([(String::new(), error.into_api().message)]), 422)
+            again(BTreeMap::from([(String::new(), told(app, &error.into_api()))]), 422)
         }
         Err(error) => Err(error),
     }
 }
 
-fn read(app: &AppState, asking: &Asking, filled: &FormFields) -> Reading {
-    form::read(asking.task.task(), filled, app.system.clock.now())
+fn read(app: &PageState, asking: &Asking, filled: &FormFields) -> Reading {
+    form::read(asking.task.task(), filled, app.system.clock.now(), app.language)
 }
 
 /// Checks an answer. The error maps places to messages; an empty place means the whole answer.
-fn check(asked: &LinkedTask, reading: &Reading) -> Result<Verdict, BTreeMap<String, String>> {
+fn check(app: &PageState, asked: &LinkedTask, reading: &Reading) -> Result<Verdict, BTreeMap<String, String>> {
     let answer = &reading.answer;
     let mut wrong = BTreeMap::new();
     if answer.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
-        wrong.insert("comment".to_owned(), format!("at most {MAX_COMMENT_CHARS} characters"));
+        wrong.insert("comment".to_owned(), app.say("wrong-comment").with("most", MAX_COMMENT_CHARS).into());
     }
     if check_size("answer", &answer.data).is_err() {
-        wrong.insert(String::new(), "The answer is too long.".to_owned());
+        wrong.insert(String::new(), app.say("wrong-answer-too-long").into());
     }
-    let refusal = match asked.task().check(answer) {
+    let refusal = match asked.task().check_in(answer, app.language) {
         Ok((_, verdict)) if wrong.is_empty() && reading.wrong.is_empty() => return Ok(verdict),
         Ok(_) => {
             wrong.extend(reading.wrong.clone());
@@ -212,10 +213,10 @@ fn check(asked: &LinkedTask, reading: &Reading) -> Result<Verdict, BTreeMap<Stri
     match (refusal.code, refusal.details.get("fields").and_then(Value::as_object)) {
         (_, Some(fields)) => wrong.extend(fields.iter().map(|(name, why)| (name.clone(), form::plain(why)))),
         (ErrorCode::OutcomeRequired, _) => {
-            wrong.insert(String::new(), "Choose an answer with one of the buttons.".to_owned());
+            wrong.insert(String::new(), app.say("wrong-no-outcome").into());
         }
         _ => {
-            wrong.insert(String::new(), refusal.message);
+            wrong.insert(String::new(), told(app, &ApiError::new(refusal.code, refusal.message)));
         }
     }
     // An error of reading says more than the rule that the value breaks.

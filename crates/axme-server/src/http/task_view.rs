@@ -10,16 +10,17 @@ use axme_intent::facts::{self, Fact, FactValue};
 use axme_intent::human::person_key;
 use axme_intent::lifecycle::EventBody;
 use axme_intent::prospect::{self, Prospects};
-use axme_intent::{Event, Time, sentences};
+use axme_intent::{Event, Time, outcome, sentences};
 
 use super::form::{self, Field, FormFields, Reading, words};
 use super::letterhead::Letterhead;
+use super::page_state::PageState;
 use super::pages::{Page, page};
 use super::task_prose;
 use axme_core::error::Result;
 use axme_core::ops::links::{self, LinkedTask};
 use axme_core::ops::requester::Requester;
-use axme_core::state::AppState;
+use axme_words::{Language, inline, say};
 
 /// Maximum number of history entries that a page shows.
 const MAX_HISTORY: usize = 50;
@@ -57,7 +58,7 @@ struct TaskPage<'a> {
     title: &'a str,
     requester: &'a Requester,
     /// The request, after the name of the requester: `your approval`, `an answer`.
-    request: &'static str,
+    request: String,
     since: Time,
     waited: String,
     due: Option<Time>,
@@ -131,27 +132,27 @@ struct DonePage<'a> {
 }
 
 impl Asking {
-    fn head(&self, app: &AppState) -> Letterhead {
+    fn head(&self, app: &PageState) -> Letterhead {
         Letterhead::of(app).for_organization(&self.requester.organization)
     }
 
     /// Returns the name of a person or a group, and the address if it says more.
-    fn called(&self, person: &str) -> (String, String) {
-        let address = prospect::shown(person);
+    fn called(&self, person: &str, language: Language) -> (String, String) {
+        let address = prospect::shown(person, language);
         match self.names.get(&person_key(person)) {
             Some(name) => (name.clone(), address),
             None => (address, String::new()),
         }
     }
 
-    fn reader(&self) -> String {
-        let (name, address) = self.called(&self.task.link.person);
+    fn reader(&self, language: Language) -> String {
+        let (name, address) = self.called(&self.task.link.person, language);
         if address.is_empty() { name } else { format!("{name} ({address})") }
     }
 
     pub(super) fn form_page(
         &self,
-        app: &AppState,
+        app: &PageState,
         filled: &FormFields,
         reading: &Reading,
         wrong: &BTreeMap<String, String>,
@@ -159,33 +160,34 @@ impl Asking {
     ) -> Result<Page> {
         let task = self.task.task();
         let intent = &self.task.head.intent;
-        let fields = form::fields(task, filled, &reading.data(), wrong);
+        let language = app.language;
+        let fields = form::fields(task, filled, &reading.data(), wrong, language);
         let waiting = intent.waiting();
         let error_of = |name: &str| wrong.get(name).cloned().unwrap_or_default();
         let since = waiting.map_or(intent.created_at, |waiting| waiting.since);
-        let facts = self.facts();
-        let buttons = button::buttons(task);
+        let facts = self.facts(language);
+        let buttons = button::buttons(task, language);
         let template = TaskPage {
             head: self.head(app),
             title: &task.title,
             requester: &self.requester,
-            request: prospect::request(task.task_type.as_deref()),
+            request: prospect::request(task.task_type.as_deref(), language),
             since,
-            waited: span(app.system.clock.now(), since),
+            waited: span(app, since),
             due: intent.due_at(self.task.spec.deadline_at),
-            reader: self.reader(),
+            reader: self.reader(language),
             is_folded: !facts.is_empty(),
             facts,
             description: task.description.as_deref().map(task_prose::html).unwrap_or_default(),
-            payload: facts::every(&self.task.spec.payload.fields().unwrap_or_default()),
-            results: facts::every(&links::results(&self.task)),
-            prospects: prospect::of(intent, &self.task.spec),
-            yes_label: yes_label(&buttons),
+            payload: facts::every(&self.task.spec.payload.fields().unwrap_or_default(), language),
+            results: facts::every(&links::results(&self.task), language),
+            prospects: prospect::of(intent, &self.task.spec, language),
+            yes_label: yes_label(&buttons, language),
             needed: task.needed(),
             said: waiting.map_or(0, |waiting| waiting.votes.len()),
-            deciders: self.deciders(),
-            changes: self.changes(),
-            history: told(&self.history),
+            deciders: self.deciders(language),
+            changes: self.changes(language),
+            history: told(&self.history, language),
             intent_id: intent.id.to_string(),
             intent_type: &self.task.head.intent_type,
             token: &self.token,
@@ -206,25 +208,27 @@ impl Asking {
         page(status, &template)
     }
 
-    pub(super) fn confirm_page(&self, app: &AppState, filled: &FormFields, reading: &Reading) -> Result<Page> {
-        let (task, answer) = (self.task.task(), &reading.answer);
-        let fields = form::fields(task, filled, &reading.data(), &BTreeMap::new());
+    pub(super) fn confirm_page(&self, app: &PageState, filled: &FormFields, reading: &Reading) -> Result<Page> {
+        let (task, answer, language) = (self.task.task(), &reading.answer, app.language);
+        let fields = form::fields(task, filled, &reading.data(), &BTreeMap::new(), language);
         let leaves = fields.iter().flat_map(Field::leaves);
         let mut rows: Vec<(String, String)> = leaves.map(|(label, field)| (label, field.shown.clone())).collect();
-        rows.extend(answer.data.get("evidence").map(|it| ("Evidence".to_owned(), facts::readable(it))));
-        rows.extend(answer.comment.clone().map(|comment| ("Comment".to_owned(), comment)));
+        rows.extend(
+            answer.data.get("evidence").map(|it| (app.say("task-evidence").into(), facts::readable(it, language))),
+        );
+        rows.extend(answer.comment.clone().map(|comment| (app.say("task-comment").into(), comment)));
         rows.retain(|(_, value)| !value.is_empty());
-        let mut facts = self.facts();
+        let mut facts = self.facts(language);
         if facts.is_empty() {
-            let all = facts::every(&self.task.spec.payload.fields().unwrap_or_default());
+            let all = facts::every(&self.task.spec.payload.fields().unwrap_or_default(), language);
             facts = all.into_iter().filter(|fact| matches!(fact.value, FactValue::Amount(_))).collect();
         }
         let template = ConfirmPage {
             head: self.head(app),
             title: &task.title,
             requester: &self.requester,
-            reader: self.reader(),
-            button: button::of(task, answer.outcome.as_deref().unwrap_or_default()),
+            reader: self.reader(language),
+            button: button::of(task, answer.outcome.as_deref().unwrap_or_default(), language),
             facts,
             rows,
             kept: filled.kept().cloned().collect(),
@@ -233,11 +237,11 @@ impl Asking {
         page(200, &template)
     }
 
-    fn facts(&self) -> Vec<Fact> {
-        facts::chosen(self.task.task(), &self.task.spec.payload, &links::results(&self.task))
+    fn facts(&self, language: Language) -> Vec<Fact> {
+        facts::chosen(self.task.task(), &self.task.spec.payload, &links::results(&self.task), language)
     }
 
-    fn deciders(&self) -> Vec<Decider> {
+    fn deciders(&self, language: Language) -> Vec<Decider> {
         let intent = &self.task.head.intent;
         let votes = intent.waiting().map(|waiting| waiting.votes.as_slice()).unwrap_or_default();
         let key = |person: &str| person_key(person);
@@ -253,7 +257,7 @@ impl Asking {
             votes.iter().map(|vote| vote.by.as_str()).filter(|by| !asked.iter().any(|person| key(person) == key(by)));
         let decider = |person: &str| {
             let vote = votes.iter().find(|vote| key(&vote.by) == key(person));
-            let (name, address) = self.called(person);
+            let (name, address) = self.called(person, language);
             Decider {
                 name,
                 address,
@@ -268,17 +272,18 @@ impl Asking {
     }
 
     /// Returns who else was asked before, and how that changed.
-    fn changes(&self) -> Vec<String> {
+    fn changes(&self, language: Language) -> Vec<String> {
         let is_change =
             |event: &&Event| matches!(event.body, EventBody::Transferred { .. } | EventBody::Escalated { .. });
         let asking = self.task.head.intent.waiting().map_or(0, |waiting| waiting.asking);
         let of_this = |event: &&Event| event.position >= asking;
-        self.history.iter().filter(of_this).filter(is_change).filter_map(sentences::of_event).collect()
+        let changes = self.history.iter().filter(of_this).filter(is_change);
+        changes.filter_map(|event| sentences::of_event(event, language)).collect()
     }
 }
 
-pub(super) fn done(app: &AppState, done: &Done) -> Result<Page> {
-    page(200, &DonePage { head: Letterhead::of(app), done, outcome: words(&done.outcome) })
+pub(super) fn done(app: &PageState, done: &Done) -> Result<Page> {
+    page(200, &DonePage { head: Letterhead::of(app), done, outcome: outcome::word(app.language, &done.outcome) })
 }
 
 /// Returns the errors that no field of the page can show, as one text.
@@ -291,26 +296,28 @@ fn unshown(fields: &[Field], wrong: &BTreeMap<String, String>) -> String {
     errors.collect::<Vec<String>>().join(" ")
 }
 
-fn yes_label(buttons: &[Button]) -> String {
+/// Returns the verb of a yes as it goes on in a sentence.
+fn yes_label(buttons: &[Button], language: Language) -> String {
     let yes = buttons.iter().find(|button| button.tone == Tone::Yes);
-    let label = yes.map_or("say yes", |button| button.label.as_str());
-    let mut letters = label.chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+    let label = yes.map_or_else(|| say(language, "task-say-yes").into(), |button| button.label.clone());
+    inline(language, &label)
 }
 
 /// Returns the latest entries of the history: the time and the sentence of each event.
-fn told(history: &[Event]) -> Vec<(Time, String)> {
-    let lines: Vec<_> = history.iter().filter_map(|event| Some((event.at, sentences::of_event(event)?))).collect();
+fn told(history: &[Event], language: Language) -> Vec<(Time, String)> {
+    let line = |event: &Event| Some((event.at, sentences::of_event(event, language)?));
+    let lines: Vec<_> = history.iter().filter_map(line).collect();
     lines[lines.len().saturating_sub(MAX_HISTORY)..].to_vec()
 }
 
-/// Returns a time span in words, in its two largest units.
-fn span(now: Time, since: Time) -> String {
-    let minutes = now.since(since).as_secs() / 60;
-    match (minutes / 1_440, minutes / 60 % 24, minutes % 60) {
-        (0, 0, 0) => "less than a minute".to_owned(),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
-    }
+/// Returns how long a person has been asked, in the two largest units.
+fn span(app: &PageState, since: Time) -> String {
+    let minutes = app.system.clock.now().since(since).as_secs() / 60;
+    let words = match (minutes / 1_440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, 0) => app.say("waited-moment"),
+        (0, 0, minutes) => app.say("waited-minutes").with("minutes", minutes),
+        (0, hours, minutes) => app.say("waited-hours").with("hours", hours).with("minutes", minutes),
+        (days, hours, _) => app.say("waited-days").with("days", days).with("hours", hours),
+    };
+    words.into()
 }

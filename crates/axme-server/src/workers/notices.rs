@@ -14,6 +14,7 @@ use axme_intent::human::Via;
 use axme_intent::lifecycle::{EventBody, Occasion};
 use axme_intent::receipt::Receipt;
 use axme_intent::{Event, HumanTask, IntentSpec, Time, facts, prospect, sentences, template};
+use axme_words::{Language, say};
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -304,7 +305,7 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<Attempted> 
             None => Ok(Sending::Needless),
         },
         Ok(Content::Text { subject, body }) if notice.channel == "email" => {
-            mail(app, mail_templates::of_notice(notice, &subject, &body)).await
+            mail(app, mail_templates::of_notice(notice, &subject, &body, app.site.language)).await
         }
         Ok(Content::Text { subject, body }) => {
             let body = shape(notice, &subject, &body);
@@ -315,7 +316,10 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<Attempted> 
             let may_anybody = app.site.sign_up;
             let draw = move |tx: &mut Tx<'_>| logins::draw(tx, login, may_anybody);
             match app.store.write(Shard::CONTROL, draw).await? {
-                Some(secrets) => mail(app, mail_templates::of_login(notice, login, &secrets, &app.site.base_url)).await,
+                Some(secrets) => {
+                    let (base_url, language) = (&app.site.base_url, app.site.language);
+                    mail(app, mail_templates::of_login(notice, login, &secrets, base_url, language)).await
+                }
                 None => Ok(Sending::Needless),
             }
         }
@@ -341,7 +345,10 @@ async fn trial_mail(
     draw: impl FnMut(&mut Tx<'_>) -> std::result::Result<Option<(Trial, String)>, StoreError> + Send + 'static,
 ) -> Result<Attempted> {
     Ok(match app.store.write(Shard::CONTROL, draw).await? {
-        Some((trial, token)) => mail(app, mail_templates::of_trial(notice, &trial, &token, &app.site.base_url)).await,
+        Some((trial, token)) => {
+            let (base_url, language) = (&app.site.base_url, app.site.language);
+            mail(app, mail_templates::of_trial(notice, &trial, &token, base_url, language)).await
+        }
         None => Ok(Sending::Needless),
     })
 }
@@ -350,7 +357,7 @@ async fn trial_mail(
 /// or reassigned, or if the recipient has left.
 async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking: u32) -> Result<Option<TaskMail>> {
     let notice = notice.clone();
-    let base_url = app.site.base_url.clone();
+    let (base_url, language) = (app.site.base_url.clone(), app.site.language);
     let Some(intent) = notice.intent else { return Ok(None) };
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let Some(head) = intents::find(tx, notice.workspace, intent)? else { return Ok(None) };
@@ -364,20 +371,22 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
         let mut spec = intents::spec(tx, notice.workspace, intent)?;
         spec.payload = payload_schemas::mask(tx, notice.workspace, &head, &spec.payload)?;
         let history = intents::list_events(tx, notice.workspace, intent, i64::from(asking) - 1, MAX_EVENTS)?;
-        let requester = requester::of(tx, notice.workspace, &spec)?;
+        let requester = requester::of(tx, notice.workspace, &spec, language)?;
         let request = LinkRequest { person: &notice.recipient, via: Via::Email, issued_by: None };
         let link = links::make(tx, notice.workspace, &head, &request)?;
+        let told = |event: &Event| sentences::of_event(event, language).filter(|_| concerns_answer(event));
         Ok(Some(TaskMail {
+            language,
             about,
             task: task.clone(),
-            history: history.iter().filter(|event| concerns_answer(event)).filter_map(sentences::of_event).collect(),
+            history: history.iter().filter_map(told).collect(),
             intent_id: intent.to_string(),
             intent_type: head.intent_type.clone(),
             description_html: task.description.as_deref().map(description_html).unwrap_or_default(),
             requester,
-            facts: task_facts(task, &head, &spec),
-            prospects: prospect::of(&head.intent, &spec),
-            deciders: prospect::deciders(&head.intent),
+            facts: task_facts(task, &head, &spec, language),
+            prospects: prospect::of(&head.intent, &spec, language),
+            deciders: prospect::deciders(&head.intent, language),
             host: host(&base_url),
             url: links::url(&base_url, &link),
             expires_at: links::ends_at(&link.link, &head, &spec),
@@ -387,16 +396,17 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
 }
 
 /// Returns the facts that the author has chosen, or else every field of the payload, and the deadline.
-fn task_facts(task: &HumanTask, head: &Head, spec: &IntentSpec) -> Vec<(String, String)> {
+fn task_facts(task: &HumanTask, head: &Head, spec: &IntentSpec, language: Language) -> Vec<(String, String)> {
     let results = head.intent.cursor.as_ref().map(|cursor| cursor.results.clone()).unwrap_or_default();
-    let mut facts = facts::chosen(task, &spec.payload, &results);
+    let mut facts = facts::chosen(task, &spec.payload, &results, language);
     if facts.is_empty() {
-        facts = facts::every(&spec.payload.fields().unwrap_or_default());
+        facts = facts::every(&spec.payload.fields().unwrap_or_default(), language);
     }
     // The sender of a payload is not trusted: no value becomes a link in the mail program. The page shows where links lead.
-    let row = |fact: Fact| (fact.label, template::unlinked(&fact.value.text()));
+    let row = |fact: Fact| (fact.label, template::unlinked(&fact.value.text(language)));
     let mut rows: Vec<(String, String)> = facts.into_iter().map(row).collect();
-    rows.extend(head.intent.due_at(spec.deadline_at).map(|due| ("Answer by".to_owned(), due.in_minutes())));
+    let due = head.intent.due_at(spec.deadline_at);
+    rows.extend(due.map(|due| (say(language, "task-answer-by").into(), axme_words::time(language, due))));
     rows
 }
 
@@ -414,7 +424,8 @@ async fn receipt_mail(app: &Arc<AppState>, notice: &Notice, id: Uuid) -> Result<
         return Ok(Ok(Sending::Needless));
     };
     let host = host(&app.site.base_url);
-    Ok(mail(app, mail_templates::of_receipt(notice, &organization, &host, &body, &signed)).await)
+    let place = (organization.as_str(), host.as_str());
+    Ok(mail(app, mail_templates::of_receipt(notice, place, &body, &signed, app.site.language)).await)
 }
 
 /// True for an event that a person who is asked has to know: an answer, a reassignment or an escalation.

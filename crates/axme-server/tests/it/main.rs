@@ -44,6 +44,7 @@ mod intents;
 mod invites;
 mod invoices;
 mod key_scopes;
+mod languages;
 mod leniency;
 mod limits;
 mod lists;

@@ -12,6 +12,7 @@ use axme_core::ops::console::{self, IntentLook};
 use axme_core::ops::own_inbox;
 use axme_intent::button::{self, Button, Tone};
 use axme_intent::{HumanTask, Time, TimerKind, WaitingReason};
+use axme_words::Language;
 
 use super::frame::{Badge, Frame, Section, badge, distance, holder, reason, short};
 use super::graph::{Graph, graph};
@@ -194,7 +195,10 @@ fn actions(guest: &ConsoleCall, look: &IntentLook, has_dead_letters: bool) -> Ac
     let is_plain = task.is_some_and(|task| own_inbox::is_simple(&without_comment(task)));
     let is_party = caller.address.as_ref().is_some_and(|own| own.as_str() == intent.from_agent);
     Actions {
-        buttons: task.filter(|_| may_decide && is_plain).map(button::buttons).unwrap_or_default(),
+        buttons: task
+            .filter(|_| may_decide && is_plain)
+            .map(|task| button::buttons(task, Language::English))
+            .unwrap_or_default(),
         opens_task: look.asks_caller,
         needs_form: may_decide && !is_plain,
         reassigns: task.is_some() && caller.is_admin(),

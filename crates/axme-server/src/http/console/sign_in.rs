@@ -30,6 +30,7 @@ use crate::http::inbox_session::{check_origin, set, token};
 use crate::http::letterhead::Letterhead;
 use crate::http::login::read_form;
 use crate::http::mcp::operations::request_of;
+use crate::http::page_state::in_english;
 use crate::http::pages::{Page, leads, page, sent};
 
 #[derive(Template)]
@@ -67,7 +68,7 @@ fn next_page(asked: &str) -> &str {
 
 pub(super) async fn form(app: State, request: HttpRequest) -> Response<Body> {
     let asked = field(&query(request.uri().query()), "next");
-    sent(&app, page(200, &SignInPage::new(&app, next_page(&asked))))
+    sent(&in_english(&app), page(200, &SignInPage::new(&app, next_page(&asked))))
 }
 
 /// The result of a form: a page, or a session that begins.
@@ -78,7 +79,7 @@ enum Entered {
 
 pub(super) async fn enter(app: State, request: HttpRequest) -> Response<Body> {
     let entered = async {
-        check_origin(&app, request.headers())?;
+        check_origin(&in_english(&app), request.headers())?;
         let filled = read_form(&app, request).await?;
         let entered = match filled.get("way") {
             "key" => with_key(&app, &filled).await,
@@ -88,15 +89,15 @@ pub(super) async fn enter(app: State, request: HttpRequest) -> Response<Body> {
         Ok((entered?, next_page(filled.get("next")).to_owned()))
     };
     match entered.await {
-        Ok((Entered::Page(page), _)) => sent(&app, Ok(page)),
+        Ok((Entered::Page(page), _)) => sent(&in_english(&app), Ok(page)),
         Ok((Entered::Session(token), next)) => begun(&app, &token, &next),
-        Err(error) => sent(&app, Err(error)),
+        Err(error) => sent(&in_english(&app), Err(error)),
     }
 }
 
 /// Sets the cookie of a new session, and leads to its first page.
-fn begun(app: &AppState, token: &str, next: &str) -> Response<Body> {
-    let mut response = leads(app, &format!("{}{next}", root(app)));
+fn begun(app: &Arc<AppState>, token: &str, next: &str) -> Response<Body> {
+    let mut response = leads(&in_english(app), &format!("{}{next}", root(app)));
     set(app, &mut response, token, app.limits.session_days * 86_400);
     response
 }
@@ -200,17 +201,17 @@ pub(super) async fn open(app: State, request: HttpRequest) -> Response<Body> {
     }
     let head = letterhead(&app);
     let host = head.host.clone();
-    sent(&app, page(200, &OpenPage { head, root: root(&app), token, host }))
+    sent(&in_english(&app), page(200, &OpenPage { head, root: root(&app), token, host }))
 }
 
 pub(super) async fn open_confirmed(app: State, request: HttpRequest) -> Response<Body> {
     let token = async {
-        check_origin(&app, request.headers())?;
+        check_origin(&in_english(&app), request.headers())?;
         Ok(read_form(&app, request).await?.get("token").to_owned())
     };
     match token.await {
         Ok(token) => opened(&app, &token).await,
-        Err(error) => sent(&app, Err(error)),
+        Err(error) => sent(&in_english(&app), Err(error)),
     }
 }
 
@@ -220,11 +221,11 @@ async fn opened(app: &Arc<AppState>, token: &str) -> Response<Body> {
         Err(error) => {
             let error = error.into_api();
             if error.code != ErrorCode::InvalidExchangeToken {
-                return sent(app, Err(error.into()));
+                return sent(&in_english(app), Err(error.into()));
             }
             // Used links are gone. The page has the other ways to sign in.
             let form = SignInPage { error: error.message, ..SignInPage::new(app, "/app") };
-            sent(app, page(410, &form))
+            sent(&in_english(app), page(410, &form))
         }
     }
 }
@@ -232,7 +233,7 @@ async fn opened(app: &Arc<AppState>, token: &str) -> Response<Body> {
 /// Ends the session of the cookie.
 pub(super) async fn leave(app: State, request: HttpRequest) -> Response<Body> {
     let ended = async {
-        check_origin(&app, request.headers())?;
+        check_origin(&in_english(&app), request.headers())?;
         let cookie = token(&app, request.headers());
         let filled = read_form(&app, request).await?;
         if !browser::is_csrf(&cookie, filled.get("csrf")) {
@@ -242,11 +243,11 @@ pub(super) async fn leave(app: State, request: HttpRequest) -> Response<Body> {
     };
     match ended.await {
         Ok(()) => {
-            let mut response = leads(&app, &format!("{}/app/sign-in", root(&app)));
+            let mut response = leads(&in_english(&app), &format!("{}/app/sign-in", root(&app)));
             set(&app, &mut response, "", 0);
             response
         }
-        Err(error) => sent(&app, Err(error)),
+        Err(error) => sent(&in_english(&app), Err(error)),
     }
 }
 

@@ -28,6 +28,7 @@ use crate::http::inbox_session::{check_origin, token};
 use crate::http::letterhead::Letterhead;
 use crate::http::login::fields_of;
 use crate::http::mcp::operations::request_of;
+use crate::http::page_state::in_english;
 use crate::http::pages::{Page, leads, page, sent, sent_to_operator};
 
 /// The program that audit lines and events name.
@@ -153,8 +154,8 @@ pub(super) async fn take<A>(
 where
     A: Future<Output = Result<Answer>> + Send,
 {
-    if let Err(error) = check_origin(&app, request.headers()) {
-        return sent(&app, Err(error));
+    if let Err(error) = check_origin(&in_english(&app), request.headers()) {
+        return sent(&in_english(&app), Err(error));
     }
     let (parts, body) = request.into_parts();
     let guest = match enter(&app, &parts).await {
@@ -176,12 +177,12 @@ where
 /// Leads to the page to sign in, and from there back. Other errors are shown.
 fn turned_away(app: &Arc<AppState>, error: ApiError, parts: &Parts) -> Response<Body> {
     if error.kind() != ErrorKind::Unauthenticated {
-        return sent(app, Err(error.into()));
+        return sent(&in_english(app), Err(error.into()));
     }
     let asked = parts.uri.path_and_query().map_or("/app", |path| path.as_str());
     let next = if parts.method == axum::http::Method::GET { asked } else { "/app" };
     let next = percent_encoding::utf8_percent_encode(next, percent_encoding::NON_ALPHANUMERIC);
-    leads(app, &format!("{}/app/sign-in?next={next}", frame::root(app)))
+    leads(&in_english(app), &format!("{}/app/sign-in?next={next}", frame::root(app)))
 }
 
 #[derive(Template)]
@@ -197,7 +198,7 @@ fn answered(guest: &Guest, answer: Result<Answer>) -> Response<Body> {
     let app = &guest.app;
     match answer {
         Ok(Answer::Page(page)) => sent_to_operator(page),
-        Ok(Answer::Lead(to)) => leads(app, &format!("{}/app{to}", frame::root(app))),
+        Ok(Answer::Lead(to)) => leads(&in_english(app), &format!("{}/app{to}", frame::root(app))),
         Ok(Answer::File(kind, name, text)) => file(kind, &name, text),
         Err(error) => {
             let error = error.into_api();
@@ -211,7 +212,7 @@ fn answered(guest: &Guest, answer: Result<Answer>) -> Response<Body> {
             let message = Message { head: guest.head(), frame: guest.frame(Section::None), title, text: error.message };
             match page(status, &message) {
                 Ok(page) => sent_to_operator(page),
-                Err(error) => sent(app, Err(error)),
+                Err(error) => sent(&in_english(app), Err(error)),
             }
         }
     }

@@ -9,22 +9,19 @@ pub(super) fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
-/// Returns a local date and time as RFC 3339 with its offset. The error says what to do.
+/// Returns a local date and time as RFC 3339 with its offset. The error is the id of a text that says what to do.
 pub(super) fn date_time(text: &str, zone: &TimeZone) -> Result<String, &'static str> {
     // A program, or a person without a date picker, may send the offset as well.
     if text.parse::<Timestamp>().is_ok() {
         return Ok(text.to_owned());
     }
-    let local: DateTime =
-        text.trim().replace(' ', "T").parse().map_err(|_| "must be a date and a time: 2026-05-03 14:00")?;
+    let local: DateTime = text.trim().replace(' ', "T").parse().map_err(|_| "wrong-typed-date-time")?;
     match zone.to_ambiguous_timestamp(local).offset() {
         AmbiguousOffset::Unambiguous { .. } => {}
-        AmbiguousOffset::Gap { .. } => {
-            return Err("does not exist: the clocks are put forward then. Choose another time");
-        }
-        AmbiguousOffset::Fold { .. } => return Err("exists twice: the clocks are put back then. Choose another time"),
+        AmbiguousOffset::Gap { .. } => return Err("wrong-skipped-time"),
+        AmbiguousOffset::Fold { .. } => return Err("wrong-double-time"),
     }
-    let zoned = local.to_zoned(zone.clone()).map_err(|_| "is out of range")?;
+    let zoned = local.to_zoned(zone.clone()).map_err(|_| "wrong-time-range")?;
     Ok(written(&zoned))
 }
 
@@ -33,7 +30,7 @@ pub(super) fn time(text: &str, zone: &TimeZone, now: axme_intent::Time) -> Resul
     if text.ends_with('Z') || text.rfind(['+', '-']).is_some_and(|at| at > 4) {
         return Ok(text.to_owned());
     }
-    let wrong = "must be a time of day: 14:00";
+    let wrong = "wrong-typed-time";
     let time: Time = text.trim().parse().map_err(|_| wrong)?;
     let now = Timestamp::from_microsecond(now.micros()).unwrap_or_default();
     let zoned = now.to_zoned(zone.clone()).with().time(time).build().map_err(|_| wrong)?;
@@ -73,7 +70,7 @@ mod tests {
     #[test]
     fn a_time_that_the_clocks_skip_or_repeat_is_asked_back() {
         let berlin = zone("Europe/Berlin");
-        assert!(date_time("2026-03-29T02:30", &berlin).unwrap_err().contains("does not exist"));
-        assert!(date_time("2026-10-25T02:30", &berlin).unwrap_err().contains("exists twice"));
+        assert!(date_time("2026-03-29T02:30", &berlin) == Err("wrong-skipped-time"));
+        assert!(date_time("2026-10-25T02:30", &berlin) == Err("wrong-double-time"));
     }
 }

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use axme_intent::{HumanTask, Object, TaskResult, Time, form};
+use axme_words::{Language, Text, say};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -35,13 +36,19 @@ impl Reading {
 }
 
 /// Reads the answer to a task. Fields that were left empty are not in it.
-pub(in crate::http) fn read(task: &HumanTask, filled: &FormFields, now: Time) -> Reading {
+pub(in crate::http) fn read(task: &HumanTask, filled: &FormFields, now: Time, language: Language) -> Reading {
     let given = |name: &str| Some(filled.get(name).to_owned()).filter(|text| !text.is_empty());
     let mut data = Object::new();
     let mut wrong = BTreeMap::new();
     if let Some(schema) = task.form_schema.as_deref() {
-        let reader =
-            Reader { root: schema, filled, zone: moment::zone(filled.get("zone")), now, wrong: RefCell::default() };
+        let reader = Reader {
+            root: schema,
+            filled,
+            zone: moment::zone(filled.get("zone")),
+            now,
+            language,
+            wrong: RefCell::default(),
+        };
         data = reader.object(schema, PREFIX, "", 0);
         wrong = reader.wrong.into_inner();
     }
@@ -55,6 +62,7 @@ struct Reader<'a> {
     filled: &'a FormFields,
     zone: TimeZone,
     now: Time,
+    language: Language,
     wrong: RefCell<BTreeMap<String, String>>,
 }
 
@@ -83,7 +91,7 @@ impl Reader<'_> {
     fn value(&self, property: &Value, name: &str, place: &str, level: usize, is_required: bool) -> Option<Value> {
         let sent = self.filled.sent(name);
         let trimmed = sent.map(str::trim).filter(|text| !text.is_empty());
-        match kind(property, self.root) {
+        match kind(property, self.root, self.language) {
             KindOf::Object => {
                 let fields = self.object(property, name, place, level + 1);
                 // A required object is there, so that its own required fields are asked for.
@@ -138,21 +146,24 @@ impl Reader<'_> {
                 let count = digits.bytes().filter(u8::is_ascii_digit).count();
                 match serde_json::from_str(&digits) {
                     Ok(number) if count <= MAX_DIGITS => number,
-                    _ => self.refuse(place, format!("has too many digits: at most {MAX_DIGITS} are kept"), text),
+                    _ => self.refuse(place, self.say("wrong-digits").with("most", MAX_DIGITS), text),
                 }
             }
-            Typed::Ambiguous { grouped, decimal } => self.refuse(
-                place,
-                format!("“{text}” can mean {grouped} or {decimal}. Type {grouped} or {decimal}"),
-                text,
-            ),
-            Typed::NoNumber if is_whole => self.refuse(place, "must be a whole number".to_owned(), text),
-            Typed::NoNumber => self.refuse(place, "must be a number".to_owned(), text),
+            Typed::Ambiguous { grouped, decimal } => {
+                let why = self.say("wrong-two-readings").with("text", text).with("grouped", grouped);
+                self.refuse(place, why.with("decimal", axme_words::decimal(self.language, &decimal)), text)
+            }
+            Typed::NoNumber if is_whole => self.refuse(place, self.say("wrong-whole-number"), text),
+            Typed::NoNumber => self.refuse(place, self.say("wrong-number"), text),
         }
     }
 
-    fn moment(&self, read: Result<String, &str>, text: &str, place: &str) -> Value {
-        read.map_or_else(|why| self.refuse(place, why.to_owned(), text), Value::from)
+    fn moment(&self, read: Result<String, &'static str>, text: &str, place: &str) -> Value {
+        read.map_or_else(|why| self.refuse(place, self.say(why), text), Value::from)
+    }
+
+    fn say(&self, id: &'static str) -> Text {
+        say(self.language, id)
     }
 
     fn lines(&self, text: &str, place: &str) -> Value {
@@ -162,14 +173,14 @@ impl Reader<'_> {
                 Some((name, value)) if !name.trim().is_empty() => {
                     fields.insert(name.trim().to_owned(), value.trim().into());
                 }
-                _ => return self.refuse(place, format!("“{line}” must be written as name: value"), text),
+                _ => return self.refuse(place, self.say("wrong-line").with("line", line), text),
             }
         }
         Value::Object(fields)
     }
 
-    fn refuse(&self, place: &str, why: String, text: &str) -> Value {
-        self.wrong.borrow_mut().insert(place.to_owned(), why);
+    fn refuse(&self, place: &str, why: Text, text: &str) -> Value {
+        self.wrong.borrow_mut().insert(place.to_owned(), why.into());
         text.into()
     }
 }

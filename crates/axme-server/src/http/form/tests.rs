@@ -18,15 +18,19 @@ fn pairs(sent: &[(&str, &str)]) -> FormFields {
 /// Reads what was sent: the answer's fields, and the errors.
 fn reading(task: &HumanTask, sent: &[(&str, &str)]) -> (Value, Value) {
     let now = axme_intent::Time::parse("2026-07-01T00:00:00Z").unwrap();
-    let reading = read(task, &pairs(sent), now);
+    let reading = read(task, &pairs(sent), now, Language::English);
     (Value::Object(reading.data()), json!(reading.wrong))
 }
 
 fn shown(task: &HumanTask, sent: &[(&str, &str)]) -> Vec<Field> {
+    shown_in(Language::English, task, sent)
+}
+
+fn shown_in(language: Language, task: &HumanTask, sent: &[(&str, &str)]) -> Vec<Field> {
     let now = axme_intent::Time::parse("2026-07-01T00:00:00Z").unwrap();
     let filled = pairs(sent);
-    let reading = read(task, &filled, now);
-    fields(task, &filled, &reading.data(), &reading.wrong)
+    let reading = read(task, &filled, now, language);
+    fields(task, &filled, &reading.data(), &reading.wrong, language)
 }
 
 #[test]
@@ -213,4 +217,27 @@ fn a_form_has_bounds() {
         (0..300).map(|n| (format!("f{n}"), json!({ "type": "string" }))).collect();
     assert_eq!(shown(&task(json!({ "properties": wide })), &[]).len(), MAX_FIELDS);
     assert!(shown(&task(deep), &[]).iter().flat_map(Field::leaves).count() <= MAX_LEVELS + 1);
+}
+
+#[test]
+fn a_form_follows_the_language_of_its_reader() {
+    let task = task(json!({ "properties": {
+        "rate": { "type": "number", "minimum": 0.5 }, "price": { "type": "number", "default": 1.234 },
+        "sure": { "type": "boolean" }, "level": { "enum": [1, null] },
+    } }));
+    let sent = [("field.rate", "12.000,50"), ("field.price", "1.234"), ("field.sure", "true")];
+    let fields = shown_in(Language::German, &task, &sent);
+    let (rate, price) = (&fields[0], &fields[1]);
+    assert_eq!(
+        (rate.shown.as_str(), rate.help.as_str(), fields[2].shown.as_str()),
+        ("12.000,5", "Mindestens 0,5.", "Ja")
+    );
+    // The confirmation would show 1.234 for both readings, so German asks back as English does.
+    assert_eq!(price.error, "„1.234“ kann 1234 oder 1,2340 bedeuten. Geben Sie 1234 oder 1,2340 ein");
+    assert!(fields[3].to_string().contains("Nichts davon") && fields[3].to_string().contains("Bitte wählen"));
+    let proposed = shown_in(Language::German, &task, &[("field.price", "1,2340")]);
+    assert_eq!((proposed[1].error.as_str(), proposed[1].shown.as_str()), ("", "1,234"));
+    for (language, usual) in [(Language::German, "1,2340"), (Language::English, "1.2340")] {
+        assert_eq!(shown_in(language, &task, &[])[1].value, usual, "a default has one reading");
+    }
 }

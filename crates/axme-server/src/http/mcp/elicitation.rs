@@ -17,6 +17,7 @@ use axme_intent::lifecycle::IntentSpec;
 use axme_intent::{TaskResult, prospect};
 use axme_store::intents::Head;
 use axme_store::{Shard, Tx};
+use axme_words::Language;
 use rmcp::model::{CallToolResponse, ElicitRequest, ElicitRequestParams, InputRequest, InputRequiredResult};
 
 use super::answers::ToolAnswer;
@@ -108,12 +109,13 @@ fn offer(call: &HostCall, task: &HostTask, problem: Option<&str>) -> Result<Call
 
 /// Returns what the person reads: who asks, for what, the facts, and what follows.
 fn message(task: &HostTask, problem: Option<&str>) -> String {
-    let request = prospect::request(task.task.task_type.as_deref());
+    let request = prospect::request(task.task.task_type.as_deref(), Language::English);
     let mut lines: Vec<String> = problem.into_iter().map(|why| format!("Not recorded: {why}\n")).collect();
     lines.push(format!("{} {request}: {}", task.requester.name, task.task.title));
     lines.extend(task.task.description.clone());
-    lines.extend(task.facts().into_iter().map(|fact| format!("{}: {}", fact.label, fact.value.text())));
-    let prospects = prospect::of(&task.head.intent, &task.spec);
+    lines
+        .extend(task.facts().into_iter().map(|fact| format!("{}: {}", fact.label, fact.value.text(Language::English))));
+    let prospects = prospect::of(&task.head.intent, &task.spec, Language::English);
     for (answer, sentences) in [("Yes", prospects.on_yes), ("No", prospects.on_no)] {
         if !sentences.is_empty() {
             lines.push(format!("{answer}: {}", sentences.join(" ")));

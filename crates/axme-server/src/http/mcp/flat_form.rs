@@ -6,6 +6,7 @@
 use axme_api::{Json, JsonFields};
 use axme_intent::fields::words;
 use axme_intent::{HumanTask, button};
+use axme_words::Language;
 use rmcp::model::ElicitationSchema;
 use serde_json::{Map, Value, json};
 
@@ -20,7 +21,7 @@ const FILLED_IN: [&str; 3] = ["outcome", "comment", "approved"];
 
 /// Returns the form of a task. `None` if a host cannot show it.
 pub(super) fn of(task: &HumanTask) -> Option<ElicitationSchema> {
-    let choices: Vec<Value> = button::buttons(task)
+    let choices: Vec<Value> = button::buttons(task, Language::English)
         .into_iter()
         .map(|button| json!({ "const": button.outcome, "title": button.label }))
         .collect();

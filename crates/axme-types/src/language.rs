@@ -1,0 +1,19 @@
+//! The languages of pages and mail.
+
+use crate::text_enum;
+
+text_enum! {
+    /// A language of pages and mail.
+    pub enum Language {
+        /// English.
+        English = "en",
+        /// German.
+        German = "de",
+    }
+}
+
+impl Default for Language {
+    fn default() -> Language {
+        Language::English
+    }
+}

@@ -1,0 +1,41 @@
+### Fehler der API auf Seiten für Menschen: nach ihrem Code, sonst nach ihrem HTTP-Status. Die API selbst antwortet auf Englisch.
+
+error-already_answered = Die Aufgabe ist bereits beantwortet.
+error-another_person_required = Hier muss eine andere Person entscheiden.
+error-body_too_large = Die Eingaben sind zu lang.
+error-code_already_used = Diese Anmeldung wurde bereits benutzt. Beginnen Sie eine neue.
+error-code_expired = Diese Anmeldung ist abgelaufen. Beginnen Sie eine neue.
+error-comment_required = Bei dieser Aufgabe ist ein Kommentar nötig.
+error-deadline_passed = Die Frist ist abgelaufen.
+error-evidence_required = Bei dieser Aufgabe ist ein Nachweis nötig.
+error-grant_expired = Das Gerät oder Programm wartet nicht mehr. Beginnen Sie dort noch einmal.
+error-intent_already_terminal = Die Anfrage ist bereits beendet.
+error-invalid_code = Der Code ist nicht richtig. Prüfen Sie die Mail, oder fordern Sie einen neuen Code an. Nach fünf falschen Codes gilt er nicht mehr.
+error-link_expired = Dieser Link ist abgelaufen.
+error-link_revoked = Dieser Link gehört einer Person, die hier nicht mehr Mitglied ist.
+error-link_used = Dieser Link wurde bereits benutzt.
+error-may_not_be_asked = Diese Person darf hier nicht gefragt werden.
+error-no_longer_a_member = Sie sind hier nicht mehr Mitglied.
+error-not_asked = Diese Aufgabe wartet nicht auf Sie.
+error-not_waiting_for_human = Die Anfrage wartet nicht auf die Antwort einer Person.
+error-passed_on = Diese Aufgabe wurde einer anderen Person zugewiesen.
+error-person_required = Hier muss eine Person antworten, nicht ein Programm.
+error-requester_may_not_answer = Wer die Anfrage gestellt hat, kann sie nicht selbst beantworten.
+error-sign_up_closed = Diese Adresse gehört hier zu keiner Organisation. Bitten Sie jemanden, Sie einzuladen.
+error-task_is_guarded = Über diese Aufgabe darf nur entscheiden, wer gefragt ist.
+error-trials_disabled = Auf diesem Server gibt es keine Testzugänge.
+error-verification_expired = Diese Bestätigung ist abgelaufen.
+
+error-400 = Die Anfrage war nicht lesbar. Der Server meldet auf Englisch: { $message }
+error-401 = Sie sind nicht angemeldet, oder die Anmeldung gilt nicht mehr.
+error-403 = Das ist Ihnen hier nicht erlaubt. Der Server meldet auf Englisch: { $message }
+error-404 = Das gibt es nicht oder nicht mehr.
+error-405 = Das geht hier nicht.
+error-408 = Die Eingaben kamen nicht rechtzeitig an. Senden Sie sie noch einmal.
+error-409 = Der Stand hat sich inzwischen geändert. Der Server meldet auf Englisch: { $message }
+error-410 = Das ist abgelaufen.
+error-413 = Die Eingaben sind zu lang.
+error-422 = Die Angaben wurden nicht angenommen. Der Server meldet auf Englisch: { $message }
+error-429 = Das waren zu viele Versuche. Warten Sie etwas, und versuchen Sie es noch einmal.
+error-500 = Der Fehler liegt auf dem Server. Versuchen Sie es später noch einmal.
+error-503 = Der Server ist gerade nicht bereit. Versuchen Sie es gleich noch einmal.

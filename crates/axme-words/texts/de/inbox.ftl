@@ -1,0 +1,56 @@
+### Der Posteingang, Antworten auf mehrere Aufgaben, und die Sitzungen einer Person.
+
+inbox-title = Posteingang ({ $count })
+inbox-heading = Wartet auf Sie
+inbox-search = Suchen
+inbox-signed-in = Angemeldet als { $email }.
+inbox-waiting = { $count ->
+    [0] Nichts wartet auf Sie.
+    [one] Eine Aufgabe wartet auf Sie.
+   *[other] { $count } Aufgaben warten auf Sie.
+  }
+inbox-found = { $count } davon passen zu „{ $search }“.
+inbox-show-all = Alle anzeigen
+inbox-choose = { $title } auswählen
+inbox-due = fällig
+inbox-open = Öffnen
+inbox-open-task = { $title } öffnen
+inbox-answer-chosen = Ausgewählte Aufgaben beantworten
+inbox-bulk-help = Höchstens { $most } gleichartige Aufgaben. Sie sehen jede noch einmal, bevor etwas festgehalten wird.
+inbox-answers = Ihre Antworten
+inbox-no-answers = Noch keine.
+inbox-receipt = Beleg { $id }
+inbox-sessions = Ihre Sitzungen
+inbox-sign-out = Abmelden
+inbox-back = Zurück zum Posteingang
+
+bulk-title = Bitte bestätigen Sie { $count } Antworten
+bulk-confirm = Bitte bestätigen Sie Ihre Antworten
+bulk-tasks = { $count ->
+    [one] Eine Aufgabe
+   *[other] { $count } Aufgaben
+  }
+bulk-same-answer = Es ist noch nichts festgehalten. Eine Schaltfläche hält dieselbe Antwort für jede Aufgabe oben fest.
+bulk-button = { $count ->
+    [one] Bestätigen: { $button }
+   *[other] Bestätigen: { $button } (alle { $count })
+  }
+bulk-recorded = { $count ->
+    [one] Eine Antwort wurde festgehalten
+   *[other] { $count } Antworten wurden festgehalten
+  }
+bulk-not-recorded = Nicht festgehalten
+bulk-none = Wählen Sie mindestens eine Aufgabe aus.
+bulk-too-many = Wählen Sie höchstens { $most } Aufgaben auf einmal aus.
+bulk-moved-on = Eine der Aufgaben wartet nicht mehr auf Sie. Öffnen Sie den Posteingang noch einmal.
+bulk-not-simple = Eine der Aufgaben braucht eine eigene Antwort. Öffnen Sie sie.
+bulk-not-same = Nur gleichartige Aufgaben können zusammen beantwortet werden.
+
+session-explained = Jedes dieser Programme und jeder dieser Browser handelt in Ihrem Namen, bis Sie die Sitzung beenden.
+session-this-browser = (dieser Browser)
+session-last-seen = zuletzt gesehen
+session-end = Diese Sitzung beenden
+session-end-named = Sitzung { $name } beenden
+session-end-others = Alle anderen Sitzungen beenden
+session-foreign-form = Dieses Formular kam von einer anderen Website. Öffnen Sie den Posteingang hier.
+session-stale-form = Das Formular gehört nicht zu Ihrer Sitzung. Öffnen Sie den Posteingang noch einmal.

@@ -1,0 +1,32 @@
+### Mails: zu Aufgaben, Belegen, Anmeldungen und Testzugängen.
+
+mail-reminded = Eine Aufgabe wartet noch auf Ihre Antwort.
+mail-escalated = Eine Aufgabe wurde nicht rechtzeitig beantwortet; stattdessen werden Sie gefragt.
+mail-subject-reminder = Erinnerung: { $title }
+mail-subject-escalated = Eskaliert: { $title }
+mail-since-asked = Seit Sie gefragt wurden:
+mail-if-yes = Wenn Sie zustimmen:
+mail-otherwise = Sonst:
+mail-deciders = Wer entscheidet:
+mail-button = Aufgabe ansehen und antworten
+mail-about-button = Die Schaltfläche führt zu { $host }. Das Öffnen der Seite ändert nichts; Ihre Entscheidung wird festgehalten, wenn Sie sie dort bestätigen.
+mail-answer-at = Antworten Sie auf { $host }. Das Öffnen der Seite ändert nichts; Ihre Entscheidung wird festgehalten, wenn Sie sie dort bestätigen:
+mail-about-link = Der Link gehört nur Ihnen, gilt einmal und ist gültig bis { $at }. Geben Sie ihn nicht weiter.
+mail-intent = Vorgang { $id } ({ $type }), { $task }. Antworten auf diese Mail liest niemand: Benutzen Sie die Seite.
+mail-no-reply = Antworten auf diese Mail liest niemand.
+
+receipt-title = Beleg: { $title }
+receipt-receipt = Beleg
+receipt-intent = Vorgang
+receipt-not-you = Wenn Sie das nicht waren, wenden Sie sich sofort an die Verwaltung dieses Servers.
+receipt-keep = Bewahren Sie den signierten Beleg unten auf: axme verify prüft ihn.
+
+login-subject = { $code } ist Ihr Code für die Anmeldung bei AXME
+login-title = Anmelden bei AXME
+login-code = Ihr Code für die Anmeldung bei AXME:
+login-type = Geben Sie ihn dort ein, wo Sie sich anmelden, oder öffnen Sie diesen Link auf irgendeinem Gerät und bestätigen Sie dort:
+login-valid = Beide sind gültig bis { $at }, und nur einmal. Das Öffnen des Links meldet niemanden an, bevor Sie bestätigen.
+login-warning = Wenn Sie sich nicht anmelden, tun Sie nichts: Ohne den Code kann es niemand. Verraten Sie den Code niemandem.
+
+trial-mail-subject = Bestätigen Sie Ihre Adresse für AXME
+trial-mail-body = Jemand hat auf { $url } mit dieser Adresse einen Testzugang zu AXME begonnen. Wenn Sie das waren, öffnen Sie diesen Link bis { $at }; danach können Sie sich mit der Adresse anmelden. Wenn nicht, tun Sie nichts.

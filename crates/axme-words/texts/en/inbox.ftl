@@ -1,0 +1,56 @@
+### The inbox, answers to several tasks, and the sessions of a person.
+
+inbox-title = Inbox ({ $count })
+inbox-heading = Waiting for you
+inbox-search = Search
+inbox-signed-in = Signed in as { $email }.
+inbox-waiting = { $count ->
+    [0] Nothing waits for you.
+    [one] One task waits for you.
+   *[other] { $count } tasks wait for you.
+  }
+inbox-found = { $count } of them match “{ $search }”.
+inbox-show-all = Show all
+inbox-choose = Choose { $title }
+inbox-due = due
+inbox-open = Open
+inbox-open-task = Open { $title }
+inbox-answer-chosen = Answer the chosen tasks
+inbox-bulk-help = At most { $most } tasks of the same kind. You see each of them again before anything is recorded.
+inbox-answers = Your answers
+inbox-no-answers = Nothing yet.
+inbox-receipt = Receipt { $id }
+inbox-sessions = Your sessions
+inbox-sign-out = Sign out
+inbox-back = Back to the inbox
+
+bulk-title = Please confirm { $count } answers
+bulk-confirm = Please confirm your answers
+bulk-tasks = { $count ->
+    [one] One task
+   *[other] { $count } tasks
+  }
+bulk-same-answer = Nothing is recorded yet. A button records the same answer for every task above.
+bulk-button = { $count ->
+    [one] Confirm: { $button }
+   *[other] Confirm: { $button } all { $count }
+  }
+bulk-recorded = { $count ->
+    [one] One answer was recorded
+   *[other] { $count } answers were recorded
+  }
+bulk-not-recorded = Not recorded
+bulk-none = choose at least one task
+bulk-too-many = choose at most { $most } tasks at once
+bulk-moved-on = a chosen task does not wait for you any more: open the inbox again
+bulk-not-simple = a chosen task needs an answer of its own: open it
+bulk-not-same = only tasks of the same kind can be answered together
+
+session-explained = Each of these programs and browsers acts in your name until you end its session.
+session-this-browser = (this browser)
+session-last-seen = last seen
+session-end = End this session
+session-end-named = End the session { $name }
+session-end-others = End all other sessions
+session-foreign-form = this form was sent from another site: open the inbox here
+session-stale-form = the form is not from your session: open the inbox again
