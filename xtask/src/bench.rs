@@ -6,6 +6,7 @@
 
 mod connection;
 mod cpu_usage;
+mod database_probe;
 mod floors;
 pub(crate) mod idle;
 mod lifecycles;
@@ -246,7 +247,9 @@ impl Targets {
             Measure::Row => (self.row, posts(IdempotencyKeys::None)),
             Measure::Create => (self.server, posts(IdempotencyKeys::None)),
             Measure::CreateKeyed => (self.server, posts(IdempotencyKeys::Unique(format!("bench-{clients}-{round}")))),
-            Measure::Lifecycle => (self.server, Workload::Lifecycle(self.accounts.clone())),
+            Measure::Lifecycle => {
+                (self.server, Workload::Lifecycle { accounts: self.accounts.clone(), per_second: None })
+            }
             Measure::Heartbeat => {
                 let (path, keys) = ("/v1/mesh/heartbeat".to_owned(), self.heartbeat_keys.clone());
                 (

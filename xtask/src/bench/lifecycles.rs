@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use super::connection::{self, Connection};
 use super::now;
 use super::protocol::{Accounts, Percentiles, Phase, Report};
-use super::schedule::Schedule;
+use super::schedule::{Pace, Schedule};
 
 /// The connections on which the agent listens, at most one per concurrent lifecycle.
 const LISTENERS: usize = 4;
@@ -30,7 +30,7 @@ struct Delivery {
     at: Instant,
 }
 
-pub(crate) async fn run(phase: &Phase, accounts: &Accounts) -> anyhow::Result<Report> {
+pub(crate) async fn run(phase: &Phase, accounts: &Accounts, per_second: Option<f64>) -> anyhow::Result<Report> {
     let mut senders = JoinSet::new();
     let mut agent = JoinSet::new();
     let mut inboxes = Vec::with_capacity(phase.clients);
@@ -47,9 +47,10 @@ pub(crate) async fn run(phase: &Phase, accounts: &Accounts) -> anyhow::Result<Re
         let stream = open_queue(phase.address, accounts).await?;
         agent.spawn(listen(stream, inboxes.clone()));
     }
-    let schedule = Schedule::new(phase);
+    let (begin, schedule) = (now(), Schedule::new(phase));
     for (slot, (connection, arrivals)) in channels.into_iter().enumerate() {
-        senders.spawn(Sender { connection, arrivals, accounts: accounts.clone(), slot }.run(schedule));
+        let pace = per_second.map(|per_second| Pace::new(begin, per_second, slot, phase.clients));
+        senders.spawn(Sender { connection, arrivals, accounts: accounts.clone(), slot, pace }.run(schedule));
     }
     let (mut to_agent, mut whole) = (Vec::new(), Vec::new());
     loop {
@@ -73,6 +74,8 @@ pub(crate) async fn run(phase: &Phase, accounts: &Accounts) -> anyhow::Result<Re
 
 /// Submits one intent after another, and waits for each result.
 struct Sender {
+    /// At a fixed rate, times count from when a lifecycle is due.
+    pace: Option<Pace>,
     connection: Connection,
     arrivals: mpsc::UnboundedReceiver<Delivery>,
     accounts: Accounts,
@@ -84,7 +87,10 @@ impl Sender {
     async fn run(mut self, schedule: Schedule) -> anyhow::Result<Vec<(Duration, Duration)>> {
         let mut times = Vec::new();
         for turn in 0.. {
-            let began = now();
+            let began = match &self.pace {
+                Some(pace) => pace.wait_for(turn).await,
+                None => now(),
+            };
             let body = json!({
                 "intent_type": "intent.bench.v1",
                 "to_agent": self.accounts.agent,

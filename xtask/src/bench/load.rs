@@ -1,7 +1,7 @@
 //! The load generator: a separate process, so that it shares the cores with the server as real clients do.
 //!
 //! It runs the phases from its standard input one after another, on one thread. Each client has its own connection, and
-//! sends its next request when it has the response to the last.
+//! sends its next request when it has the response to the last. Lifecycles may also start at a fixed rate.
 
 use std::io::{BufRead, Write};
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
 async fn run_phase(phase: Phase) -> anyhow::Result<Report> {
     match &phase.workload {
         Workload::Post(posts) => post(&phase, posts).await,
-        Workload::Lifecycle(accounts) => lifecycles::run(&phase, accounts).await,
+        Workload::Lifecycle { accounts, per_second } => lifecycles::run(&phase, accounts, *per_second).await,
     }
 }
 

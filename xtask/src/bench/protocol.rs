@@ -19,7 +19,11 @@ pub(crate) struct Phase {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Workload {
     Post(PostLoad),
-    Lifecycle(Accounts),
+    Lifecycle {
+        accounts: Accounts,
+        /// Lifecycles of all clients together. If unset, each client starts the next one when it has its result.
+        per_second: Option<f64>,
+    },
 }
 
 /// Every client sends the same request repeatedly.

@@ -50,7 +50,7 @@ pub(crate) fn run(folder: &Path, url: Option<&str>, seconds: u64) -> anyhow::Res
         clients: CLIENTS,
         warm_up: measured / 4,
         measured,
-        workload: Workload::Lifecycle(server.accounts.clone()),
+        workload: Workload::Lifecycle { accounts: server.accounts.clone(), per_second: None },
     };
     let alone = generator.run_phase(&lifecycle(&server))?.per_second;
     row("lifecycles per second", format!("{alone:.0}"));
