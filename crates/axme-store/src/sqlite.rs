@@ -32,6 +32,9 @@ const CACHED_STATEMENTS: usize = 256;
 /// Pages of the log (of 4 KiB) after which a commit copies them into the database. Usually the thread beside the writer has
 /// done so before. A start after a crash reads about this many pages again.
 const CHECKPOINT_PAGES: u32 = 2_000;
+/// The size to which the log is cut back when it starts again. It grows beyond that while a long reader, such as a backup,
+/// keeps a checkpoint from finishing.
+const LOG_BYTES: u32 = 16 * 1_048_576;
 
 pub(crate) struct Sqlite {
     connection: rusqlite::Connection,
@@ -67,12 +70,7 @@ impl Sqlite {
         // Takes effect in an empty file only: free pages can be given back later.
         connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(fault)?;
         let synchronous = if environment.limits.durable { "FULL" } else { "OFF" };
-        connection
-            .execute_batch(&format!(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
-                 PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
-            ))
-            .map_err(fault)?;
+        open_log(&connection, synchronous).map_err(fault)?;
         migrate(&mut connection)?;
         let mut writer = Sqlite::tuned(connection, role, environment)?;
         if role == Role::SoleWriter {
@@ -269,12 +267,27 @@ impl Sqlite {
     }
 }
 
-/// Moves free pages to the end of the file, and cuts them off. Returns whether some are left.
+/// Moves free pages to the end of the file, and cuts them off. Returns whether more can be cut off. A file from before the
+/// first version with `auto_vacuum` keeps its free pages, and uses them again.
 pub(crate) fn give_back_space(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+    let before = free_pages(tx)?;
     // Each step of the statement frees one page.
     tx.rows("PRAGMA incremental_vacuum(500)", &[])?;
-    let free = tx.row("PRAGMA freelist_count", &[])?;
-    free.map_or(Ok(false), |row| Ok(row.int(0)? > 0))
+    let after = free_pages(tx)?;
+    Ok(0 < after && after < before)
+}
+
+fn free_pages(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+    let row = tx.row("PRAGMA freelist_count", &[])?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
+/// Sets up the log of a writer.
+fn open_log(connection: &rusqlite::Connection, synchronous: &str) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
+         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA journal_size_limit = {LOG_BYTES};"
+    ))
 }
 
 /// Lets a prepared statement keep its plan. Without this, SQLite plans a statement with a `LIMIT` anew for each value.
@@ -478,6 +491,28 @@ mod tests {
         };
         assert_eq!(plans(true), 0);
         assert!(plans(false) > 5, "SQLite no longer needs the setting");
+    }
+
+    #[test]
+    fn the_log_shrinks_again_after_a_long_reader() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("test.db");
+        let writer = rusqlite::Connection::open(&file).expect("SQLite opens");
+        open_log(&writer, "OFF").expect("a log");
+        writer.execute_batch("CREATE TABLE t (a BLOB)").expect("a table");
+        let log = || std::fs::metadata(file.with_extension("db-wal")).expect("a log").len();
+        let write = |bytes: u32| writer.execute("INSERT INTO t VALUES (zeroblob($1))", [bytes]).expect("a row");
+        let reader = rusqlite::Connection::open(&file).expect("SQLite opens");
+        reader.execute_batch("BEGIN; SELECT COUNT(*) FROM t").expect("a snapshot");
+        for _ in 0..3 {
+            write(LOG_BYTES);
+        }
+        assert!(log() > 3 * u64::from(LOG_BYTES), "the reader keeps the log");
+        reader.execute_batch("COMMIT").expect("the end of the snapshot");
+        // The first commit copies the log, and the second one starts it again.
+        write(1);
+        write(1);
+        assert!(log() <= u64::from(LOG_BYTES), "{} bytes", log());
     }
 
     #[test]
