@@ -90,7 +90,10 @@ impl Files {
                     if let Some(folder) = opened.parent() {
                         fs::create_dir_all(folder)?;
                     }
-                    File::options().create_new(true).write(true).open(&opened)
+                    let mut options = File::options();
+                    #[cfg(unix)]
+                    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+                    options.create_new(true).write(true).open(&opened)
                 })
                 .await?;
                 Ok(Draft::OnDisk { file: Some(file), part: Some(part), end, is_durable })
@@ -127,6 +130,17 @@ impl Files {
                 Ok(Body::from_stream(found.into_stream()))
             }
         }
+    }
+
+    /// Copies a file of this many bytes into another store. Replaces an unfinished copy, which a crash can leave.
+    pub async fn copy(&self, name: &str, bytes: u64, to: &Files, new_name: &str) -> Result<()> {
+        to.remove(&format!("{new_name}{UNFINISHED}")).await?;
+        let mut parts = self.read(name, 0, bytes).await?.into_data_stream();
+        let mut copy = to.begin(new_name).await?;
+        while let Some(part) = parts.next().await {
+            copy.write(part.map_err(unavailable)?).await?;
+        }
+        copy.finish().await
     }
 
     /// Removes a file. A missing file is not an error.

@@ -235,6 +235,9 @@ pub fn delete_intent(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<b
 #[derive(Debug, Clone)]
 pub struct OldFile {
     pub id: Uuid,
+    pub owner: String,
+    pub filename: String,
+    pub mime_type: String,
     pub finalized_at: Time,
     pub stored: Option<StoredFile>,
 }
@@ -248,7 +251,7 @@ pub fn list_files(
     limit: i64,
 ) -> Result<Vec<OldFile>, StoreError> {
     let rows = tx.rows(
-        "SELECT upload_id, finalized_at, stored_file, stored_bytes, stored_sha256 FROM media_uploads \
+        "SELECT upload_id, finalized_at, stored_file, stored_bytes, stored_sha256, owner, filename, mime_type FROM media_uploads \
          WHERE workspace_id = $1 AND upload_id > $2 AND upload_id < $3 AND finalized_at IS NOT NULL \
          ORDER BY upload_id LIMIT $4",
         &[workspace.into(), after.into(), IntentId::first_at(before).into(), limit.into()],
@@ -258,7 +261,8 @@ pub fn list_files(
             Some(file) => Some(StoredFile { file, bytes: row.int(3)?, sha256: row.string(4)? }),
             None => None,
         };
-        Ok(OldFile { id: row.uuid(0)?, finalized_at: row.time(1)?, stored })
+        let (owner, filename, mime_type) = (row.string(5)?, row.string(6)?, row.string(7)?);
+        Ok(OldFile { id: row.uuid(0)?, owner, filename, mime_type, finalized_at: row.time(1)?, stored })
     };
     rows.iter().map(file).collect()
 }

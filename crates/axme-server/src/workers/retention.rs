@@ -8,11 +8,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axme_api::ErrorCode;
 use axme_core::audit_chain::{self, Verdict};
-use axme_core::error::{Result, StoreError};
+use axme_core::error::{Error, Result, StoreError};
 use axme_core::state::AppState;
 use axme_intent::Time;
-use axme_store::retention::{self as store, Rules};
+use axme_store::media::StoredFile;
+use axme_store::retention::{self as store, OldFile, Rules};
 use axme_store::{Shard, Tx, audit_chain as chain};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -138,6 +140,7 @@ async fn sweep_files(app: &Arc<AppState>, places: &Places, workspace: Uuid, befo
         let Some(last) = page.last() else { return Ok(gone) };
         after = last.id;
         let due: Vec<_> = page.into_iter().filter(|file| file.finalized_at < before).collect();
+        export_files(app, places, workspace, &due).await?;
         let ids: Vec<Uuid> = due.iter().map(|file| file.id).collect();
         let delete = move |tx: &mut Tx<'_>| -> Result<bool, StoreError> {
             store::lock_sweeps(tx, workspace)?;
@@ -161,6 +164,40 @@ async fn sweep_files(app: &Arc<AppState>, places: &Places, workspace: Uuid, befo
                 tracing::warn!(name = stored.file, %error, "could not remove a file yet");
             }
         }
+    }
+}
+
+/// Exports the bytes of files, and then a line about each of them.
+async fn export_files(app: &AppState, places: &Places, workspace: Uuid, due: &[OldFile]) -> Result<()> {
+    let place = match (&places.bucket, &places.settings.export) {
+        (Some(bucket), _) => bucket.clone(),
+        (None, Some(folder)) => Files::in_folder(folder.clone(), true),
+        (None, None) => return Ok(()),
+    };
+    let mut lines = Vec::with_capacity(due.len());
+    for file in due {
+        let exported_as = match (&places.files, &file.stored) {
+            (Some(files), Some(stored)) => export_bytes(files, stored, &place).await?,
+            _ => None,
+        };
+        lines.push(json!({
+            "kind": "file", "workspace_id": workspace, "upload_id": file.id, "owner": file.owner,
+            "filename": file.filename, "mime_type": file.mime_type, "finalized_at": file.finalized_at.to_string(),
+            "bytes": file.stored.as_ref().map(|stored| stored.bytes),
+            "sha256": file.stored.as_ref().map(|stored| &stored.sha256), "exported_as": exported_as,
+        }));
+    }
+    if lines.is_empty() { Ok(()) } else { export(app, places, "files", lines).await }
+}
+
+/// Copies the bytes of a file, and returns the name of the copy; `None` if the bytes are missing.
+async fn export_bytes(files: &Files, stored: &StoredFile, place: &Files) -> Result<Option<String>> {
+    let name = format!("file-{}", stored.file);
+    let bytes = u64::try_from(stored.bytes).unwrap_or(0);
+    match files.copy(&stored.file, bytes, place, &name).await {
+        Ok(()) => Ok(Some(name)),
+        Err(Error::Api(error)) if error.code == ErrorCode::FileMissing => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -26,6 +26,7 @@ each_engine! {
     a_hold_stops_every_sweep_of_the_workspace,
     a_rule_of_the_workspace_wins_over_the_server,
     files_go_with_their_bytes,
+    files_are_exported_with_their_bytes_first,
     an_intent_between_workspaces_goes_on_both_sides_by_the_rules_of_its_sender,
     the_audit_trail_is_a_chain_that_shows_tampering,
     audit_lines_go_up_to_a_signed_checkpoint,
@@ -214,6 +215,43 @@ async fn files_go_with_their_bytes(engine: Engine) {
     let path = format!("/v1/media/{id}");
     assert_eq!(server.send(&server.admin, "GET", &path, None).await.status, 404);
     assert_eq!(crate::media::files(&server), 0, "the bytes are gone too");
+}
+
+async fn files_are_exported_with_their_bytes_first(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.agent("worker").await;
+    let id = crate::media::finished(&server).await;
+    let media = server.folder().join("media");
+    let stored = std::fs::read_dir(&media).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    let lost = crate::media::finished(&server).await;
+    for entry in std::fs::read_dir(&media).unwrap().flatten().filter(|entry| *entry.file_name() != *stored) {
+        std::fs::remove_file(entry.path()).unwrap();
+    }
+    server.clock.advance(DAY * 31);
+    let export = server.folder().join("export");
+    let settings =
+        RetentionSettings { files_days: Some(30), export: Some(export.clone()), ..RetentionSettings::default() };
+    // Without the place for the export, nothing is deleted.
+    std::fs::write(&export, "not a folder").unwrap();
+    let places = places(&server, settings.clone());
+    workers::retention::tick(&server.app, &places).await.unwrap_err();
+    assert_eq!(crate::media::files(&server), 1);
+    std::fs::remove_file(&export).unwrap();
+    // A crash in the middle of an earlier export has left a part.
+    std::fs::create_dir(&export).unwrap();
+    std::fs::write(export.join(format!("file-{stored}.part")), "012").unwrap();
+    assert_eq!(sweep(&server, settings).await.files, 2);
+    assert_eq!(crate::media::files(&server), 0);
+    let exported = lines(&export, "files-");
+    let line = |id: &String| exported.iter().find(|line| line["upload_id"] == **id).unwrap();
+    let name = line(&id)["exported_as"].as_str().unwrap();
+    assert_eq!(std::fs::read(export.join(name)).unwrap(), b"0123456789");
+    assert_eq!(
+        (&line(&id)["filename"], &line(&id)["bytes"], &line(&id)["owner"]),
+        (&json!("a file.png"), &json!(10), &json!("agent://local/default/worker"))
+    );
+    assert_eq!(line(&lost)["exported_as"], Value::Null, "missing bytes do not stop the sweep");
+    assert_eq!(std::fs::read_dir(&export).unwrap().count(), 2, "no part is left");
 }
 
 /// Writes audit lines, chains them and signs a checkpoint.
@@ -416,17 +454,25 @@ async fn what_goes_is_exported_to_a_bucket_first(engine: Engine) {
     let server = Server::start(engine).await;
     let alice = server.agent("alice").await;
     let old = completed(&server, &alice).await;
+    crate::media::finished(&server).await;
     server.clock.advance(DAY * 31);
     let store = Arc::new(InMemory::new());
     let bucket = Files::Bucket { store: store.clone(), prefix: object_store::path::Path::from("kept") };
-    let settings = RetentionSettings { export: Some("s3://bucket/kept".into()), ..keeps_days(30) };
+    let settings =
+        RetentionSettings { export: Some("s3://bucket/kept".into()), files_days: Some(30), ..keeps_days(30) };
     let places = Places { bucket: Some(bucket), ..places(&server, settings) };
-    assert_eq!(workers::retention::tick(&server.app, &places).await.unwrap().intents, 1);
+    let swept = workers::retention::tick(&server.app, &places).await.unwrap();
+    assert_eq!((swept.intents, swept.files), (1, 1));
     let found: Vec<_> = store.list(None).try_collect().await.unwrap();
-    assert_eq!(found.len(), 1);
-    assert!(found[0].location.as_ref().starts_with("kept/intents-2026-02-01-"), "{}", found[0].location);
-    let text = store.get(&found[0].location).await.unwrap().bytes().await.unwrap();
-    let line: Value = serde_json::from_slice(text.trim_ascii()).unwrap();
+    assert_eq!(found.len(), 3);
+    let read = async |prefix: &str| {
+        let found = found.iter().find(|found| found.location.as_ref().starts_with(prefix)).unwrap();
+        store.get(&found.location).await.unwrap().bytes().await.unwrap()
+    };
+    let line: Value = serde_json::from_slice(read("kept/files-2026-02-01-").await.trim_ascii()).unwrap();
+    let copy = format!("kept/{}", line["exported_as"].as_str().unwrap());
+    assert_eq!(read(&copy).await.as_ref(), b"0123456789");
+    let line: Value = serde_json::from_slice(read("kept/intents-2026-02-01-").await.trim_ascii()).unwrap();
     assert_eq!((&line["intent_id"], &line["kind"]), (&json!(old), &json!("intent")));
 }
 
@@ -450,4 +496,23 @@ async fn an_sqlite_file_shrinks_after_a_sweep() {
     assert_eq!(sweep(&server, keeps_days(30)).await.intents, 60);
     let after = pages().await;
     assert!(after * 2 < before, "{before} pages before, {after} after");
+}
+
+/// Versions before retention made files that cannot shrink. A sweep would never end if it waited for that.
+#[tokio::test]
+async fn a_file_that_cannot_shrink_does_not_hold_up_the_sweep() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("axme.db");
+    let old = rusqlite::Connection::open(&file).unwrap();
+    old.execute_batch(
+        "PRAGMA auto_vacuum = NONE; CREATE TABLE t (a BLOB); INSERT INTO t VALUES (zeroblob(9000000)); DROP TABLE t",
+    )
+    .unwrap();
+    drop(old);
+    let store = axme_store::Store::open_sqlite(&file, &crate::harness::migration()).unwrap();
+    assert!(!store.give_back_space().await.unwrap());
+    let free = |tx: &mut Tx<'_>| -> Result<_, axme_store::StoreError> {
+        Ok(tx.row("PRAGMA freelist_count", &[])?.unwrap().count(0).unwrap())
+    };
+    assert!(store.read(free).await.unwrap() > 1_000, "the pages are still free");
 }
