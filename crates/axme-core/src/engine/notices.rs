@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::GATEWAY;
 use crate::error::StoreError;
+use crate::policy::payload_schemas;
 use axme_store::inbox::{self, Entry, EntryKind};
 use axme_store::intents::Head;
 use axme_store::notices::{self, Notice};
@@ -62,7 +63,9 @@ pub fn notify(
 ) -> Result<(), StoreError> {
     let notice = plan.step(step).and_then(|step| step.notice());
     let notice = notice.ok_or_else(|| StoreError::Fault(format!("step {step} has no notice")))?;
-    let (subject, body) = write(notice, head, plan, spec, step);
+    // A notice leaves the server.
+    let payload = payload_schemas::mask(tx, workspace, head, &spec.payload)?;
+    let (subject, body) = write(notice, head, plan, &IntentSpec { payload, ..spec.clone() }, step);
     // Assignees of the task get a mail of their own, with a link.
     let asked = head.intent.asked();
     let is_mailed = |person: &String| asked.iter().any(|asked| is_same_person(asked, person));

@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::snapshot::Snapshot;
 use crate::context::CallContext;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 
 /// Masks the fields of a payload that the active schemas of its type mark as sensitive.
-pub fn mask(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, payload: &Json) -> Result<Json> {
+pub fn mask(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, payload: &Json) -> Result<Json, StoreError> {
     if !Snapshot::of(tx, workspace)?.has_schema(&head.intent_type) {
         return Ok(payload.clone());
     }

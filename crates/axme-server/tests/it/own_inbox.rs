@@ -17,13 +17,13 @@ const BOB: &str = "bob@example.com";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// A browser that has signed in.
-struct Browser<'s> {
+pub struct Browser<'s> {
     server: &'s Server,
     cookie: String,
 }
 
 impl<'s> Browser<'s> {
-    async fn signed_in(server: &'s Server, email: &str) -> Browser<'s> {
+    pub async fn signed_in(server: &'s Server, email: &str) -> Browser<'s> {
         let asked = send(server, "", "/inbox/sign-in", &[("email", email)]).await;
         let login = between(&text(&asked), "name=\"login\" value=\"", "\"");
         let code = code_of(&server.mails().await);
@@ -38,7 +38,7 @@ impl<'s> Browser<'s> {
         Browser { server, cookie }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         self.server.send_raw("", "GET", path, Vec::new(), &[("cookie", &self.cookie)]).await
     }
 

@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Engine, Server, each_engine};
+use crate::harness::{Engine, Server, each_engine, id_of};
+use crate::own_inbox::Browser;
+use crate::pushes::{Receiver, server_that_may_call_loopback};
+use crate::webhooks::{round, subscribe};
 
 each_engine! {
     sensitive_fields_are_masked_in_mail_and_lists,
+    sensitive_fields_stay_out_of_webhooks_notices_logs_and_the_inbox,
     a_schema_is_created_updated_and_read,
     the_mode_of_a_schema_decides_which_payloads_are_accepted,
     an_agent_declares_the_schemas_of_its_own_intents,
@@ -131,23 +135,82 @@ async fn invalid_schemas_are_refused(engine: Engine) {
     server.send(&server.admin, "GET", &format!("/v1/schemas/{TYPE}"), None).await.refused(404, "not_found");
 }
 
-async fn sensitive_fields_are_masked_in_mail_and_lists(engine: Engine) {
-    let server = Server::start(engine).await;
+const IBAN: &str = "DE89370400440532013000";
+
+/// Adds a schema with a sensitive field. Returns a payload that has it.
+async fn sensitive_payload(server: &Server) -> Value {
     let iban = json!({ "type": "string", "x-sensitive": true });
     let mut schema = upsert("strict");
     schema["schema_json"] = json!({ "type": "object", "properties": { "payee": { "properties": { "iban": iban } } } });
     server.post(&server.admin, "/v1/schemas", schema).await;
-    let payload = json!({ "payee": { "iban": "DE89370400440532013000", "name": "Acme" }, "amount": 4711 });
+    json!({ "payee": { "iban": IBAN, "name": "Acme" }, "amount": 4711 })
+}
+
+async fn sensitive_fields_are_masked_in_mail_and_lists(engine: Engine) {
+    let server = Server::start(engine).await;
+    let payload = sensitive_payload(&server).await;
     let task = json!({ "title": "Pay?", "task_type": "approval", "assignees": ["ann@example.com"] });
     let body = json!({ "intent_type": TYPE, "to_agent": "human", "payload": payload, "human_task": task });
-    let id = crate::harness::id_of(&server.post(&server.admin, "/v1/intents", body).await);
+    let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
     let mails = server.mails().await;
     assert_eq!(mails.len(), 1);
     for text in [&mails[0].text, &mails[0].html] {
-        assert!(!text.contains("DE8937") && text.contains("•••"), "{text}");
+        assert!(!text.contains(IBAN) && text.contains("•••"), "{text}");
         assert!(text.contains("Acme") && text.contains("4711"), "{text}");
     }
     let list = server.get(&server.admin, "/v1/intents").await.to_string();
-    assert!(list.contains(&id) && !list.contains("DE8937"), "lists have no payloads");
+    assert!(list.contains(&id) && !list.contains(IBAN), "lists have no payloads");
     assert_eq!(server.intent(&id).await["payload"], payload, "the receiver and the parties get the value");
+}
+
+/// The parties of an intent and the person who decides see the value. Nothing else does: the log is watched at `trace` until the
+/// server ends.
+async fn sensitive_fields_stay_out_of_webhooks_notices_logs_and_the_inbox(engine: Engine) {
+    let server = server_that_may_call_loopback(engine).await;
+    server.log.note_text(IBAN);
+    let payload = sensitive_payload(&server).await;
+    server.give("ann@example.com", "member", None).await;
+    let ann = Browser::signed_in(&server, "ann@example.com").await;
+    let (receiver, addr) = Receiver::start().await;
+    let subscription = subscribe(&server, &server.admin, &format!("http://{addr}/intent"), json!(["*"]), None).await;
+    let task = json!({
+        "title": "Pay?", "task_type": "approval", "assignees": ["ann@example.com"], "summary": ["payee", "amount"],
+    });
+    let body = json!({ "intent_type": TYPE, "to_agent": "human", "payload": payload, "human_task": task });
+    let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
+    let bundle = json!({
+        "scenario_id": "pay.v1", "humans": [{ "role": "boss", "contact": "boss@example.com" }],
+        "workflow": { "steps": [{
+            "step_id": "tell", "runtime_type": "notification", "assigned_to": "boss",
+            "config": { "subject": "To {{ payload.payee.iban }}", "body": "{{ payload }}" },
+        }] },
+        "intent": { "type": TYPE, "payload": payload },
+    });
+    server.post(&server.admin, "/v1/scenarios/apply", bundle).await;
+
+    let mails = server.mails().await;
+    let link = mails.iter().find(|mail| mail.to == "ann@example.com").and_then(|mail| mail.link.clone()).unwrap();
+    let notice = mails.iter().find(|mail| mail.to == "boss@example.com").unwrap();
+    assert_eq!(notice.subject, "To •••");
+    assert!(notice.text.contains("Acme") && notice.text.contains("•••"), "{}", notice.text);
+    assert!(mails.iter().all(|mail| !format!("{} {} {}", mail.subject, mail.text, mail.html).contains(IBAN)));
+
+    let inbox = ann.get("/inbox").await.body.to_string();
+    assert!(inbox.contains("Pay?") && inbox.contains("•••") && !inbox.contains(IBAN), "{inbox}");
+    let page = server.page(&link).await.body.to_string();
+    assert!(page.contains(IBAN), "who decides sees what they decide on: {page}");
+    let call = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "axme.intents.get", "arguments": { "intent_id": id } },
+    });
+    let told = server.send(&server.admin, "POST", "/mcp", Some(call)).await.body.to_string();
+    assert!(told.contains(IBAN), "a party gets the value over MCP too: {told}");
+
+    let answer = json!({ "approve_current_step": true, "task_result": { "outcome": "approved" } });
+    server.post(&server.admin, &format!("/v1/intents/{id}/resume"), answer).await;
+    round(&server, &subscription).await;
+    let events = receiver.got();
+    let texts: Vec<_> = events.iter().map(|(_, body)| String::from_utf8_lossy(body)).collect();
+    assert!(texts.iter().any(|text| text.contains("intent.created") && text.contains(&id)), "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains("intent.completed") && text.contains(&id)), "{texts:?}");
+    assert!(texts.iter().all(|text| !text.contains(IBAN)), "{texts:?}");
 }
