@@ -35,16 +35,17 @@ pub struct KeyHolder {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyBounds {
     pub scope: KeyScope,
-    /// The only addresses that the key works with, in canonical form; empty for all.
-    pub addresses: Vec<String>,
+    /// The only addresses that the key works with; empty for all.
+    pub addresses: Vec<Address>,
 }
 
 impl KeyBounds {
     fn read(row: &Row, column: usize) -> Result<KeyBounds, StoreError> {
-        let addresses = match row.opt_text(column + 1)? {
+        let addresses: Vec<String> = match row.opt_text(column + 1)? {
             Some(_) => row.json(column + 1)?,
             None => Vec::new(),
         };
+        let addresses = addresses.into_iter().map(Address::from_canonical).collect();
         Ok(KeyBounds { scope: row.word(column, KeyScope::parse)?, addresses })
     }
 }
@@ -364,8 +365,8 @@ pub fn insert_key(tx: &mut Tx<'_>, key: &NewKey<'_>) -> Result<(), StoreError> {
 
 /// Limits a new key.
 pub fn bound_key(tx: &mut Tx<'_>, workspace: Uuid, key_id: &str, bounds: &KeyBounds) -> Result<(), StoreError> {
-    let addresses = Some(&bounds.addresses).filter(|addresses| !addresses.is_empty());
-    let addresses = addresses.map(|addresses| json!(addresses).to_string());
+    let addresses: Vec<&str> = bounds.addresses.iter().map(Address::as_str).collect();
+    let addresses = (!addresses.is_empty()).then(|| json!(addresses).to_string());
     tx.push(
         "UPDATE api_keys SET scope = $1, addresses = $2 WHERE workspace_id = $3 AND key_id = $4",
         &[bounds.scope.as_str().into(), addresses.into(), workspace.into(), key_id.into()],

@@ -10,9 +10,8 @@ use axme_intent::{Address, Home};
 use uuid::Uuid;
 
 use super::grants::Grant;
-use super::key_limits::KeyLimits;
 use super::tokens::{Person, TokenFault};
-use axme_store::service_accounts::AccountRole;
+use axme_store::service_accounts::{AccountRole, KeyBounds};
 
 /// Returns the role of a service account's keys. `None` for sign-in keys, which have the role of their person.
 pub(crate) fn role_of_account(role: AccountRole) -> Option<Role> {
@@ -66,8 +65,8 @@ pub struct Caller {
     pub is_link: bool,
     /// True for a sign-in key, which is valid in its own organization only.
     pub is_login: bool,
-    /// The limits of the key beside its role; `None` for a key without any.
-    pub key_limits: Option<Arc<KeyLimits>>,
+    /// The limits of the key beside its role; `None` for a key without any. `policy::key_scope` applies them.
+    pub key_bounds: Option<Arc<KeyBounds>>,
 }
 
 impl Caller {
@@ -148,7 +147,7 @@ impl Caller {
             grant: None,
             is_link: false,
             is_login: false,
-            key_limits: None,
+            key_bounds: None,
         }
     }
 }

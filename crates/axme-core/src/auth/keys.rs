@@ -16,7 +16,6 @@ use uuid::Uuid;
 
 use super::caller::{Bearer, Caller, Role, role_of_account};
 use super::grants::Grant;
-use super::key_limits::KeyLimits;
 use super::key_uses::KeyUses;
 use super::membership;
 use super::receipt_keys::ReceiptSigner;
@@ -26,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::request::Credentials;
 use axme_store::organizations::{OrganizationStatus, WorkspaceStatus};
 use axme_store::person_accounts::{Account, Membership};
-use axme_store::service_accounts::{AccountRole, AccountStatus, KeyScope};
+use axme_store::service_accounts::{AccountRole, AccountStatus, KeyBounds, KeyScope};
 use axme_store::{Clock, Rng, Store, Tx, groups, oauth, person_accounts as records, service_accounts};
 
 /// How long a look-up is cached.
@@ -339,7 +338,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
         grant: None,
         is_link: false,
         is_login: holder.role == AccountRole::Login,
-        key_limits: KeyLimits::of(holder.bounds),
+        key_bounds: Some(holder.bounds).filter(|bounds| *bounds != KeyBounds::default()).map(Arc::new),
     };
     name_member(&mut caller);
     bound(&mut caller);
@@ -375,7 +374,7 @@ async fn of_person(store: &Store, signed_in: PersonSession) -> Result<(Caller, T
 
 /// Takes the rights of an admin from a key that may only submit. It acts under the address that it sends from.
 fn bound(caller: &mut Caller) {
-    if caller.key_limits.as_ref().is_some_and(|limits| limits.scope == KeyScope::Submit) {
+    if caller.key_bounds.as_ref().is_some_and(|limits| limits.scope == KeyScope::Submit) {
         caller.role = Role::Agent;
         let own = Address::resolve(&format!("user://{}", caller.owner), caller.home());
         caller.address.get_or_insert(own);

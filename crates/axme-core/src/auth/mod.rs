@@ -4,7 +4,6 @@
 pub mod browser;
 mod caller;
 pub mod grants;
-mod key_limits;
 pub mod key_uses;
 mod keys;
 pub mod membership;
@@ -19,6 +18,5 @@ pub mod tokens;
 
 pub(crate) use caller::role_of_account;
 pub use caller::{Bearer, Caller, GATEWAY, Role};
-pub use key_limits::KeyLimits;
 pub(crate) use keys::check_person;
 pub use keys::{FreshKey, Keys, fresh_key, hash};

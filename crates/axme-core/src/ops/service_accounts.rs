@@ -302,7 +302,7 @@ fn key_view(key: store::KnownKey, now: Time) -> KeyView {
         last_used_at: key.last_used_at.map(Timestamp::from),
         revoked_at: key.revoked_at.map(Timestamp::from),
         scope: key.bounds.scope,
-        addresses: key.bounds.addresses,
+        addresses: key.bounds.addresses.into_iter().map(Address::into_string).collect(),
     }
 }
 
@@ -381,9 +381,9 @@ fn read_bounds(context: &PrepareContext<'_>, input: &CreateKey) -> Result<KeyBou
     if !(1..=MAX_ADDRESSES).contains(&named.len()) {
         return Err(ApiError::invalid(format!("addresses: 1 to {MAX_ADDRESSES} addresses, or leave it out")).into());
     }
-    let read = |text: &String| receiver(text, "addresses", context.caller.home()).map(Address::into_string);
-    let mut addresses = named.iter().map(read).collect::<Result<Vec<String>>>()?;
-    addresses.sort();
+    let read = |text: &String| receiver(text, "addresses", context.caller.home());
+    let mut addresses = named.iter().map(read).collect::<Result<Vec<Address>>>()?;
+    addresses.sort_by(|a, b| a.as_str().cmp(b.as_str()));
     addresses.dedup();
     Ok(KeyBounds { scope, addresses })
 }
@@ -414,7 +414,8 @@ pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> 
         expires_at: request.expires_at,
     };
     store::insert_key(cx.tx, &key)?;
-    let KeyBounds { scope, addresses } = &request.bounds;
+    let scope = request.bounds.scope;
+    let addresses: Vec<&str> = request.bounds.addresses.iter().map(Address::as_str).collect();
     let mut line = json!({ "key_id": request.key_id });
     if request.bounds != KeyBounds::default() {
         store::bound_key(cx.tx, account.workspace_id, &request.key_id, &request.bounds)?;
@@ -431,8 +432,8 @@ pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> 
             status: KeyStatus::Active,
             created_at: cx.now.into(),
             expires_at: request.expires_at.map(Timestamp::from),
-            scope: *scope,
-            addresses: addresses.clone(),
+            scope,
+            addresses: request.bounds.addresses.iter().cloned().map(Address::into_string).collect(),
             token: request.fresh.token.clone(),
         },
     })

@@ -7,9 +7,9 @@ use axme_api::mcp::tools::{HostTool, Work};
 use axme_api::{Access, ApiError, Effect, Method, OpInfo, Route, agents, intents};
 use axme_intent::Address;
 use axme_store::intents::Head;
-use axme_store::service_accounts::KeyScope;
+use axme_store::service_accounts::{KeyBounds, KeyScope};
 
-use crate::auth::{Caller, KeyLimits};
+use crate::auth::Caller;
 use crate::error::{Error, Result};
 
 /// The effect of an activity.
@@ -88,7 +88,7 @@ const CHANGES_OF_ONE_INTENT: [&str; 4] = ["intents.create", "intents.resume", "i
 
 /// Refuses an activity beyond the limits of the caller's key.
 pub fn check(activity: &Activity, caller: &Caller) -> Result<()> {
-    let Some(limits) = &caller.key_limits else { return Ok(()) };
+    let Some(limits) = &caller.key_bounds else { return Ok(()) };
     // A public activity does not depend on the key.
     if activity.access == Access::Public || OF_EVERY_KEY.contains(&activity.id) {
         return Ok(());
@@ -114,7 +114,7 @@ pub fn check(activity: &Activity, caller: &Caller) -> Result<()> {
 
 /// Refuses an address that the caller's key does not work with.
 pub fn check_address(caller: &Caller, address: &Address) -> Result<()> {
-    match &caller.key_limits {
+    match &caller.key_bounds {
         Some(limits) if !limits.addresses.is_empty() && !limits.addresses.contains(address) => {
             Err(refusal(limits, format!("this key does not work with {address}")))
         }
@@ -124,21 +124,21 @@ pub fn check_address(caller: &Caller, address: &Address) -> Result<()> {
 
 /// Returns true if the caller's key works with an intent. A key that may only submit sees what its account has sent.
 pub fn reaches(caller: &Caller, head: &Head) -> bool {
-    let Some(limits) = &caller.key_limits else { return true };
+    let Some(limits) = &caller.key_bounds else { return true };
     let is_own = limits.scope != KeyScope::Submit || caller.address.as_ref() == Some(&head.from);
     is_own && (limits.addresses.is_empty() || limits.addresses.contains(&head.to))
 }
 
 /// Returns true if a read of an intent acknowledges its delivery.
 pub fn acknowledges(caller: &Caller) -> bool {
-    caller.key_limits.as_ref().is_none_or(|limits| limits.scope == KeyScope::Full)
+    caller.key_bounds.as_ref().is_none_or(|limits| limits.scope == KeyScope::Full)
 }
 
 /// Returns true if the caller's key has only some addresses.
 pub fn has_addresses(caller: &Caller) -> bool {
-    caller.key_limits.as_ref().is_some_and(|limits| !limits.addresses.is_empty())
+    caller.key_bounds.as_ref().is_some_and(|limits| !limits.addresses.is_empty())
 }
 
-fn refusal(limits: &KeyLimits, message: String) -> Error {
+fn refusal(limits: &KeyBounds, message: String) -> Error {
     ApiError::forbidden(message).with("key_scope", limits.scope.as_str()).into()
 }

@@ -219,7 +219,7 @@ async fn recheck(app: &AppState, window: &Window, opened_as: &Caller) -> Result<
     let caller = identify(app, &window.credentials).await?;
     let rights = |caller: &Caller| {
         let place = (caller.org, caller.workspace, caller.role);
-        (place, caller.address.clone(), caller.bearer.clone(), caller.key_limits.clone())
+        (place, caller.address.clone(), caller.bearer.clone(), caller.key_bounds.clone())
     };
     if rights(&caller) == rights(opened_as) {
         return Ok(());
