@@ -14,10 +14,11 @@ use crate::engine::receiving;
 use crate::error::{Result, StoreError};
 use crate::policy::agent_limits;
 use crate::state::AppState;
+use crate::traceparent::Traceparent;
 use crate::views;
 use axme_store::consumers::{self, Consumer, ConsumerName};
 use axme_store::queue::{self, Candidate, Claim, DeliveredIntent, DueDelivery, Position};
-use axme_store::{Announcement, Shard, Signal, Tx, intents, service_accounts};
+use axme_store::{Announcement, Shard, Signal, Tx, intents, service_accounts, traces};
 
 /// The pages that a reader with a filter scans at a time.
 const MAX_PAGES: usize = 20;
@@ -60,6 +61,8 @@ pub struct OfferedIntent {
     pub created_at: Time,
     /// JSON text: a parsed payload takes many times its memory, and an offer may wait long for its reader.
     pub payload: String,
+    /// The trace that a push passes on. Unknown in an offer that is shown again.
+    pub trace: Option<Traceparent>,
 }
 
 impl Reading {
@@ -131,9 +134,10 @@ struct Claimed {
 
 impl Claimed {
     fn offer(self) -> Result<Offer> {
-        let DeliveredIntent { id, intent_type, from, to, created_at, first_decision, .. } = self.intent;
+        let DeliveredIntent { id, intent_type, from, to, created_at, first_decision, traceparent, .. } = self.intent;
         let payload = intents::spec_of(id, &first_decision)?.payload.text().to_owned();
-        let intent = OfferedIntent { id, intent_type, from, to, created_at, payload };
+        let trace = traceparent.and_then(|text| Traceparent::parse(&text));
+        let intent = OfferedIntent { id, intent_type, from, to, created_at, payload, trace };
         Ok(numbered(self.number, &self.candidate, intent, true))
     }
 }
@@ -197,8 +201,9 @@ fn find_elsewhere(tx: &mut Tx<'_>, reading: &Reading, candidate: &Candidate) -> 
     let Some((owner, head)) = found else { return Ok(None) };
     let (status, created_at) = (head.intent.status(), head.intent.created_at);
     let first_decision = intents::first_decision(tx, owner, id)?;
-    let intent_type = head.intent_type;
-    Ok(Some(DeliveredIntent { id, intent_type, from: head.from, to: head.to, status, created_at, first_decision }))
+    let traceparent = traces::find(tx, head.intent.root)?;
+    let (intent_type, from, to) = (head.intent_type, head.from, head.to);
+    Ok(Some(DeliveredIntent { id, intent_type, from, to, status, created_at, first_decision, traceparent }))
 }
 
 /// Returns a page of deliveries that nameless readers have claimed, under their current numbers. `None` if there are no
@@ -368,6 +373,7 @@ fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>, room
             from: head.from,
             to: head.to,
             payload: spec.payload.text().to_owned(),
+            trace: None,
         };
         *room = room.saturating_sub(intent.payload.len());
         found.push((candidate, intent));

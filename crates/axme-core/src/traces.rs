@@ -41,6 +41,27 @@ impl AppState {
         Some(OpenSpan { tracer, span })
     }
 
+    /// Begins a span of the server's own work in the trace of an intent, at a time that may be past. Returns `None` for an
+    /// intent without a trace, and without a collector.
+    pub fn begin_span_of(&self, kind: SpanKind, trace: Option<&str>, began_at: Time) -> Option<OpenSpan> {
+        let mut open = self.begin_span(kind, Some(Traceparent::parse(trace?)?))?;
+        open.span.began_at = began_at;
+        Some(open)
+    }
+
+    /// Records a span for each step of a workflow that ends, from the time when it began to wait.
+    pub fn trace_steps(self: &Arc<AppState>) {
+        let app = Arc::downgrade(self);
+        self.store.report_steps_to(Box::new(move |ended| {
+            let Some(app) = app.upgrade() else { return };
+            if let Some(mut span) = app.begin_span_of(SpanKind::Internal, Some(&ended.traceparent), ended.began_at) {
+                span.set("axme.id", ended.intent.to_string());
+                span.set("axme.step", ended.step);
+                span.finish("step", ended.ended_at);
+            }
+        }));
+    }
+
     /// Finds the trace of an intent that the caller has just worked with.
     pub async fn trace_of(&self, workspace: Uuid, address: Option<Address>, id: IntentId) -> Option<Traceparent> {
         let look = move |tx: &mut Tx<'_>| -> Result<_> {

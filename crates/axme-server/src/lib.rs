@@ -150,6 +150,7 @@ pub async fn start_on(config: Config, inherited: Option<std::net::TcpListener>) 
     if let Some(otlp) = &otlp {
         // Nothing has set it before.
         let _ = app.tracer.set(otlp.clone());
+        app.trace_steps();
     }
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
     let kept = workers::retention::Places {

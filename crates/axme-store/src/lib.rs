@@ -92,7 +92,7 @@ pub use postgres::{ListenConnection, statistics};
 pub use rng::{Rng, hex};
 pub use shard::Shard;
 pub(crate) use tx::Environment;
-pub use tx::{Tally, Tx};
+pub use tx::{EndedStep, StepListener, Tally, Tx};
 pub use value::{Row, Value};
 pub use wakeups::{Signal, Subscription, Wakes, Wakeup, Wakeups};
 pub use writer::Announcement;
@@ -129,8 +129,8 @@ pub struct StoreOptions {
 impl StoreOptions {
     fn environment(&self) -> Arc<Environment> {
         let StoreOptions { limits, rng, wakeups, clock } = self.clone();
-        let (rules, latest, closed, metrics) = Default::default();
-        Arc::new(Environment { rng, limits, wakeups, rules, clock, latest, closed, metrics })
+        let (rules, latest, closed, metrics, steps) = Default::default();
+        Arc::new(Environment { rng, limits, wakeups, rules, clock, latest, closed, metrics, steps })
     }
 }
 
@@ -278,6 +278,11 @@ impl Store {
             return Ok(false);
         }
         self.write(Shard::CONTROL, sqlite::give_back_space).await
+    }
+
+    /// Reports the steps of workflows that end from now on. Only the first listener gets them.
+    pub fn report_steps_to(&self, listener: StepListener) {
+        self.environment.steps.get_or_init(|| listener);
     }
 
     /// The measurements of the writers.

@@ -14,7 +14,17 @@ pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, root: IntentId, traceparent: &st
     )
 }
 
-/// Finds the trace of a family.
+/// Finds the trace of the family of an intent.
+pub fn find_of(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<String>, StoreError> {
+    let row = tx.row(
+        "SELECT t.traceparent FROM intents i JOIN intent_traces t ON t.root_id = i.root_id \
+         WHERE i.workspace_id = $1 AND i.intent_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    row.map(|row| row.string(0)).transpose()
+}
+
+/// Finds the trace of a family by its root.
 pub fn find(tx: &mut Tx<'_>, root: IntentId) -> Result<Option<String>, StoreError> {
     let row = tx.row("SELECT traceparent FROM intent_traces WHERE root_id = $1", &[root.into()])?;
     row.map(|row| row.string(0)).transpose()

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axme_intent::Time;
+use axme_intent::{IntentId, Time};
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -24,6 +24,7 @@ use crate::wakeups::{Signal, Wakes, Wakeups};
 pub struct Tx<'a> {
     connection: &'a mut dyn Connection,
     signals: Vec<(Signal, Wakes)>,
+    ended_steps: Vec<EndedStep>,
     /// When the call or the worker's tick asked for the transaction.
     pub now: Time,
     /// The latest time of any transaction of this process: later than `now` after the clock was set back.
@@ -34,6 +35,8 @@ pub struct Tx<'a> {
     pub limits: &'a Arc<Limits>,
     cache: &'a RulesCache,
     rules: RulesInUse,
+    /// True if the store reports ended steps to a listener.
+    pub is_traced: bool,
     /// True when an earlier run of the job failed: cached rules may have been stale.
     is_repeated: bool,
 }
@@ -42,6 +45,28 @@ pub struct Tx<'a> {
 /// as the writes that rely on the version.
 const GUARD: &str = "SELECT 1 / CASE WHEN COALESCE((SELECT version FROM policy_versions WHERE owner_id = $1), 0) \
      = $2 THEN 1 ELSE 0 END";
+
+/// A step of a workflow that has ended, for the trace of its intent.
+#[derive(Debug, Clone)]
+pub struct EndedStep {
+    pub traceparent: String,
+    pub intent: IntentId,
+    pub step: String,
+    pub began_at: Time,
+    pub ended_at: Time,
+}
+
+/// Gets the ended steps after their commit.
+pub type StepListener = Box<dyn Fn(EndedStep) + Send + Sync>;
+
+/// The consequences of a job beside its writes. They take effect with the commit.
+#[derive(Default)]
+pub(crate) struct Consequences {
+    pub signals: Vec<(Signal, Wakes)>,
+    /// Updates of the cache of rules.
+    pub rules: RulesInUse,
+    pub ended_steps: Vec<EndedStep>,
+}
 
 /// The usage counter of one dimension in one hour. Hours are numbered since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +119,7 @@ pub(crate) struct Environment {
     /// The latest time of any job, in microseconds. It is ahead of the clock after that was set back.
     pub latest: AtomicI64,
     pub metrics: StoreMetrics,
+    pub steps: OnceLock<StepListener>,
 }
 
 /// The interface of an engine inside a transaction. Parameters are `$1`, `$2`, … and must first appear in ascending
@@ -122,10 +148,12 @@ pub(crate) trait Connection {
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(connection: &'a mut dyn Connection, environment: &'a Environment, now: Time) -> Tx<'a> {
-        let Environment { rng, limits, rules: cache, clock, latest, .. } = environment;
-        let (rules, began) = (RulesInUse::default(), clock.running());
+        let Environment { rng, limits, rules: cache, clock, latest, steps, .. } = environment;
+        let (rules, began, is_traced) = (RulesInUse::default(), clock.running(), steps.get().is_some());
+        let (signals, ended_steps) = Default::default();
         let latest = Time::from_micros(latest.fetch_max(now.micros(), Ordering::Relaxed)).max(now);
-        Tx { connection, signals: Vec::new(), now, latest, began, rng, limits, cache, rules, is_repeated: false }
+        let is_repeated = false;
+        Tx { connection, signals, ended_steps, now, latest, began, rng, limits, cache, rules, is_traced, is_repeated }
     }
 
     pub fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
@@ -256,6 +284,11 @@ impl<'a> Tx<'a> {
         self.signals.push((signal, Wakes::One));
     }
 
+    /// Reports an ended step after the commit, and only then.
+    pub fn report_step(&mut self, step: EndedStep) {
+        self.ended_steps.push(step);
+    }
+
     pub(crate) fn repeat(&mut self) {
         self.is_repeated = true;
     }
@@ -270,9 +303,12 @@ impl<'a> Tx<'a> {
         RulesInUse { loaded: std::mem::take(&mut self.rules.loaded), ..RulesInUse::default() }
     }
 
-    /// Takes what takes effect with the commit: signals, and updates of the cache of rules.
-    pub(crate) fn take_effects(&mut self) -> (Vec<(Signal, Wakes)>, RulesInUse) {
-        (std::mem::take(&mut self.signals), std::mem::take(&mut self.rules))
+    pub(crate) fn take_consequences(&mut self) -> Consequences {
+        Consequences {
+            signals: std::mem::take(&mut self.signals),
+            rules: std::mem::take(&mut self.rules),
+            ended_steps: std::mem::take(&mut self.ended_steps),
+        }
     }
 }
 

@@ -15,8 +15,7 @@ use uuid::Uuid;
 use crate::error::{JobError, StoreError};
 use crate::reply_key::ReplyKey;
 use crate::shard::Shard;
-use crate::tx::{Environment, RulesInUse, Tx};
-use crate::wakeups::{Signal, Wakes};
+use crate::tx::{Consequences, Environment, Tx};
 use lanes::{Lanes, NotAdded};
 
 /// Why a job's transaction was not committed.
@@ -97,8 +96,8 @@ pub(crate) struct QueuedJob {
     announcement: Announcement,
     /// The span of the caller, so that log lines of the job carry the ids of its call.
     span: Span,
-    /// Signals and cache updates to apply after the commit. After a refusal, only the loaded rules.
-    effects: (Vec<(Signal, Wakes)>, RulesInUse),
+    /// After a refusal, only the loaded rules.
+    consequences: Consequences,
     runs: u32,
     done: oneshot::Sender<Completion>,
 }
@@ -112,7 +111,7 @@ impl QueuedJob {
         let (done, completion) = oneshot::channel();
         let span = tracing::debug_span!("job", shard = announcement.shard.number());
         let span = if span.is_disabled() { Span::current() } else { span };
-        (QueuedJob { work, now, announcement, span, effects: Default::default(), runs: 0, done }, completion)
+        (QueuedJob { work, now, announcement, span, consequences: Consequences::default(), runs: 0, done }, completion)
     }
 
     pub fn key(&self) -> Option<&ReplyKey> {
@@ -141,12 +140,14 @@ impl QueuedJob {
             Err(StoreError::Fault(format!("a job panicked: {text}")).into())
         });
         match &done {
-            Ok(()) => self.effects = tx.take_effects(),
+            Ok(()) => self.consequences = tx.take_consequences(),
             // Without a commit, the versions are never compared. The job runs again and reads them.
             Err(Failure::Refused) if tx.has_unread_rules() => {
                 return Err(StoreError::Conflict("the job refused under rules that may be stale".to_owned()).into());
             }
-            Err(Failure::Refused) => self.effects = (Vec::new(), tx.take_loaded_rules()),
+            Err(Failure::Refused) => {
+                self.consequences = Consequences { rules: tx.take_loaded_rules(), ..Consequences::default() };
+            }
             Err(Failure::Store(_)) => {}
         }
         done
@@ -154,23 +155,27 @@ impl QueuedJob {
 
     /// The owners whose rules the last run has changed, if it succeeded.
     pub fn changed_rules(&self) -> &[Uuid] {
-        self.effects.1.changed()
+        self.consequences.rules.changed()
     }
 
     /// Reports the outcome to the caller. Called once, after the commit or when there will be none.
     pub fn finish(self, outcome: Result<(), Failure>, environment: &Environment) {
         if matches!(outcome, Ok(()) | Err(Failure::Refused)) {
-            let (signals, rules) = self.effects;
+            let Consequences { signals, rules, ended_steps } = self.consequences;
             rules.settle(&environment.rules);
             for (signal, wakes) in signals {
                 environment.wakeups.signal(signal, wakes);
             }
+            if let Some(listener) = environment.steps.get() {
+                ended_steps.into_iter().for_each(listener);
+            }
         } else {
             // A commit that failed may have reached the disk. Waiters then look again.
             if matches!(outcome, Err(Failure::Store(StoreError::Unknown(_)))) {
-                self.effects.0.into_iter().for_each(|(signal, wakes)| environment.wakeups.signal(signal, wakes));
+                let signals = self.consequences.signals.into_iter();
+                signals.for_each(|(signal, wakes)| environment.wakeups.signal(signal, wakes));
             }
-            for owner in self.effects.1.changed() {
+            for owner in self.consequences.rules.changed() {
                 environment.rules.remove(*owner);
             }
         }

@@ -13,7 +13,7 @@ pub mod receiving;
 use std::collections::{BTreeMap, VecDeque};
 
 use axme_intent::lifecycle::{
-    Command, DecideInput, Effect, Ending, Event, EventBody, Fault, Intent, IntentSpec, State,
+    Command, DecideInput, Effect, Ending, Event, EventBody, Fault, Intent, IntentSpec, State, Wait,
 };
 use axme_intent::policy::Patch;
 use axme_intent::receipt;
@@ -28,7 +28,7 @@ use axme_store::Signal;
 use axme_store::intents::Head;
 use axme_store::tasks::Asking;
 use axme_store::webhooks::Fanout;
-use axme_store::{Rng, Tx, inbox, intents, queue, tasks, timers, webhooks};
+use axme_store::{EndedStep, Rng, Tx, inbox, intents, queue, tasks, timers, traces, webhooks};
 
 /// Maximum number of assignees of a task who get it in their inbox.
 const MAX_INBOXES: usize = 24;
@@ -257,6 +257,7 @@ fn step(
         },
     };
     let before = decision.events.iter().any(receipt::is_decision).then(|| head.intent.clone());
+    let wait_before = head.intent.waiting().filter(|_| tx.is_traced).cloned();
     let asked_before = Asking::of(&head.intent);
     for event in &decision.events {
         apply(&mut head.intent, event);
@@ -270,11 +271,25 @@ fn step(
         if let Some(before) = before {
             receipts::record(tx, workspace, &before, &decision.events, spec.as_ref())?;
         }
+        if let Some(wait) = wait_before {
+            report_ended_step(tx, &head, wait)?;
+        }
         give_threads(tx, workspace, &head)?;
         fan_out(tx, workspace, &head)?;
     }
     carry_out(tx, workspace, &head, plan.zip(spec.as_ref()), &decision.effects, more)?;
     Ok(AdvanceOutcome { head, events: decision.events })
+}
+
+/// Reports the step of an earlier wait for the trace of its intent, if the intent waits for something else now.
+fn report_ended_step(tx: &mut Tx<'_>, head: &Head, wait: Wait) -> Result<(), StoreError> {
+    let goes_on = head.intent.waiting().is_some_and(|now| (&now.step, now.since) == (&wait.step, wait.since));
+    let Some(step) = wait.step.filter(|_| !goes_on) else { return Ok(()) };
+    if let Some(traceparent) = traces::find(tx, head.intent.root)? {
+        let (intent, began_at, ended_at) = (head.intent.id, wait.since, tx.now);
+        tx.report_step(EndedStep { traceparent, intent, step, began_at, ended_at });
+    }
+    Ok(())
 }
 
 /// Puts a task into the inboxes of its assignees.

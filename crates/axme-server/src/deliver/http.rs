@@ -10,12 +10,11 @@ use super::traced;
 use crate::http::envelope;
 
 pub(super) async fn push(app: &AppState, account: &ServiceAccount, offer: &Offer) -> Result<(), PostError> {
-    let trace = app.trace_of(account.workspace_id, account.address.clone(), offer.intent.id).await;
     let id = offer.intent.id.to_string();
     let body = envelope(offer, &id).into_bytes();
     let secret = account.webhook_secret.as_deref().unwrap_or_default();
     let headers = signature::headers(secret, &id, app.system.clock.now(), &body);
     let url = account.callback_url.clone().unwrap_or_default();
     let post = Post { workspace: account.workspace_id, url, headers, body };
-    traced::post(app, trace, ("push", &id), post).await?.accepted()
+    traced::post(app, offer.intent.trace, ("push", &id), post).await?.accepted()
 }

@@ -33,12 +33,12 @@ use axme_core::ops::{alpha, links, logins, requester};
 use axme_core::policy::asking::asks;
 use axme_core::policy::payload_schemas;
 use axme_core::state::AppState;
-use axme_core::system::{Mail, MailError, Post, PostError};
+use axme_core::system::{Mail, MailError, Post, PostError, SpanKind};
 use axme_store::alpha::Trial;
 use axme_store::intents::Head;
 use axme_store::notices::Notice;
 use axme_store::queue::Claim;
-use axme_store::{Shard, Signal, Tx, intents, notices as store, organizations, queue as items, receipts};
+use axme_store::{Shard, Signal, Tx, intents, notices as store, organizations, queue as items, receipts, traces};
 
 /// Notices sent from one queue at a time.
 const AT_ONCE: i64 = 8;
@@ -193,6 +193,7 @@ async fn tick_queue(app: &Arc<AppState>, workspace: Uuid, queue: &str) -> Result
             return Ok(next_due);
         }
         let (address, until) = (store::address(queue), now.plus_seconds(LEASE_SECONDS));
+        let is_traced = app.tracer.get().is_some();
         let claim = move |tx: &mut Tx<'_>| -> Result<_> {
             let mut taken = Vec::new();
             for candidate in &due {
@@ -201,14 +202,19 @@ async fn tick_queue(app: &Arc<AppState>, workspace: Uuid, queue: &str) -> Result
                     continue;
                 }
                 match store::find(tx, workspace, candidate.item.id)? {
-                    Some(notice) => taken.push((notice, candidate.offers + 1)),
+                    Some(notice) => {
+                        let traced = notice.intent.filter(|_| is_traced);
+                        let trace = traced.map(|intent| traces::find_of(tx, workspace, intent)).transpose()?.flatten();
+                        taken.push((notice, candidate.offers + 1, trace));
+                    }
                     None => items::delete(tx, workspace, &address, candidate.item)?,
                 }
             }
             Ok(taken)
         };
         let taken = app.store.write(Shard::of_workspace(workspace), claim).await?;
-        for outcome in join_all(taken.iter().map(|(notice, attempt)| send(app, notice, *attempt))).await {
+        let sent = taken.iter().map(|(notice, attempt, trace)| send(app, notice, *attempt, trace.as_deref()));
+        for outcome in join_all(sent).await {
             outcome?;
         }
         // Look again: failed notices have a new time.
@@ -217,14 +223,23 @@ async fn tick_queue(app: &Arc<AppState>, workspace: Uuid, queue: &str) -> Result
 
 /// Makes one attempt and records its outcome.
 #[tracing::instrument(name = "delivery", skip_all, fields(kind = notice.channel, id = %notice.id))]
-async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> {
+async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32, trace: Option<&str>) -> Result<()> {
     let limit = Duration::from_secs(ATTEMPT_SECONDS);
+    let span = app.begin_span_of(SpanKind::Client, trace, app.system.clock.now());
     let outcome = match tokio::time::timeout(limit, try_to_send(app, notice)).await {
         Ok(outcome) => outcome?,
         Err(_) => Err(PostError::Failed("the attempt timed out".to_owned())),
     };
     let is_needed = !matches!(outcome, Ok(Sending::Needless));
     let now = app.system.clock.now();
+    if let Some(mut span) = span.filter(|_| is_needed) {
+        span.set("axme.id", notice.id.to_string());
+        span.set("axme.channel", notice.channel.as_str());
+        if let Err(unsent) = &outcome {
+            span.fail(short(unsent.why()));
+        }
+        span.finish("notice", now);
+    }
     let pause = outcome.as_ref().err().and_then(|unsent| unsent.pause(notice.created_at, now));
     if let Some((seconds, why)) = pause {
         app.metrics.attempt(&notice.channel, Attempt::Postponed);

@@ -15,8 +15,9 @@ use axme_core::engine;
 use axme_core::engine::GATEWAY;
 use axme_core::error::{Error, Result, StoreError};
 use axme_core::state::AppState;
+use axme_core::system::SpanKind;
 use axme_store::timers::Timer;
-use axme_store::{Announcement, Shard, Signal, timers as rows};
+use axme_store::{Announcement, Shard, Signal, timers as rows, traces};
 
 /// Timers fired in one round, all at a time: as many as one commit takes. In the queue of the writer workspaces take turns,
 /// so calls of another workspace wait for one timer at most.
@@ -170,12 +171,14 @@ async fn fire_or_postpone(app: &Arc<AppState>, timer: Timer) -> Result<bool> {
 }
 
 async fn fire(app: &Arc<AppState>, timer: Timer) -> Result<()> {
+    let (began_at, is_traced) = (app.system.clock.now(), app.tracer.get().is_some());
+    let (intent, kind) = (timer.intent_id, kind_name(&timer.kind));
     let announcement = Announcement { workspace: timer.workspace, ..Shard::of_intent(timer.intent_id).into() };
     let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
         let head = engine::lock(tx, timer.workspace, timer.intent_id)?;
         // Check under the lock: another node may have fired it, or an answer may have cleared it.
         if !rows::is_set(tx, &timer)? {
-            return Ok(());
+            return Ok(None);
         }
         rows::clear(tx, timer.workspace, timer.intent_id, &timer.kind)?;
         let command = match &timer.kind {
@@ -184,12 +187,28 @@ async fn fire(app: &Arc<AppState>, timer: Timer) -> Result<()> {
             TimerKind::Execution => Command::ExecutionTimedOut,
             TimerKind::Step(step) => Command::StepDeadlinePassed { step: step.clone() },
         };
-        match head {
-            Some(head) => engine::advance(tx, timer.workspace, head, command, GATEWAY).map(|_| ()),
-            None => Ok(()),
-        }
+        let Some(head) = head else { return Ok(None) };
+        let trace = if is_traced { traces::find(tx, head.intent.root)? } else { None };
+        engine::advance(tx, timer.workspace, head, command, GATEWAY)?;
+        Ok(trace)
     };
-    app.store.write_announced(announcement, job).await
+    let trace = app.store.write_announced(announcement, job).await?;
+    if let Some(mut span) = app.begin_span_of(SpanKind::Internal, trace.as_deref(), began_at) {
+        span.set("axme.id", intent.to_string());
+        span.set("axme.timer", kind);
+        span.finish("timer", app.system.clock.now());
+    }
+    Ok(())
+}
+
+/// The name of a timer in a trace.
+fn kind_name(kind: &TimerKind) -> &'static str {
+    match kind {
+        TimerKind::Deadline => "deadline",
+        TimerKind::ReminderStage => "reminder",
+        TimerKind::Execution => "execution",
+        TimerKind::Step(_) => "step",
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{attempt_of, short};
 use crate::deliver::outbound::PATIENCE;
 use crate::deliver::traced;
-use axme_core::error::Result;
+use axme_core::error::{Result, StoreError};
 use axme_core::ops::webhooks::pause_gone;
 use axme_core::signature;
 use axme_core::state::AppState;
@@ -23,7 +23,7 @@ use axme_core::system::{Post, PostAnswer};
 use axme_core::traceparent::Traceparent;
 use axme_store::queue::{Claim, QueueItem};
 use axme_store::webhooks::{Event, EventOrigin, Subscription};
-use axme_store::{Shard, Tx, queue, webhooks as store};
+use axme_store::{Shard, Tx, queue, traces, webhooks as store};
 
 /// Events sent to one subscriber at a time.
 const AT_ONCE: i64 = 8;
@@ -33,13 +33,20 @@ const MARGIN_SECONDS: u64 = 5;
 /// The claimed events of one subscriber.
 struct Batch {
     subscription: Subscription,
-    /// Each with the number of its attempt, from 1.
-    events: Vec<(Event, u32)>,
+    events: Vec<ClaimedEvent>,
     /// The time when the claims lapse.
     until: Time,
     /// Whether nothing was due.
     is_empty: bool,
     next_due: Option<Time>,
+}
+
+struct ClaimedEvent {
+    event: Event,
+    /// The number of the attempt, from 1.
+    attempt: u32,
+    /// The trace of the intent that it tells of.
+    trace: Option<Traceparent>,
 }
 
 /// Sends what is due to one subscriber. Returns when the next event is due.
@@ -62,8 +69,7 @@ pub async fn round(app: &Arc<AppState>, workspace: Uuid, subscription: Uuid, mos
 }
 
 async fn deliver(app: &Arc<AppState>, taken: &Batch) -> Result<()> {
-    let sent =
-        taken.events.iter().map(|(event, attempt)| send(app, &taken.subscription, event, (*attempt, taken.until)));
+    let sent = taken.events.iter().map(|claimed| send(app, &taken.subscription, claimed, taken.until));
     for outcome in join_all(sent).await {
         outcome?;
     }
@@ -94,7 +100,10 @@ async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Resu
                 continue;
             }
             match store::find_event(tx, workspace, candidate.item.id)? {
-                Some(event) => events.push((event, candidate.offers + 1)),
+                Some(event) => {
+                    let trace = trace_of(tx, workspace, &event)?;
+                    events.push(ClaimedEvent { event, attempt: candidate.offers + 1, trace });
+                }
                 None => queue::delete(tx, workspace, &address, candidate.item)?,
             }
         }
@@ -104,18 +113,20 @@ async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Resu
 }
 
 /// Finds the trace of the intent that an event of the platform tells of.
-async fn trace_of(app: &AppState, workspace: Uuid, event: &Event) -> Option<Traceparent> {
+fn trace_of(tx: &mut Tx<'_>, workspace: Uuid, event: &Event) -> Result<Option<Traceparent>, StoreError> {
     if event.origin != Some(EventOrigin::Platform) {
-        return None;
+        return Ok(None);
     }
-    let named = ["intent_id", "thread_id"].into_iter().find_map(|name| event.payload.field(name));
-    let id = Uuid::parse_str(&named?.string()?).ok()?;
-    app.trace_of(workspace, None, IntentId(id)).await
+    let named = ["intent_id", "thread_id"].into_iter().find_map(|name| event.payload.field(name)?.string());
+    let Some(id) = named.and_then(|id| Uuid::parse_str(&id).ok()) else { return Ok(None) };
+    let found = traces::find_of(tx, workspace, IntentId(id))?;
+    Ok(found.and_then(|text| Traceparent::parse(&text)))
 }
 
-#[tracing::instrument(name = "delivery", skip_all, fields(kind = "webhook", id = %event.id))]
-async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u32, Time)) -> Result<()> {
-    let (attempt, _) = claimed;
+#[tracing::instrument(name = "delivery", skip_all, fields(kind = "webhook", id = %claimed.event.id))]
+async fn send(app: &Arc<AppState>, to: &Subscription, claimed: &ClaimedEvent, until: Time) -> Result<()> {
+    let ClaimedEvent { event, attempt, trace } = claimed;
+    let (attempt, claimed) = (*attempt, (*attempt, until));
     let body = json!({
         "event_id": event.id, "event_type": event.event_type, "source": event.source, "origin": event.origin,
         "owner_agent": event.owners.first(), "subscription_id": to.id, "occurred_at": event.created_at.to_string(),
@@ -126,8 +137,7 @@ async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u
     headers.push(("x-axme-event", event.event_type.clone()));
     let url = to.callback_url.clone();
     let post = Post { workspace: to.workspace, url, headers, body };
-    let trace = trace_of(app, to.workspace, event).await;
-    let outcome = traced::post(app, trace, ("webhook", &event.id.to_string()), post).await;
+    let outcome = traced::post(app, *trace, ("webhook", &event.id.to_string()), post).await;
     let outcome = outcome.and_then(PostAnswer::accepted);
     if let Err(unsent) = &outcome {
         tracing::warn!(subscription = %to.id, error = short(unsent.why()), "a webhook failed");

@@ -59,6 +59,11 @@ async fn collect(State(collector): State<Collector>, headers: HeaderMap, body: B
     StatusCode::OK
 }
 
+/// Returns true if a span has an attribute with this text in its value.
+fn has(span: &Span, key: &str, text: &str) -> bool {
+    span.attributes.iter().any(|one| one.key == key && format!("{:?}", one.value).contains(text))
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -136,6 +141,10 @@ async fn traces_at(receiver: &Receiver, event: &str) -> [String; 2] {
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SUBMIT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const TASK_TRACE: &str = "5bf92f3577b34da6a3ce929d0e0e4737";
+const TASK: &str = "00-5bf92f3577b34da6a3ce929d0e0e4737-00f067aa0ba902b7-01";
+const STEPS_TRACE: &str = "6bf92f3577b34da6a3ce929d0e0e4738";
+const STEPS: &str = "00-6bf92f3577b34da6a3ce929d0e0e4738-00f067aa0ba902b7-01";
 const OTHER: &str = "0af7651916cd43dd8448eb211c80319c";
 const ANSWER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -168,6 +177,29 @@ async fn one_trace_leads_from_submit_to_result_across_nodes(engine: Engine) {
     assert_eq!(links, [(TRACE.to_owned(), created.span_id.clone())]);
     let mirrored = collector.span("intents.resolve", TRACE).await;
     assert_eq!((&mirrored.parent_span_id, &mirrored.links[0].span_id), (&created.span_id, &answered.span_id));
+    // The server's own work is in the trace too: a mail, each step of a workflow, and the timer that ends a step.
+    let task = json!({ "title": "Ship?", "notify_email": "ann@example.com" });
+    let asked = json!({ "intent_type": "intent.ask.v1", "human_task": task });
+    node.post(&key, "/v1/intents", Some(TASK), asked).await;
+    let created = collector.span("intents.create", TASK_TRACE).await;
+    let mail = collector.span("notice", TASK_TRACE).await;
+    assert_eq!((&mail.parent_span_id, mail.kind), (&created.span_id, 3));
+    assert!(has(&mail, "axme.channel", "email"), "{mail:?}");
+    let bundle = json!({
+        "scenario_id": "traced.v1", "agents": [{ "role": "worker", "address": "worker" }],
+        "workflow": { "steps": [
+            { "step_id": "rest", "runtime_type": "delay", "config": { "seconds": 1 } },
+            { "step_id": "build", "assigned_to": "worker" },
+        ] },
+        "intent": { "type": "intent.steps.v1", "payload": {} },
+    });
+    node.post(&key, "/v1/scenarios/apply", Some(STEPS), bundle).await;
+    let rest = collector.span("step", STEPS_TRACE).await;
+    assert!(has(&rest, "axme.step", "\"rest\""), "{rest:?}");
+    assert!(rest.end_time_unix_nano - rest.start_time_unix_nano >= 900_000_000, "{rest:?}");
+    let timer = collector.span("timer", STEPS_TRACE).await;
+    assert!(has(&timer, "axme.timer", "step"), "{timer:?}");
+    collector.span("push", STEPS_TRACE).await;
     // A trace that its caller does not record is not recorded here.
     let quiet = "00-11111111111111111111111111111111-00f067aa0ba902b7-00";
     node.post(&key, "/v1/intents", Some(quiet), intent.clone()).await;

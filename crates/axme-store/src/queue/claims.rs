@@ -33,6 +33,8 @@ pub struct DeliveredIntent {
     pub created_at: Time,
     /// The events of the first decision, as JSON. The first of them has the payload.
     pub first_decision: String,
+    /// The trace of its family, if it has one.
+    pub traceparent: Option<String>,
 }
 
 /// A reader of a queue: the workspace and the address of the queue, and the name of the reader.
@@ -74,7 +76,8 @@ macro_rules! deliveries {
             "SELECT q.item_id, q.kind, q.offers, q.due_at, q.number, q.acknowledged, i.intent_type, i.from_agent, \
              i.from_written, i.to_agent, i.to_written, i.status, i.created_at, \
              (SELECT e.events FROM events e WHERE e.workspace_id = i.workspace_id AND e.intent_id = i.intent_id \
-             ORDER BY e.position LIMIT 1) FROM queue_items q \
+             ORDER BY e.position LIMIT 1), \
+             (SELECT t.traceparent FROM intent_traces t WHERE t.root_id = i.root_id) FROM queue_items q \
              LEFT JOIN intents i ON i.workspace_id = q.workspace_id AND i.intent_id = q.item_id \
              WHERE q.workspace_id = $1 AND q.address = $2 AND (q.due_at, q.item_id) > ($3, $4) AND ",
             $condition,
@@ -126,6 +129,7 @@ fn due_delivery(row: &Row) -> Result<DueDelivery, StoreError> {
             status: row.word(11, Status::parse)?,
             created_at: row.time(12)?,
             first_decision: row.string(13)?,
+            traceparent: row.opt_string(14)?,
         }),
     };
     Ok(DueDelivery { candidate, intent })
