@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Builds the packages of the server and tries each of them. `cargo xtask dist` runs it.
 
-    tools/dist.py [--binary FILE] [--out FOLDER] [--key FILE]
+    tools/dist.py [--binary FILE] [--out FOLDER] [--key FILE] [--twice]
 
-Without --binary, it builds the program with cargo-zigbuild, so that it needs no glibc newer than 2.28. It needs Python's
+Without --binary, it builds the program with cargo-zigbuild, so that it needs no glibc newer than 2.28. --twice builds it again
+from a copy of the sources in another folder, and compares the two: that takes as long again. It needs Python's
 standard library, and `dpkg-deb`, `systemd-analyze`, `pip` and `npm` for the packages of that name; a package whose tool is
 missing is an error. --key names an Ed25519 key in PEM, which signs SHA256SUMS for `axme update`; without it, the packages are
 not signed, and the update is tried with a key of the moment.
@@ -17,7 +18,6 @@ import io
 import json
 import os
 import platform
-import re
 import shutil
 import socket
 import stat
@@ -32,13 +32,8 @@ import zipfile
 from pathlib import Path
 
 from bill_of_materials import bill_of_materials
+from program import EPOCH, ROOT, TARGET, build, check_glibc, compare_builds, digest, fail, put, run
 
-ROOT = Path(__file__).resolve().parent.parent
-# The newest version of glibc that the program may need: that of Debian 10 and RHEL 8.
-GLIBC = (2, 28)
-TARGET = f"{platform.machine()}-unknown-linux-gnu"
-# All times in packages, so that two builds of one commit are the same.
-EPOCH = int(os.environ.get("SOURCE_DATE_EPOCH", "1764460800"))
 DEBIAN_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 NPM_ARCHITECTURE = {"x86_64": "x64", "aarch64": "arm64"}[platform.machine()]
 SUMMARY = "Coordination server for operations that take minutes to days"
@@ -50,8 +45,13 @@ def main():
     parser.add_argument("--binary", type=Path, help="package this program instead of building one")
     parser.add_argument("--out", type=Path, default=ROOT / "target/packages", help="folder for the packages")
     parser.add_argument("--key", type=Path, help="sign SHA256SUMS with this Ed25519 key (PEM)")
+    parser.add_argument("--twice", action="store_true", help="build a second time in another folder, and compare")
     options = parser.parse_args()
-    binary = (options.binary or build()).resolve()
+    if options.twice and options.binary:
+        parser.error("--twice compares two builds, and --binary builds none")
+    binary = (options.binary or build(ROOT, ROOT / "target")).resolve()
+    if options.twice:
+        compare_builds(binary)
     needs = check_glibc(binary, enforced=options.binary is None)
     out = options.out.resolve()
     shutil.rmtree(out, ignore_errors=True)
@@ -81,48 +81,8 @@ def main():
     print(f"needs glibc {needs[0]}.{needs[1]}; all packages are in {out}")
 
 
-def fail(why):
-    sys.exit(f"dist: {why}")
-
-
-def run(*command, **more):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **more)
-    if done.returncode != 0:
-        fail(f"{command[0]} failed: {done.stdout}{done.stderr}")
-    return done.stdout
-
-
 def version():
     return tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
-
-
-def digest(path):
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def build():
-    """Builds the program for an old glibc. zig comes from PyPI and brings the stubs of every glibc."""
-    tools = ROOT / "target/dist-tools"
-    if not (tools / "bin/cargo-zigbuild").exists():
-        run(sys.executable, "-m", "venv", tools)
-        run(tools / "bin/pip", "install", "--quiet", "ziglang", "cargo-zigbuild")
-    environment = {**os.environ, "PATH": f"{tools / 'bin'}:{os.environ['PATH']}", "SOURCE_DATE_EPOCH": str(EPOCH)}
-    target = f"{TARGET}.{GLIBC[0]}.{GLIBC[1]}"
-    subprocess.run(
-        ["cargo", "zigbuild", "--profile", "dist", "--package", "axme", "--target", target],
-        cwd=ROOT, env=environment, check=True,
-    )
-    return ROOT / "target" / TARGET / "dist/axme"
-
-
-def check_glibc(binary, enforced):
-    """Returns the newest version of glibc that a symbol of the program needs."""
-    symbols = run("objdump", "-T", binary)
-    needed = [tuple(map(int, found.split("."))) for found in re.findall(r"GLIBC_(\d+\.\d+)", symbols)]
-    newest = max(needed)
-    if enforced and newest > GLIBC:
-        fail(f"the program needs glibc {newest[0]}.{newest[1]}")
-    return newest
 
 
 def tar_bytes(entries):
@@ -157,7 +117,7 @@ def archive(binary, out):
     entries = [(f"{folder}/axme", binary.read_bytes(), 0o755)]
     entries += [(f"{folder}/{name}", content, 0o644) for name, content in documents()]
     entries += [(f"{folder}/{name}", (ROOT / "deploy" / name).read_bytes(), 0o644)
-                for name in ["axme.toml", "systemd/axme.service"]]
+                for name in ["axme.toml", *(f"systemd/{unit}" for unit in UNITS)]]
     package = out / f"{folder}.tar.gz"
     package.write_bytes(gzipped(tar_bytes(entries)))
     return package
@@ -220,6 +180,9 @@ def try_update(out, key):
 
 # The Debian package.
 
+# The package enables the service. An operator enables the socket.
+UNITS = ["axme.service", "axme.socket"]
+
 CONTROL = """Package: axme
 Version: {version}
 Section: net
@@ -229,7 +192,7 @@ Depends: libc6 (>= {glibc}), libgcc-s1, ca-certificates, adduser
 Maintainer: The AXME developers <axme@localhost>
 Description: {summary}
  {description}
- The package has the server, the command line and a systemd unit.
+ The package has the server, the command line and its systemd units.
 """
 
 POSTINST = """#!/bin/sh
@@ -248,7 +211,7 @@ fi
 PRERM = """#!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-  systemctl disable --now --quiet axme.service || true
+  systemctl disable --now --quiet axme.socket axme.service || true
 fi
 """
 
@@ -264,9 +227,9 @@ def debian(binary, out):
     glibc = ".".join(map(str, check_glibc(binary, enforced=False)))
     files = [
         ("usr/bin/axme", binary.read_bytes(), 0o755),
-        ("lib/systemd/system/axme.service", (ROOT / "deploy/systemd/axme.service").read_bytes(), 0o644),
         ("etc/axme/axme.toml", (ROOT / "deploy/axme.toml").read_bytes(), 0o600),
     ]
+    files += [(f"lib/systemd/system/{unit}", (ROOT / "deploy/systemd" / unit).read_bytes(), 0o644) for unit in UNITS]
     files += [(f"usr/share/doc/axme/{name}", content, 0o644) for name, content in documents()]
     control = CONTROL.format(version=version(), architecture=DEBIAN_ARCHITECTURE, glibc=glibc, summary=SUMMARY,
                              description=DESCRIPTION)
@@ -291,23 +254,18 @@ def debian(binary, out):
     return package
 
 
-def put(path, content, mode):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    path.chmod(mode)
-
-
 def try_debian(package):
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         run("dpkg-deb", "--extract", package, root)
         try_program(root / "usr/bin/axme")
-        unit = (root / "lib/systemd/system/axme.service").read_text()
-        # systemd checks that the program is there.
-        local = root / "axme.service"
-        local.write_text(unit.replace("/usr/bin/axme", str(root / "usr/bin/axme")))
-        checked = subprocess.run(["systemd-analyze", "verify", "--man=no", local], capture_output=True, text=True)
-        complaints = [line for line in checked.stderr.splitlines() if "axme.service" in line]
+        for unit in UNITS:
+            # systemd checks that the program is there, and that a socket has its service beside it.
+            text = (root / "lib/systemd/system" / unit).read_text()
+            (root / unit).write_text(text.replace("/usr/bin/axme", str(root / "usr/bin/axme")))
+        verify = ["systemd-analyze", "verify", "--man=no", *(root / unit for unit in UNITS)]
+        checked = subprocess.run(verify, capture_output=True, text=True)
+        complaints = [line for line in checked.stderr.splitlines() if any(unit in line for unit in UNITS)]
         if complaints:
             fail("systemd-analyze: " + "; ".join(complaints))
         modes = {name: stat.S_IMODE((root / name).stat().st_mode) for name in ["etc/axme/axme.toml", "usr/bin/axme"]}
