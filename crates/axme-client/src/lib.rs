@@ -170,12 +170,7 @@ impl Builder {
     /// header. [`ClientError::Transport`] if the HTTP client cannot be set up, for example without root certificates.
     pub fn build(self) -> Result<Client, ClientError> {
         let base_url = self.base_url.trim().trim_end_matches('/').to_owned();
-        let url = Url::parse(&base_url).map_err(|e| {
-            ClientError::Input(format!("invalid base URL \"{base_url}\" ({e}): use http(s)://host[:port]"))
-        })?;
-        if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
-            return Err(ClientError::Input(format!("invalid base URL \"{base_url}\": use http(s)://host[:port]")));
-        }
+        let url = parse_base_url(&base_url)?;
         let mut headers = HeaderMap::new();
         headers.insert("x-axme-client", HeaderValue::from_static(concat!("axme-rust/", env!("CARGO_PKG_VERSION"))));
         for (name, text) in self.headers {
@@ -223,4 +218,23 @@ fn consumer_header(name: &str) -> Result<HeaderValue, ClientError> {
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Checks the URL of a server.
+///
+/// # Errors
+///
+/// [`ClientError::Input`] if it is not `http(s)://host[:port]`.
+pub fn check_base_url(base_url: &str) -> Result<(), ClientError> {
+    parse_base_url(base_url).map(|_| ())
+}
+
+fn parse_base_url(base_url: &str) -> Result<Url, ClientError> {
+    let wrong =
+        |why: &str| ClientError::Input(format!("invalid base URL \"{base_url}\"{why}: use http(s)://host[:port]"));
+    let url = Url::parse(base_url).map_err(|error| wrong(&format!(" ({error})")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong(""));
+    }
+    Ok(url)
 }

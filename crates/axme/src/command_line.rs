@@ -56,8 +56,15 @@ fn failure(error: &clap::Error) -> Failure {
     }
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let parts: Vec<&str> = text.split("\n\n").map(str::trim).filter(|part| !part.is_empty()).collect();
-    let said = parts.iter().filter(|part| !part.starts_with("Usage:") && !part.starts_with("For more information"));
+    let is_data = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(name)) if name == "--data");
+    let is_left_out = |part: &str| {
+        part.starts_with("Usage:") || part.starts_with("For more information") || (is_data && part.starts_with("tip:"))
+    };
+    let said = parts.iter().filter(|part| !is_left_out(part));
     let mut message = said.map(|part| part.replace('\n', " ")).collect::<Vec<String>>().join("; ");
+    if is_data {
+        message += "; write it before the command: axme --data DIR COMMAND";
+    }
     message = message.split_whitespace().collect::<Vec<&str>>().join(" ");
     if let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) {
         let usage = usage.to_string();

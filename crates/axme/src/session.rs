@@ -16,6 +16,8 @@ use crate::output::{OutputFormat, answer_fields, line, local, with_progress};
 impl ConnectionSettings {
     pub(crate) fn connect(self) -> Result<Session, Failure> {
         self.check_server()?;
+        let place = |error| Failure::usage(format!("{error} (address from {})", self.base_url.source));
+        axme_client::check_base_url(self.base_url.value.trim()).map_err(place)?;
         let mut client = Client::builder(&self.base_url.value).program(concat!("axme-cli/", env!("CARGO_PKG_VERSION")));
         if let Some(key) = &self.api_key {
             client = client.api_key(&key.value);

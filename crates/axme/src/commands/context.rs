@@ -196,6 +196,9 @@ async fn activate(flags: &Flags, name: &str) -> Result<(), Failure> {
 
 impl Set {
     fn run(self, flags: &Flags) -> Result<(), Failure> {
+        if let Some(base_url) = &flags.base_url {
+            axme_client::check_base_url(base_url.trim()).map_err(Failure::usage)?;
+        }
         let mut contexts = Contexts::load()?;
         let first = contexts.names().next().is_none();
         let found = contexts.get(&self.name).map(|(context, secrets)| (context.clone(), secrets));

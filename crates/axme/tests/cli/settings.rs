@@ -19,6 +19,24 @@ fn with_variables(home: &Home, variables: &[(&str, &str)], args: &[&str]) -> (Ou
 const BOTH: [(&str, &str); 2] = [("AXME_BASE_URL", "http://127.0.0.1:8"), ("AXME_API_KEY", "of-the-environment")];
 
 #[test]
+fn a_wrong_address_is_not_kept_and_its_source_is_named() {
+    let home = Home::new();
+    for wrong in ["ftp://x", "nonsense", "http://x/?a=b"] {
+        let said = home.fails(&["context", "set", "work", "--base-url", wrong], 2);
+        assert!(said.contains("invalid base URL") && said.contains("http(s)://host[:port]"), "{said}");
+    }
+    assert!(home.ok(&["context", "list"]).contains("No contexts."));
+    let (_, said) = with_variables(&home, &[("AXME_BASE_URL", "ftp://x")], &["agents", "list"]);
+    assert!(said.contains("\"ftp://x\"") && said.contains("address from") && said.contains("AXME_BASE_URL"), "{said}");
+}
+
+#[test]
+fn a_data_folder_after_the_command_is_refused_with_its_place() {
+    let said = Home::new().fails(&["restore", "out.axme", "--data", "other"], 2);
+    assert!(said.contains("write it before the command: axme --data DIR COMMAND") && !said.contains("tip:"), "{said}");
+}
+
+#[test]
 fn variables_come_before_the_context() {
     let home = Home::new();
     home.ok(&["context", "set", "work", "--base-url", "http://127.0.0.1:9", "--api-key", "of-the-context"]);
