@@ -87,7 +87,7 @@ pub const FAMILIES: &[Family] = &[
     Family::new(
         "tasks",
         "Tasks",
-        "List the tasks that wait for a person, reassign them, and create links to answer them.",
+        "List the tasks that wait for a person, reassign them, create links to answer them, and ask the requester back.",
     )
     .routes(tasks::ROUTES),
     Family::new("groups", "Groups", "Keep groups of people, and the rule on who may be asked to decide guarded tasks."),
@@ -98,13 +98,14 @@ pub const FAMILIES: &[Family] = &[
     )
     .routes(receipts::ROUTES),
     Family::new("approvals", "Approvals", "Approve or reject a request by its id."),
-    Family::new("inbox", "Inbox", "Read intents as threads, follow their changes, and reply to them.")
-        .routes(inbox_pages::ROUTES),
+    Family::new("inbox", "Inbox", "Read intents as threads, follow their changes, and reply to them."),
     Family::new("inbox-decisions", "Inbox: decisions", "Approve, reject or delegate a thread.").ids(&[
         "inbox.approve",
         "inbox.reject",
         "inbox.delegate",
     ]),
+    Family::new("inbox-pages", "Inbox: pages", "Show a person in a browser what waits for them, and take their answers.")
+        .routes(inbox_pages::ROUTES),
     Family::new("console", "Console", "Watch and steer a workspace in a browser. See docs/console.md.")
         .routes(console_pages::ROUTES),
     Family::new("webhooks", "Webhooks", "Subscribe an HTTPS address to events, and publish events."),

@@ -3,7 +3,7 @@
 use crate::op::{Access, Route};
 
 /// The plain routes of the inbox.
-pub const ROUTES: &[Route] = &[PAGE, SIGN_IN, SIGN_OUT, OPEN, ANSWER, SESSIONS, END_SESSION];
+pub const ROUTES: &[Route] = &[PAGE, SIGN_IN, SIGN_OUT, OPEN, ANSWER, REPLY, WITHDRAW, SESSIONS, END_SESSION];
 
 /// Shows the inbox.
 pub const PAGE: Route = Route::get("inbox.page", "/inbox")
@@ -24,6 +24,14 @@ pub const OPEN: Route = Route::post("inbox.open", "/inbox/open")
 pub const ANSWER: Route = Route::post("inbox.answer", "/inbox/answer").access(Access::Public).about(
     "Answer up to 50 tasks of the same step: the first form shows them again, the second one records the answers.",
 );
+/// Replies to a question.
+pub const REPLY: Route = Route::post("inbox.reply_to_question", "/inbox/reply")
+    .access(Access::Public)
+    .about("Reply to the open question about a task that the person requested.");
+/// Withdraws a yes.
+pub const WITHDRAW: Route = Route::post("inbox.withdraw", "/inbox/withdraw")
+    .access(Access::Public)
+    .about("Withdraw a yes of the person while the quorum has not decided.");
 /// Shows the sessions.
 pub const SESSIONS: Route =
     Route::get("inbox.sessions", "/inbox/sessions").access(Access::Public).about("Show the sessions of the person.");

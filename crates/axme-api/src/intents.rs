@@ -329,6 +329,9 @@ pub struct IntentView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::tasks::HumanTask>"))]
     pub human_task: Option<Value>,
+    /// The questions about the open task, oldest first. Our extension.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<crate::tasks::TaskQuestion>,
     /// The actor that has to act next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_with: Option<Holder>,

@@ -76,6 +76,8 @@ static FORMS: &[(&Route, MakeForm)] = &[
     (&inbox_pages::ANSWER, |_| {
         Form::page(&[403, 404, 409]).filled("The tasks, the outcome, and the token of the session's forms.")
     }),
+    (&inbox_pages::REPLY, |_| both("The task, the reply, and the token of the session's forms.", &[403, 404, 409])),
+    (&inbox_pages::WITHDRAW, |_| both("The task, and the token of the session's forms.", &[403, 404, 409])),
     (&inbox_pages::SESSIONS, |_| {
         let mut form = Form::page(&[]);
         form.answers.extend(Form::redirect().answers);
@@ -511,6 +513,8 @@ fn action(generator: &mut SchemaGenerator) -> Form {
         "properties": {
             "token": { "type": "string", "description": TOKEN },
             "outcome": { "type": "string", "description": "The answer: one of the outcomes of the task." },
+            "question": { "type": "string", "description": "A question to the requester, instead of an answer. Our extension." },
+            "withdraw": { "type": "boolean", "description": "True to withdraw the yes of this person. Our extension." },
             "comment": { "type": ["string", "null"], "description": "The comment of the person." },
             "data": { "type": ["object", "null"], "description": "The fields of the form." },
             "task_result": {
@@ -522,7 +526,10 @@ fn action(generator: &mut SchemaGenerator) -> Form {
     let answer = object(&[
         ok_field(),
         ("intent_id", json!({ "type": "string", "format": "uuid", "description": "The id of the intent." })),
-        ("outcome", json!({ "type": "string", "description": "The outcome that was recorded." })),
+        (
+            "outcome",
+            json!({ "type": ["string", "null"], "description": "The outcome that was recorded; null after a question or a withdrawal." }),
+        ),
         (
             "status",
             json!({ "$ref": "#/components/schemas/Status", "description": "The status of the intent after the answer." }),
@@ -535,6 +542,8 @@ fn action(generator: &mut SchemaGenerator) -> Form {
         .errors(&[ErrorCode::InvalidJson, ErrorCode::NotFound, ErrorCode::OutcomeUnknown, ErrorCode::ValidationFailed])
         .errors(&[ErrorCode::LinkExpired, ErrorCode::LinkRevoked, ErrorCode::LinkUsed, ErrorCode::PassedOn])
         .errors(intents::RESUME.info.errors)
+        .errors(tasks::ASK.info.errors)
+        .errors(tasks::WITHDRAW.info.errors)
 }
 
 #[cfg(test)]

@@ -2,19 +2,23 @@
 //! They are answered through `intents.resume` with a `task_result`, or, without a key, through a link to the task.
 
 mod human_task;
+mod second_thoughts;
 
 use axme_types::Status;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use human_task::{HumanTask, TaskResult};
+pub use second_thoughts::{
+    AskRequester, QuestionAnswer, ReplyToQuestion, TaskQuestion, WithdrawAnswer, WithdrawnAnswer,
+};
 
 use crate::op::{Access, AnyOp, Op, Route};
 use crate::page::Limit;
 use crate::{ErrorCode, Id, Timestamp, lenient};
 
 /// The operations of this family.
-pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &REASSIGN, &LINK];
+pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &REASSIGN, &LINK, &ASK, &REPLY, &WITHDRAW];
 
 /// The plain routes of this family.
 pub const ROUTES: &[Route] = &[ACTION, PAGE, PAGE_ANSWER, STYLE, ICON, SCRIPT];
@@ -52,10 +56,49 @@ pub static LINK: Op<LinkTask, TaskLink> = Op::post("tasks.link", "/v1/tasks/{int
     ])
     .about("Create a link with which one person answers a task without a key, on a page or through /v1/tasks/action.");
 
-/// Answers a task with a link's token: `{"token", "outcome", "comment"?, "data"?}`, or the answer under `task_result`.
+/// Asks the requester of a task.
+pub static ASK: Op<AskRequester, QuestionAnswer> = Op::post("tasks.ask", "/v1/tasks/{intent_id}/questions")
+    .errors(&[
+        ErrorCode::AlreadyAnswered,
+        ErrorCode::AnotherPersonRequired,
+        ErrorCode::DeadlinePassed,
+        ErrorCode::IntentAlreadyTerminal,
+        ErrorCode::MayNotBeAsked,
+        ErrorCode::NotAsked,
+        ErrorCode::NotWaitingForHuman,
+        ErrorCode::PersonRequired,
+        ErrorCode::QuestionOpen,
+        ErrorCode::RequesterMayNotAnswer,
+        ErrorCode::TooManyQuestions,
+    ])
+    .about("Ask the requester a question about a task instead of answering it. Mails the requester.");
+
+/// Replies to the open question of a task.
+pub static REPLY: Op<ReplyToQuestion, QuestionAnswer> = Op::post("tasks.reply", "/v1/tasks/{intent_id}/reply")
+    .errors(&[
+        ErrorCode::DeadlinePassed,
+        ErrorCode::IntentAlreadyTerminal,
+        ErrorCode::NoOpenQuestion,
+        ErrorCode::NotWaitingForHuman,
+    ])
+    .about("Reply, as the requester, to the open question about a task. Mails the people who are asked to answer it.");
+
+/// Withdraws a yes.
+pub static WITHDRAW: Op<WithdrawAnswer, WithdrawnAnswer> = Op::post("tasks.withdraw", "/v1/tasks/{intent_id}/withdraw")
+    .errors(&[
+        ErrorCode::DeadlinePassed,
+        ErrorCode::IntentAlreadyTerminal,
+        ErrorCode::NotWaitingForHuman,
+        ErrorCode::NothingToWithdraw,
+        ErrorCode::PersonRequired,
+    ])
+    .about("Withdraw a yes of your own while the quorum has not decided. You may answer again.");
+
+/// Answers a task with a link's token: `{"token", "outcome", "comment"?, "data"?}`, or the answer under `task_result`. With
+/// `question` instead, it asks the requester, and with `withdraw` it takes a yes back.
 pub const ACTION: Route = Route::post("tasks.answer_by_link", "/v1/tasks/action")
     .access(Access::Public)
-    .about("Answer the task behind a link: token, outcome, comment, data. The token is the credential.");
+    .about("Answer the task behind a link: token, outcome, comment, data. Or ask the requester: token, question. Or withdraw a yes: token, withdraw. The token is the credential.");
 /// Shows the form behind a link.
 pub const PAGE: Route = Route::get("tasks.page", "/app/tasks/{intent_id}")
     .access(Access::Public)
@@ -184,4 +227,7 @@ pub struct Task {
     /// The task.
     #[cfg_attr(feature = "schema", schemars(with = "HumanTask"))]
     pub human_task: Value,
+    /// The questions to the requester, oldest first. Our extension.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<TaskQuestion>,
 }

@@ -2,6 +2,7 @@
 //! (`spec/protocol.md` §2.1).
 
 use axme_api::intents::{EventView, IntentView, OutcomeView};
+use axme_api::tasks::TaskQuestion;
 use axme_api::{Id, Json, JsonFields, Timestamp};
 use axme_intent::lifecycle::{Event, EventBody, Fault, IntentSpec, State, Wait};
 use axme_intent::{self as rules, HolderKind, IntentId, Outcome, WaitingReason, sentences};
@@ -71,7 +72,8 @@ pub fn intent(head: &Head, spec: &IntentSpec) -> IntentView {
         result,
         error,
         human_task: task.map(|task| json!(task)),
-        pending_with: waiting.map(|w| w.holder.clone()),
+        questions: waiting.map(questions).unwrap_or_default(),
+        pending_with: intent.pending_with().cloned(),
         deadline_at,
         due_at,
         max_delivery_attempts: spec.max_delivery_attempts,
@@ -88,6 +90,20 @@ pub fn intent(head: &Head, spec: &IntentSpec) -> IntentView {
         created_at: intent.created_at.into(),
         updated_at: intent.updated_at.into(),
     }
+}
+
+/// Returns the questions about the task that an intent waits for.
+pub(crate) fn questions(waiting: &Wait) -> Vec<TaskQuestion> {
+    let view = |question: &rules::human::Question| TaskQuestion {
+        asked_by: question.by.clone(),
+        asked_via: question.via,
+        asked_at: question.at.into(),
+        question: question.text.clone(),
+        replied_by: question.reply.as_ref().map(|reply| reply.by.clone()),
+        replied_at: question.reply.as_ref().map(|reply| reply.at.into()),
+        reply: question.reply.as_ref().map(|reply| reply.text.clone()),
+    };
+    waiting.questions.iter().map(view).collect()
 }
 
 pub fn event(id: IntentId, event: &Event) -> EventView {
@@ -160,6 +176,25 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
                 view.details.set("answered_through", Json::of(through));
             }
             view.details.set("quorum", *needed);
+        }
+        EventBody::Withdrawn { vote, comment, .. } => {
+            view.waiting_reason = Some(WaitingReason::WaitingForHuman);
+            view.details.set("withdrawn_by", vote.by.as_str());
+            if let Some(comment) = comment {
+                view.details.set("reason", comment.as_str());
+            }
+        }
+        EventBody::Questioned { question } => {
+            view.waiting_reason = Some(WaitingReason::WaitingForHuman);
+            view.pending_with = Some(question.to.clone());
+            view.details.set("question", question.text.as_str());
+            view.details.set("asked_by", question.by.as_str());
+        }
+        EventBody::Replied { asked_by, reply } => {
+            view.waiting_reason = Some(WaitingReason::WaitingForHuman);
+            view.details.set("asked_by", asked_by.as_str());
+            view.details.set("reply", reply.text.as_str());
+            view.details.set("replied_by", reply.by.as_str());
         }
         EventBody::Transferred { holder: who, from, note, .. } => {
             view.pending_with = Some(who.clone());

@@ -66,6 +66,25 @@ pub fn apply(intent: &mut Intent, event: &Event) {
                 waiting.votes.push(vote.clone());
             }
         }
+        EventBody::Withdrawn { vote, .. } => {
+            if let State::Waiting(waiting) = &mut intent.state {
+                waiting.votes.retain(|other| !is_same_person(&other.by, &vote.by));
+            }
+        }
+        EventBody::Questioned { question } => {
+            intent.tally.reminded = 0;
+            if let State::Waiting(waiting) = &mut intent.state {
+                waiting.questions.push(question.clone());
+            }
+        }
+        EventBody::Replied { reply, .. } => {
+            intent.tally.reminded = 0;
+            if let State::Waiting(waiting) = &mut intent.state
+                && let Some(open) = waiting.questions.iter_mut().find(|question| question.reply.is_none())
+            {
+                open.reply = Some(reply.clone());
+            }
+        }
         EventBody::Transferred { holder, from, is_part: true, .. } => {
             let is_from = |person: &String| is_same_person(person, &from.reference);
             if let Some(earlier) = intent.tally.escalated_from.as_mut().filter(|one| is_from(&one.reference)) {

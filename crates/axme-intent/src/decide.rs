@@ -6,6 +6,7 @@
 mod people;
 mod policy;
 mod reminder_plan;
+mod second_thoughts;
 mod steps;
 
 use axme_types::ErrorCode;
@@ -94,6 +95,9 @@ pub fn decide(
         Command::AskPerson { note, holder, task, due_at } => builder.ask_person(plan, note, holder, *task, due_at)?,
         Command::Decide(response) => builder.decide_task(plan, &response)?,
         Command::Reassign { holder, from, note } => builder.reassign(plan, holder, from, note)?,
+        Command::AskBack(ask) => builder.ask_back(plan, ask)?,
+        Command::Reply(reply) => builder.reply(plan, reply)?,
+        Command::Withdraw(withdrawal) => builder.withdraw(withdrawal)?,
         Command::Proceed { reason } => builder.proceed(plan, reason)?,
         Command::Resolve(ending) => builder.resolve(ending),
         Command::DeadlinePassed => builder.end(Ending::TimedOut),

@@ -3,12 +3,14 @@
 
 mod answer;
 mod implied;
+mod second_thoughts;
 mod texts;
 
 use std::collections::BTreeSet;
 
 pub use answer::{AnswerClient, Response, Standing, TaskResult, Verdict, Via, Vote};
 pub use implied::{asks_person, is_approval_type};
+pub use second_thoughts::{AskBack, MAX_QUESTION_CHARS, MAX_QUESTIONS, Question, Reply, Withdrawal, question_address};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

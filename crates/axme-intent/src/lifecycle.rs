@@ -14,11 +14,11 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::human::{Vote, group_name, is_email, is_same_person, person_key};
+use crate::human::{Question, Vote, group_name, is_email, is_same_person, person_key};
 use crate::outcome::Outcome;
 use crate::policy::Policy;
 pub use crate::refusal::Refusal;
-use crate::reminder_plan::ReminderPlan;
+use crate::reminder_plan::{ReminderPlan, Stage};
 use crate::serde_fields::{is_zero, present};
 use crate::workflow::Cursor;
 use crate::{Address, HumanTask, IntentId, Json, Plan, Time};
@@ -61,10 +61,26 @@ pub struct IntentSpec {
 }
 
 impl IntentSpec {
+    /// Returns the requester as the actor that has to reply to a question.
+    pub fn requester(&self) -> Holder {
+        let from = self.from.as_str();
+        if from.starts_with("agent://") {
+            return Holder { kind: HolderKind::Agent, reference: from.to_owned(), name: self.from.short().to_owned() };
+        }
+        Holder::named(HolderKind::Human, &person_key(from))
+    }
+
     /// Returns the email address of the person who started the intent, if it is known.
     pub fn requester_email(&self) -> Option<String> {
         let names = [self.requested_by.as_deref(), Some(self.from.as_str())];
         names.into_iter().flatten().map(person_key).find(|name| is_email(name))
+    }
+}
+
+impl Wait {
+    /// Returns the question that waits for the requester's reply.
+    pub fn open_question(&self) -> Option<&Question> {
+        self.questions.last().filter(|question| question.reply.is_none())
     }
 }
 
@@ -159,6 +175,9 @@ pub struct Wait {
     /// The yes answers so far, if the task needs several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub votes: Vec<Vote>,
+    /// The questions to the requester, oldest first. Only the last one may lack its reply.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
     /// The position of the event that began the wait or reassigned the task. It numbers the askings of an intent: a
     /// link for one asking is invalid for another.
     #[serde(default)]
@@ -234,6 +253,25 @@ impl Intent {
             _ => self.tally.reminder_plan.as_ref(),
         };
         policy.reminder_plan(own)
+    }
+
+    /// Returns the next stage of a reminder plan, and its seconds after the stage before. A question that waits for the
+    /// requester's reply is not escalated: the people who are asked are not late.
+    pub fn next_stage(&self, plan: &ReminderPlan) -> Option<(Stage, u64)> {
+        let is_questioned = self.open_question().is_some();
+        let next = plan.next(self.tally.reminded, self.tally.escalated_to.is_some());
+        next.filter(|(stage, _)| !is_questioned || *stage == Stage::Remind)
+    }
+
+    /// Returns the question about the open task that waits for the requester's reply.
+    pub fn open_question(&self) -> Option<&Question> {
+        self.open_task().and(self.waiting()).and_then(Wait::open_question)
+    }
+
+    /// Returns the actor that has to act next: the holder of the wait, or the requester while a question is open.
+    pub fn pending_with(&self) -> Option<&Holder> {
+        let holder = self.waiting().map(|waiting| &waiting.holder);
+        self.open_question().map(|question| &question.to).or(holder)
     }
 
     pub fn waiting(&self) -> Option<&Wait> {

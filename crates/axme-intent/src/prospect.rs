@@ -204,6 +204,9 @@ pub fn deciders(intent: &Intent, language: Language) -> String {
 
 /// Returns where an intent is now, as a sentence.
 pub fn standing(intent: &Intent, language: Language) -> String {
+    if let Some(question) = intent.open_question() {
+        return say(language, "standing-question").with("name", shown(&question.to.reference, language)).into();
+    }
     let sentence = match intent.waiting() {
         Some(waiting) => match waiting.reason {
             WaitingReason::WaitingForHuman => {
@@ -270,6 +273,7 @@ mod tests {
             child: None,
             due_at: None,
             votes: Vec::new(),
+            questions: Vec::new(),
             asking: 1,
         });
         let spec = json!({

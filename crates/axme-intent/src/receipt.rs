@@ -35,7 +35,7 @@ pub struct Receipt {
     pub decided_at: String,
     pub decided_via: String,
     pub outcome: String,
-    /// `yes` or `no`.
+    /// `yes`, `no` or `withdrawn`. A receipt of a withdrawal has the hash of the answer that it withdraws.
     pub meaning: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
@@ -43,6 +43,9 @@ pub struct Receipt {
     pub payload_sha256: String,
     pub task_sha256: String,
     pub answer_sha256: String,
+    /// SHA-256 of the questions to the requester and their replies, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub questions_sha256: Option<String>,
     pub policy: ReceiptPolicy,
 }
 
@@ -71,7 +74,10 @@ pub struct ReceiptPolicy {
     pub evidence_required: bool,
 }
 
-/// True for the event of a person's decision.
+/// The meaning, and the outcome, of a receipt of a withdrawal.
+pub const WITHDRAWN: &str = "withdrawn";
+
+/// True for the event of a person's decision, or of its withdrawal.
 pub fn is_decision(event: &Event) -> bool {
     decision(event).is_some()
 }
@@ -80,6 +86,7 @@ pub fn is_decision(event: &Event) -> bool {
 fn decision(event: &Event) -> Option<(Json, String, String)> {
     match &event.body {
         EventBody::Voted { vote, .. } => Some((vote.result.clone(), vote.by.clone(), vote.via.as_str().to_owned())),
+        EventBody::Withdrawn { vote, via, .. } => Some((vote.result.clone(), vote.by.clone(), via.as_str().to_owned())),
         EventBody::InProgress { details, .. } => {
             let result = details.get("task_result")?.clone();
             let via = details.string("answered_via").unwrap_or_else(|| Via::default().as_str().to_owned());
@@ -97,6 +104,12 @@ pub fn of(id: Uuid, workspace: Uuid, before: &Intent, event: &Event, spec: &Inte
     let task = before.open_task().unwrap_or(&untitled);
     let outcome = result.field("outcome").and_then(|word| word.string()).unwrap_or_default();
     let answer = TaskResult { outcome: Some(outcome.clone()), ..TaskResult::default() };
+    let meaning = if task.means(&answer) == Verdict::Positive { "yes" } else { "no" };
+    let comment = result.field("comment").and_then(|text| text.string());
+    let (outcome, meaning, comment) = match &event.body {
+        EventBody::Withdrawn { comment, .. } => (WITHDRAWN.to_owned(), WITHDRAWN, comment.clone()),
+        _ => (outcome, meaning, comment),
+    };
     let on_behalf_of = match &event.body {
         EventBody::InProgress { details, .. } => details.get("answered_for").and_then(|list| list.read().ok()),
         _ => None,
@@ -121,12 +134,13 @@ pub fn of(id: Uuid, workspace: Uuid, before: &Intent, event: &Event, spec: &Inte
         decided_by,
         decided_at: event.at.to_string(),
         decided_via,
-        meaning: if task.means(&answer) == Verdict::Positive { "yes" } else { "no" }.to_owned(),
+        meaning: meaning.to_owned(),
         outcome,
-        comment: result.field("comment").and_then(|text| text.string()),
+        comment,
         payload_sha256: sha256(&spec.payload),
         task_sha256: sha256(&Json::of(task)),
         answer_sha256: sha256(&result),
+        questions_sha256: (!waiting.questions.is_empty()).then(|| sha256(&Json::of(&waiting.questions))),
         policy: ReceiptPolicy {
             quorum: task.needed(),
             yes_before: waiting.votes.iter().map(|vote| vote.by.clone()).collect(),

@@ -67,6 +67,20 @@ impl Narrator {
                 let needed = self.say("event-vote").with("needed", *needed).to_string();
                 self.answer(&vote.result.value(), &vote.by, vote.via, &needed)
             }
+            EventBody::Withdrawn { vote, via, comment, .. } => {
+                let said = self.say("event-withdrawn").with("name", self.name(&vote.by)).with("way", self.way(*via));
+                format!("{said}{}", quoted(comment.as_deref()))
+            }
+            EventBody::Questioned { question } => {
+                let said = self.say("event-question").with("name", self.name(&question.by));
+                let said = said.with("to", self.display(&question.to)).with("way", self.way(question.via));
+                format!("{said}{}", quoted(Some(&question.text)))
+            }
+            EventBody::Replied { asked_by, reply } => {
+                let said = self.say("event-reply").with("name", self.name(&reply.by));
+                let said = said.with("to", self.name(asked_by)).with("way", self.way(reply.via));
+                format!("{said}{}", quoted(Some(&reply.text)))
+            }
             EventBody::Transferred { holder, from, note, .. } => {
                 let said = self.say("event-reassigned").with("from", self.display(from));
                 let said = said.with("name", self.display(holder)).with("by", by);
@@ -186,10 +200,14 @@ impl Narrator {
 
     /// Returns a person's answer: who gave it and how, then `more`, then the comment.
     fn answer(&self, result: &Value, by: &str, via: Via, more: &str) -> String {
-        let way = of_family(self.language, "way", via.as_str()).map(String::from).unwrap_or_default();
+        let way = self.way(via);
         let word = answered(self.language, result["outcome"].as_str().unwrap_or_default());
         let said = self.say("event-answer").with("answer", word).with("name", self.name(by));
         format!("{}{}", said.with("way", way).with("more", more), quoted(result["comment"].as_str()))
+    }
+
+    fn way(&self, via: Via) -> String {
+        of_family(self.language, "way", via.as_str()).map(String::from).unwrap_or_default()
     }
 
     fn ended(&self, event: &Event, by: &str) -> String {

@@ -10,6 +10,7 @@ mod people;
 mod readers;
 mod receivers;
 mod recipients;
+mod second_thoughts;
 mod senders;
 mod workers;
 
@@ -47,7 +48,7 @@ pub(crate) const WORKERS: [&str; 5] = ["ada", "bob", "cyd", workers::TEAM, recei
 type Action = fn(&mut Simulation) -> CheckResult;
 
 /// Actions with their weights.
-const ACTIONS: [(u32, Action); 36] = [
+const ACTIONS: [(u32, Action); 39] = [
     (18, senders::submit),
     (16, senders::apply),
     (10, senders::repeat),
@@ -64,6 +65,9 @@ const ACTIONS: [(u32, Action); 36] = [
     (14, recipients::run_notice_worker),
     (24, recipients::answer),
     (3, recipients::open_links),
+    (6, second_thoughts::ask),
+    (6, second_thoughts::reply),
+    (6, second_thoughts::withdraw),
     (5, operators::resolve),
     (2, operators::resolve_unknown),
     (6, operators::change_settings),

@@ -1,5 +1,6 @@
 //! The invariants of the store, checked after every step of a simulation.
 
+mod second_thoughts;
 pub(crate) mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,6 +77,12 @@ impl Checker {
     /// Returns the numbers of intents and of events.
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.intents.len(), self.intents.values().map(|observed| observed.events.len()).sum())
+    }
+
+    /// Returns the numbers of questions, replies and withdrawals.
+    pub(crate) fn second_thoughts(&self) -> (usize, usize, usize) {
+        let counts = self.intents.values().map(second_thoughts::count);
+        counts.fold((0, 0, 0), |all, one| (all.0 + one.0, all.1 + one.1, all.2 + one.2))
     }
 
     pub(crate) fn open_tasks(&self) -> Vec<IntentId> {
@@ -275,6 +282,7 @@ fn check_history(observed: &ObservedIntent) -> CheckResult {
         ensure!(!folded.status().is_terminal(), "{id}: event {position} follows the end");
         check_time(observed, &folded, event)?;
         tasks::check_event(observed, &folded, event)?;
+        second_thoughts::check_event(observed, &folded, event)?;
         apply(&mut folded, event);
         ensure!(
             event.status == folded.status(),

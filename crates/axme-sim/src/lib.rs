@@ -75,6 +75,10 @@ pub struct Report {
     pub lapsed_claims: usize,
     /// Answers and votes of people whom only a group asked.
     pub group_decisions: usize,
+    /// Questions to requesters, replies, and withdrawals.
+    pub questions: usize,
+    pub replies: usize,
+    pub withdrawals: usize,
 }
 
 impl Report {
@@ -89,6 +93,9 @@ impl Report {
             links_used: self.links_used + other.links_used,
             lapsed_claims: self.lapsed_claims + other.lapsed_claims,
             group_decisions: self.group_decisions + other.group_decisions,
+            questions: self.questions + other.questions,
+            replies: self.replies + other.replies,
+            withdrawals: self.withdrawals + other.withdrawals,
         }
     }
 }
@@ -197,6 +204,7 @@ pub fn run(seed: u64, options: Options) -> Result<Report, Failure> {
             let (crashes, received_posts) = (sim.cluster.crashes, sim.actors.received_posts);
             let links_used = sim.promises.links_used();
             let (lapsed_claims, group_decisions) = (sim.actors.workers.lapsed_claims, sim.checker.group_decisions);
+            let (questions, replies, withdrawals) = sim.checker.second_thoughts();
             return Ok(Report {
                 fingerprint,
                 intents,
@@ -206,6 +214,9 @@ pub fn run(seed: u64, options: Options) -> Result<Report, Failure> {
                 links_used,
                 lapsed_claims,
                 group_decisions,
+                questions,
+                replies,
+                withdrawals,
             });
         }
         Ok(Err(reason)) => reason,

@@ -33,6 +33,8 @@ fn seeds_hold() {
     assert!(total.links_used > SEEDS as usize, "{total:?}");
     assert!(total.lapsed_claims > SEEDS as usize / 10, "{total:?}");
     assert!(total.group_decisions > SEEDS as usize / 10, "{total:?}");
+    assert!(total.questions > SEEDS as usize / 10, "{total:?}");
+    assert!(total.replies > 0, "{total:?}");
 }
 
 #[test]

@@ -87,6 +87,14 @@ pub fn mark_used(tx: &mut Tx<'_>, link: &Link, outcome: &str, now: Time) -> Resu
     )
 }
 
+/// Makes a used link usable again, because the answer given through it was withdrawn.
+pub fn reopen(tx: &mut Tx<'_>, link: &Link) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE task_links SET used_at = NULL, outcome = NULL WHERE workspace_id = $1 AND hash = $2",
+        &[link.workspace.into(), (&link.hash[..]).into()],
+    )
+}
+
 /// Deletes up to `limit` links that expired before a time. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(

@@ -166,6 +166,8 @@ pub struct NoticeRow {
     pub is_open: bool,
     /// For mail about a task: the number of the request that it is about.
     pub asking: Option<u32>,
+    /// For mail to a requester: the number of the question that it is about.
+    pub question: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -265,6 +267,8 @@ fn notices(tx: &mut Tx<'_>) -> Result<Vec<NoticeRow>, StoreError> {
         &[],
     )?;
     let notice = |row: &crate::Row| {
+        let content = row.json::<serde_json::Value>(6)?;
+        let number = |field: &str| content[field].as_u64().and_then(|number| u32::try_from(number).ok());
         Ok(NoticeRow {
             id: row.uuid(0)?,
             intent_id: row.opt_uuid(1)?.map(IntentId),
@@ -272,7 +276,8 @@ fn notices(tx: &mut Tx<'_>) -> Result<Vec<NoticeRow>, StoreError> {
             channel: row.string(3)?,
             recipient: row.string(4)?,
             is_open: row.int(5)? != 0,
-            asking: row.json::<serde_json::Value>(6)?["asking"].as_u64().and_then(|asking| u32::try_from(asking).ok()),
+            asking: number("asking"),
+            question: number("question").map(|number| number as usize),
         })
     };
     rows.iter().map(notice).collect()

@@ -1,6 +1,6 @@
 //! SQL for tasks: the intents that wait for a person, and the people and groups that each of them asks.
 
-use axme_intent::human::person_key;
+use axme_intent::human::{person_key, question_address};
 use axme_intent::lifecycle::Intent;
 use axme_intent::{IntentId, Time};
 use uuid::Uuid;
@@ -21,7 +21,7 @@ impl TaskPosition {
     pub const START: TaskPosition = TaskPosition { since: Time::from_micros(i64::MIN), id: IntentId(Uuid::nil()) };
 }
 
-/// Whom an open task asks, and since when.
+/// Whom an open task asks, and since when. The requester is named by [`question_address`] while a question is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asking {
     since: Time,
@@ -32,7 +32,8 @@ impl Asking {
     /// Returns whom an intent asks now; `None` if it does not wait for a person.
     pub fn of(intent: &Intent) -> Option<Asking> {
         intent.open_task()?;
-        let people = intent.asked().into_iter().map(person_key).collect();
+        let questioned = intent.open_question().and_then(|question| question.email.as_deref()).map(question_address);
+        let people = intent.asked().into_iter().map(person_key).chain(questioned).collect();
         Some(Asking { since: intent.waiting()?.since, people })
     }
 }

@@ -206,6 +206,8 @@ error_codes! {
         "The person has no account that can be selected." "Accept an invite or create an organization first.";
     NoLongerAMember = "no_longer_a_member" Forbidden
         "The person who was asked is not a member any more." "Ask an admin to reassign the task.";
+    NoOpenQuestion = "no_open_question" Conflict
+        "The task has no question that waits for a reply." "Read the intent to see its questions.";
     NotAnAgent = "not_an_agent" Forbidden
         "The key does not belong to an agent." "Use the key of the agent.";
     NotAsked = "not_asked" Forbidden
@@ -218,6 +220,8 @@ error_codes! {
         "The server does not support this request." "See `docs/known-gaps.md`.";
     NotWaitingForHuman = "not_waiting_for_human" Conflict
         "The intent does not wait for a person." "Read the intent to see its status.";
+    NothingToWithdraw = "nothing_to_withdraw" Conflict
+        "The caller has no yes to this task that can be withdrawn." "Read the intent to see who has answered.";
     OutcomeNotAllowed = "outcome_not_allowed" Invalid
         "The task does not accept this outcome." "Send one of the outcomes that the message lists.";
     OutcomeRequired = "outcome_required" Invalid
@@ -244,6 +248,8 @@ error_codes! {
         "The agent does not accept intents from this sender." "Ask the owner of the agent to change its policy.";
     PolicyTooLarge = "policy_too_large" Invalid
         "The policy has too many grants." "Remove grants that are not needed.";
+    QuestionOpen = "question_open" Conflict
+        "The task already has a question that waits for a reply." "Wait for the reply of the requester, or answer the task.";
     QuotaExceeded = "quota_exceeded" RateLimited
         "The workspace has used its quota." "Wait until `details.reset_at`, or delete something if it is null, or request a higher quota.";
     RateLimitExceeded = "rate_limit_exceeded" RateLimited
@@ -282,6 +288,8 @@ error_codes! {
         "The intent waits for a person, and the body is not an answer." "Send `task_result` with an outcome.";
     TokenExpired = "token_expired" Unauthenticated
         "The access token has expired." "Refresh the token.";
+    TooManyQuestions = "too_many_questions" Conflict
+        "The task has as many questions as it may have." "Answer the task.";
     TrialsDisabled = "trials_disabled" Forbidden
         "This server does not offer trial workspaces." "Ask an admin for a workspace.";
     Unavailable = "unavailable" Unavailable

@@ -79,6 +79,21 @@ pub struct EventDetails {
     /// Waiting: how many people have to say yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quorum: Option<Number<1, 20>>,
+    /// Waiting: the person who withdrew a yes. Our extension, like the next four.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withdrawn_by: Option<String>,
+    /// Waiting: a question to the requester.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// Waiting: the person who asked the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+    /// Waiting: the requester's reply to a question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply: Option<String>,
+    /// Waiting: the requester who replied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replied_by: Option<String>,
     /// Transfer: the person who got the task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transferred_to: Option<String>,

@@ -27,9 +27,14 @@ const MAX_NOTICES: i64 = 500;
 /// Records mail to people about the waiting task.
 pub fn mail(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, about: Occasion, to: &[String]) -> Result<(), StoreError> {
     let Some(waiting) = head.intent.waiting() else { return Ok(()) };
-    let content = json!({ "about": about, "asking": waiting.asking });
+    // A requester gets no link: the reply needs a sign-in or a key.
+    let content = match about {
+        Occasion::Questioned => json!({ "question": waiting.questions.len() }),
+        _ => json!({ "about": about, "asking": waiting.asking }),
+    };
     let has_voted = |person: &String| waiting.votes.iter().any(|vote| is_same_person(&vote.by, person));
-    for person in with_members(tx, workspace, to)?.iter().filter(|person| is_email(person) && !has_voted(person)) {
+    let is_mailed = |person: &&String| is_email(person) && (about == Occasion::Questioned || !has_voted(person));
+    for person in with_members(tx, workspace, to)?.iter().filter(is_mailed) {
         insert(tx, workspace, head.intent.id, &Target::Email(person.clone()), content.clone())?;
     }
     Ok(())

@@ -340,7 +340,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList>
             from_agent: head.from.spelled().to_owned(),
             to_agent: head.to.spelled().to_owned(),
             nobody_listens: listeners.are_missing(cx, head)?,
-            pending_with: head.intent.waiting().map(|waiting| waiting.holder.clone()),
+            pending_with: head.intent.pending_with().cloned(),
             waiting_since: head.intent.waiting().map(|waiting| waiting.since.into()),
             created_at: head.intent.created_at.into(),
             updated_at: head.intent.updated_at.into(),

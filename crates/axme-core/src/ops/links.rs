@@ -11,6 +11,7 @@ use axme_words::{Language, say};
 use serde_json::json;
 
 use super::resume::answer_as_person;
+use super::second_thoughts::{ask_as_person, has_open_vote, withdraw_as_person};
 use crate::auth::{Caller, Role, membership};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
@@ -120,6 +121,8 @@ pub enum LinkEnd {
         title: String,
         /// The intent as it is now.
         intent: Box<Intent>,
+        /// The answer is a yes that can still be withdrawn.
+        is_open: bool,
     },
     Answered {
         by: String,
@@ -203,8 +206,9 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
     }
     if let (Some(at), Some(outcome)) = (link.used_at, link.outcome.clone()) {
         let title = title_of(tx, &link)?;
+        let is_open = has_vote(&link, &head);
         let intent = Box::new(head.intent);
-        return Ok(LinkState::Ended(LinkEnd::Used { person: link.person, outcome, at, title, intent }));
+        return Ok(LinkState::Ended(LinkEnd::Used { person: link.person, outcome, at, title, intent, is_open }));
     }
     let waiting = head.intent.waiting().filter(|_| head.intent.open_task().is_some());
     let Some(waiting) = waiting.filter(|waiting| waiting.asking == link.asking) else {
@@ -225,6 +229,11 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
         return Ok(LinkState::Ended(LinkEnd::Expired { at }));
     }
     Ok(LinkState::Open(Box::new(LinkedTask { link, head, spec })))
+}
+
+/// True if the asking of a link has a yes of its person, and waits for others.
+fn has_vote(link: &Link, head: &Head) -> bool {
+    head.intent.waiting().is_some_and(|waiting| waiting.asking == link.asking) && has_open_vote(head, &link.person)
 }
 
 /// Returns the title of the task that a link was made for.
@@ -306,6 +315,45 @@ pub fn answer(tx: &mut Tx<'_>, token: &str, answer: &TaskResult) -> Result<Answe
     }
     store::mark_used(cx.tx, &link, &outcome, now)?;
     Ok(AnswerOutcome { head: advanced.head, outcome })
+}
+
+/// Asks the requester through a link, which stays valid.
+pub fn ask(tx: &mut Tx<'_>, token: &str, text: &str) -> Result<Head> {
+    let unknown = || ApiError::not_found("link");
+    let (link, place) = store::find(tx, &auth::hash(token))?.ok_or_else(unknown)?;
+    let mut caller = person(&link, place);
+    caller.groups = groups::addresses_of(tx, link.workspace, &link.person)?;
+    let mut cx = CallContext::new(tx, &caller, link.via);
+    let head = engine::lock(cx.tx, cx.caller.workspace, link.intent)?;
+    match stand(cx.tx, link, head)? {
+        LinkState::Unknown => Err(unknown().into()),
+        LinkState::Ended(over) => Err(over.refuse().into()),
+        LinkState::Open(asked) => {
+            let LinkedTask { head, spec, .. } = *asked;
+            Ok(ask_as_person(&mut cx, head, &spec, text)?.head)
+        }
+    }
+}
+
+/// Withdraws the yes of the link's person. A link that gave it can be used again.
+pub fn withdraw(tx: &mut Tx<'_>, token: &str, comment: Option<&str>) -> Result<Head> {
+    let unknown = || ApiError::not_found("link");
+    let (link, place) = store::find(tx, &auth::hash(token))?.ok_or_else(unknown)?;
+    let caller = person(&link, place);
+    let mut cx = CallContext::new(tx, &caller, link.via);
+    let head = engine::lock(cx.tx, cx.caller.workspace, link.intent)?.ok_or_else(unknown)?;
+    // Read the link again under the lock: another call may have used it meanwhile.
+    let (link, _) = store::find(cx.tx, &link.hash)?.ok_or_else(unknown)?;
+    if membership::has_left(cx.tx, link.workspace, &link.person)? {
+        return Err(LinkEnd::Left.refuse().into());
+    }
+    if !has_vote(&link, &head) && head.intent.open_task().is_some() {
+        let message = "this link has no yes that could be withdrawn";
+        return Err(ApiError::new(ErrorCode::NothingToWithdraw, message).into());
+    }
+    let advanced = withdraw_as_person(&mut cx, head, comment)?;
+    store::reopen(cx.tx, &link)?;
+    Ok(advanced.head)
 }
 
 /// The holder of a link as a caller, who may answer its task and nothing else.

@@ -43,6 +43,7 @@ pub mod routed_deliveries;
 pub mod routing;
 pub mod scenarios;
 pub mod schemas;
+pub mod second_thoughts;
 pub mod service_accounts;
 pub mod sessions;
 pub mod tasks;

@@ -1,17 +1,20 @@
 //! The inbox of a person: the tasks that wait for them in all their workspaces, links to them, and what they decided.
 
 use axme_api::ApiError;
-use axme_intent::human::{Via, person_key};
+use axme_intent::human::{Question, Via, person_key, question_address};
 use axme_intent::lifecycle::IntentSpec;
-use axme_intent::{HumanTask, IntentId};
+use axme_intent::receipt::Receipt;
+use axme_intent::{HumanTask, IntentId, Time};
 use axme_store::intents::{self, Head};
 use axme_store::receipts::{self, StoredReceipt};
+use axme_store::tasks::{self as task_rows, TaskPosition};
 use axme_store::{Tx, groups, organizations, person_accounts as records};
 use axme_words::Language;
 use uuid::Uuid;
 
 use super::links::{self, LinkRequest, NewLink};
 use super::requester::{self, Requester};
+use super::second_thoughts::{has_open_vote, reply_to, withdraw_own};
 use super::tasks::{self, Askees, TaskPage};
 use crate::auth::{Caller, Role, membership};
 use crate::context::CallContext;
@@ -24,6 +27,8 @@ use crate::policy::payload_schemas;
 /// Maximum number of tasks, over all workspaces, and of decisions that an inbox shows.
 const MAX_TASKS: usize = 200;
 const MAX_DECIDED: i64 = 50;
+/// Maximum number of questions of one workspace that an inbox shows.
+const MAX_QUESTIONS: i64 = 100;
 
 /// A task that waits for the person.
 pub struct InboxTask {
@@ -83,9 +88,83 @@ pub fn link(tx: &mut Tx<'_>, email: &str, workspace: Uuid, intent: IntentId) -> 
     links::make(tx, workspace, &head, &LinkRequest { person: email, via: Via::Inbox, issued_by: None })
 }
 
+/// A question that waits for the person's reply.
+pub struct InboxQuestion {
+    pub workspace: Uuid,
+    pub intent: IntentId,
+    pub title: String,
+    pub question: Question,
+    pub due: Option<Time>,
+}
+
+/// Lists the open questions about tasks that the person requested.
+pub fn questions(tx: &mut Tx<'_>, email: &str) -> Result<Vec<InboxQuestion>> {
+    let (memberships, names) = (records::memberships(tx, email)?, [question_address(email)]);
+    let mut found = Vec::new();
+    for belonging in membership::belongings(tx, &memberships)? {
+        for workspace in belonging.workspaces {
+            let workspace = workspace.workspace_id;
+            for head in task_rows::list_asking(tx, workspace, &names, TaskPosition::START, MAX_QUESTIONS)? {
+                let open = head.intent.open_question().filter(|question| question.is_for(email)).cloned();
+                let (Some(question), Some(task)) = (open, head.intent.open_task()) else { continue };
+                let spec = intents::spec(tx, workspace, head.intent.id)?;
+                let due = head.intent.due_at(spec.deadline_at);
+                found.push(InboxQuestion {
+                    workspace,
+                    intent: head.intent.id,
+                    title: task.title.clone(),
+                    question,
+                    due,
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Records the person's reply to the open question of an intent.
+pub fn reply(tx: &mut Tx<'_>, email: &str, workspace: Uuid, intent: IntentId, text: &str) -> Result<()> {
+    let unknown = || ApiError::not_found(format!("task {intent}"));
+    let home = organizations::find_workspace(tx, workspace)?.ok_or_else(unknown)?;
+    let memberships = records::memberships(tx, email)?;
+    membership::role_in(&memberships, home.org_id, workspace).ok_or_else(unknown)?;
+    let caller = caller_in(tx, email, &home)?;
+    reply_to(&mut CallContext::new(tx, &caller, Via::Inbox), intent, text)?;
+    Ok(())
+}
+
+/// Withdraws the person's yes to the open task of an intent.
+pub fn withdraw(tx: &mut Tx<'_>, email: &str, workspace: Uuid, intent: IntentId) -> Result<()> {
+    let unknown = || ApiError::not_found(format!("task {intent}"));
+    let home = organizations::find_workspace(tx, workspace)?.ok_or_else(unknown)?;
+    let memberships = records::memberships(tx, email)?;
+    membership::role_in(&memberships, home.org_id, workspace).ok_or_else(unknown)?;
+    let caller = caller_in(tx, email, &home)?;
+    withdraw_own(&mut CallContext::new(tx, &caller, Via::Inbox), intent, None)?;
+    Ok(())
+}
+
+/// A decision of the person.
+pub struct OwnDecision {
+    pub receipt: StoredReceipt,
+    pub body: Receipt,
+    /// It is a yes that can still be withdrawn.
+    pub is_open: bool,
+}
+
 /// Lists what the person decided, newest first.
-pub fn decided(tx: &mut Tx<'_>, email: &str) -> Result<Vec<StoredReceipt>> {
-    Ok(receipts::list_of_person(tx, &person_key(email), MAX_DECIDED)?)
+pub fn decided(tx: &mut Tx<'_>, email: &str) -> Result<Vec<OwnDecision>> {
+    let mut found: Vec<OwnDecision> = Vec::new();
+    for receipt in receipts::list_of_person(tx, &person_key(email), MAX_DECIDED)? {
+        let Ok(body) = serde_json::from_str::<Receipt>(&receipt.body) else { continue };
+        // Only the latest decision about an intent may be a yes that waits for others.
+        let is_latest = found.iter().all(|later| later.receipt.intent != receipt.intent);
+        let is_vote = is_latest && body.meaning == "yes" && body.policy.quorum > 1;
+        let head = if is_vote { intents::find(tx, receipt.workspace, receipt.intent)? } else { None };
+        let is_open = head.is_some_and(|head| has_open_vote(&head, email));
+        found.push(OwnDecision { receipt, body, is_open });
+    }
+    Ok(found)
 }
 
 /// True for a task that can be answered together with others. Its answer needs only the outcome, and the task is not

@@ -247,7 +247,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
     let decided_again = engine::create(cx.tx, cx.caller.workspace, new)?;
     cx.note_trace(new.intent().id)?;
     let intent = decided_again.as_ref().unwrap_or(new).intent();
-    let pending_with = intent.waiting().map(|w| w.holder.reference.clone());
+    let pending_with = intent.pending_with().map(|holder| holder.reference.clone());
     let pending_with =
         pending_with.or_else(|| Some(scenario.to.as_str().to_owned()).filter(|_| scenario.plan.is_none()));
     Ok(ApplyAnswer {

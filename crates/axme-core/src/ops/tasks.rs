@@ -1,6 +1,10 @@
-//! Lists, reassigns and links tasks: the intents that wait for a person.
+//! Lists, reassigns and links tasks: the intents that wait for a person. Asks the requester
+//! back, replies, and withdraws a yes.
 
-use axme_api::tasks::{LinkTask, ListTasks, ReassignAnswer, ReassignTask, Task, TaskLink, TaskList};
+use axme_api::tasks::{
+    AskRequester, LinkTask, ListTasks, QuestionAnswer, ReassignAnswer, ReassignTask, ReplyToQuestion, Task, TaskLink,
+    TaskList, WithdrawAnswer, WithdrawnAnswer,
+};
 use axme_api::{ApiError, ErrorCode, Timestamp};
 use axme_intent::human::{Via, group_name, is_email};
 use axme_intent::lifecycle::Command;
@@ -10,14 +14,17 @@ use uuid::Uuid;
 
 use super::links;
 use super::links::LinkRequest;
+use super::second_thoughts::{ask_as_person, read_text, reply_to, withdraw_own};
 use crate::auth::{Role, membership};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
+use crate::engine::AdvanceOutcome;
 use crate::engine::intent_access::{lock_visible, send};
 use crate::error::Result;
 use crate::input::{check_chars, parse_id};
 use crate::policy::asking::asks;
-use crate::policy::guards::{Naming, check_names_decider, is_asked, is_barred};
+use crate::policy::guards::{Naming, check_answers, check_names_decider, is_asked, is_barred};
+use crate::views;
 use axme_store::intents::Head;
 use axme_store::tasks::TaskPosition;
 use axme_store::{Shard, intents, tasks as store};
@@ -29,6 +36,11 @@ pub static BINDINGS: &[Binding] = &[
         &handler(&axme_api::tasks::REASSIGN, prepare_reassign, reassign).on(|new| Shard::of_intent(new.id)),
     ),
     Binding::Transaction(&handler(&axme_api::tasks::LINK, prepare_link, link).on(|query| Shard::of_intent(query.id))),
+    Binding::Transaction(&handler(&axme_api::tasks::ASK, prepare_ask, ask).on(|text| Shard::of_intent(text.id))),
+    Binding::Transaction(
+        &handler(&axme_api::tasks::WITHDRAW, prepare_withdraw, withdraw).on(|new| Shard::of_intent(new.id)),
+    ),
+    Binding::Transaction(&handler(&axme_api::tasks::REPLY, prepare_reply, reply).on(|text| Shard::of_intent(text.id))),
 ];
 
 /// Maximum characters of a person's name, and of a note.
@@ -128,6 +140,7 @@ pub(super) fn view(head: &Head) -> Option<Task> {
         assigned_at: waiting.since.into(),
         due_at: waiting.due_at.map(Timestamp),
         human_task: json!(waiting.task.as_ref()?),
+        questions: views::questions(waiting),
     })
 }
 
@@ -219,4 +232,51 @@ pub fn link(cx: &mut CallContext<'_, '_>, new: &LinkQuery) -> Result<TaskLink> {
         token: fresh.token,
         expires_at: links::ends_at(&fresh.link, &head, &spec).into(),
     })
+}
+
+/// A question or a reply about the task of an intent.
+pub struct TaskText {
+    id: IntentId,
+    text: String,
+}
+
+pub(crate) fn prepare_ask(_: &PrepareContext<'_>, input: AskRequester) -> Result<TaskText> {
+    Ok(TaskText { id: parse_id(&input.intent_id)?, text: read_text("question", &input.question)? })
+}
+
+pub(crate) fn prepare_reply(_: &PrepareContext<'_>, input: ReplyToQuestion) -> Result<TaskText> {
+    Ok(TaskText { id: parse_id(&input.intent_id)?, text: read_text("reply", &input.reply)? })
+}
+
+pub fn ask(cx: &mut CallContext<'_, '_>, new: &TaskText) -> Result<QuestionAnswer> {
+    let head = lock_visible(cx, new.id)?;
+    let spec = intents::spec(cx.tx, cx.caller.workspace, new.id)?;
+    if head.intent.open_task().is_some() {
+        check_answers(cx.caller, &head)?;
+    }
+    question_answer(&ask_as_person(cx, head, &spec, &new.text)?)
+}
+
+pub fn reply(cx: &mut CallContext<'_, '_>, new: &TaskText) -> Result<QuestionAnswer> {
+    question_answer(&reply_to(cx, new.id, &new.text)?)
+}
+
+fn question_answer(advanced: &AdvanceOutcome) -> Result<QuestionAnswer> {
+    let task = view(&advanced.head).ok_or_else(|| ApiError::not_found("task"))?;
+    Ok(QuestionAnswer { ok: true, intent_id: advanced.head.intent.id.into(), task })
+}
+
+pub struct WithdrawnVote {
+    id: IntentId,
+    comment: Option<String>,
+}
+
+pub(crate) fn prepare_withdraw(_: &PrepareContext<'_>, input: WithdrawAnswer) -> Result<WithdrawnVote> {
+    Ok(WithdrawnVote { id: parse_id(&input.intent_id)?, comment: input.comment })
+}
+
+pub fn withdraw(cx: &mut CallContext<'_, '_>, vote: &WithdrawnVote) -> Result<WithdrawnAnswer> {
+    let advanced = withdraw_own(cx, vote.id, vote.comment.as_deref())?;
+    let task = view(&advanced.head).ok_or_else(|| ApiError::not_found("task"))?;
+    Ok(WithdrawnAnswer { ok: true, intent_id: vote.id.into(), withdrawn_by: cx.caller.actor(), task })
 }

@@ -113,7 +113,9 @@ pub(crate) fn check_is_no_model(
     head: &Head,
     command: &Command,
 ) -> Result<()> {
-    let decides = head.intent.open_task().is_some() && !matches!(command, Command::Resolve(Ending::Canceled(_)));
+    // A model that raised the task may explain it.
+    let is_harmless = matches!(command, Command::Resolve(Ending::Canceled(_)) | Command::Reply(_));
+    let decides = head.intent.open_task().is_some() && !is_harmless;
     if !decides || !is_model(cx) {
         return Ok(());
     }

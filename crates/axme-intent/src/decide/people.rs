@@ -183,6 +183,7 @@ impl DecisionBuilder<'_> {
             child: None,
             due_at,
             votes: Vec::new(),
+            questions: Vec::new(),
             asking: 0,
         }));
         self.push(EventBody::HumanTaskAssigned { holder, task });
@@ -217,10 +218,8 @@ impl Intent {
             let message = format!("{by} already said yes: {} different people have to", task.needed());
             return Some(Refusal::new(ErrorCode::AlreadyAnswered, message));
         }
-        if task.is_guarded() && !standing.is_person {
-            let message = "a person must answer this task: sign in, or use a personal link; the key of a service account \
-                           does not say who decides";
-            return Some(Refusal::new(ErrorCode::PersonRequired, message.to_owned()));
+        if let Some(refusal) = task.needs_person(standing) {
+            return Some(refusal);
         }
         let decided = |step: &&String| {
             let deciders = self.cursor.as_ref().and_then(|cursor| cursor.deciders.get(*step));
@@ -231,6 +230,16 @@ impl Intent {
             return Some(Refusal::new(ErrorCode::AnotherPersonRequired, message).with("step_id", step.as_str()));
         }
         None
+    }
+}
+
+impl HumanTask {
+    /// Returns a refusal if the task is guarded and its author is not known to be a person.
+    pub(super) fn needs_person(&self, standing: &Standing) -> Option<Refusal> {
+        let message = "a person must answer this task: sign in, or use a personal link; the key of a service account \
+                       does not say who decides";
+        let is_refused = self.is_guarded() && !standing.is_person;
+        is_refused.then(|| Refusal::new(ErrorCode::PersonRequired, message.to_owned()))
     }
 }
 

@@ -66,7 +66,7 @@ pub fn change_policy(
     let is_of_reminder_plan =
         |key: &String| key.starts_with("remind") || key == "max_reminders" || key == "escalate_to";
     if patch.controls.keys().any(is_of_reminder_plan) {
-        let next = intent.reminder_plan(&policy, plan).next(intent.tally.reminded, intent.tally.escalated_to.is_some());
+        let next = intent.next_stage(&intent.reminder_plan(&policy, plan));
         effects.push(match next {
             Some((_, seconds)) => Effect::SetTimer { kind: TimerKind::ReminderStage, at: now.plus_seconds(seconds) },
             None => Effect::ClearTimer(TimerKind::ReminderStage),

@@ -15,8 +15,7 @@ impl DecisionBuilder<'_> {
 
     /// Sets the timer of the next stage.
     pub(super) fn schedule_stage(&mut self, plan: Option<&Plan>) {
-        let tally = &self.intent.tally;
-        let next = self.reminder_plan(plan).next(tally.reminded, tally.escalated_to.is_some());
+        let next = self.intent.next_stage(&self.reminder_plan(plan));
         if let Some((_, seconds)) = next.filter(|_| !self.intent.status().is_terminal()) {
             let at = self.at().plus_seconds(seconds);
             self.effect(Effect::SetTimer { kind: TimerKind::ReminderStage, at });
@@ -25,9 +24,8 @@ impl DecisionBuilder<'_> {
 
     /// Carries out the stage that is due, and schedules the next one.
     pub(super) fn advance_reminder_plan(&mut self, plan: Option<&Plan>) {
-        let tally = &self.intent.tally;
         let reminder_plan = self.reminder_plan(plan);
-        match reminder_plan.next(tally.reminded, tally.escalated_to.is_some()) {
+        match self.intent.next_stage(&reminder_plan) {
             Some((Stage::Remind, _)) => self.remind(),
             Some((Stage::Escalate, _)) => self.escalate(&reminder_plan, None),
             None => return,
@@ -36,8 +34,12 @@ impl DecisionBuilder<'_> {
     }
 
     pub(super) fn remind(&mut self) {
-        let holder = self.holder();
+        let holder = self.intent.pending_with().cloned().unwrap_or_else(|| self.holder());
         self.push(EventBody::Reminder { holder, count: self.intent.tally.reminded + 1 });
+        if let Some(question) = self.intent.open_question() {
+            let mailed: Vec<String> = question.email.iter().cloned().collect();
+            return self.mail(Occasion::Questioned, &mailed);
+        }
         match self.intent.waiting().map(|waiting| waiting.child) {
             Some(Some(child)) => self.effect(Effect::OfferChildAgain(child)),
             Some(None) => self.mail(Occasion::Reminded, &self.emails()),

@@ -124,6 +124,7 @@ impl DecisionBuilder<'_> {
             child: None,
             due_at,
             votes: Vec::new(),
+            questions: Vec::new(),
             asking: 0,
         }));
     }
@@ -322,6 +323,7 @@ impl DecisionBuilder<'_> {
                     child: Some(child),
                     due_at,
                     votes: Vec::new(),
+                    questions: Vec::new(),
                     asking: 0,
                 }));
                 self.effect(Effect::StartChild { child, step: step.id.clone() });

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Fault;
 use super::event::Event;
 use crate::HumanTask;
-use crate::human::Response;
+use crate::human::{AskBack, Reply, Response, Withdrawal};
 use crate::{Address, IntentId, Json, Time};
 use axme_types::Holder;
 
@@ -24,6 +24,12 @@ pub enum Command {
     Decide(Response),
     /// A person's task is reassigned: as a whole, or only the part of `from`.
     Reassign { holder: Holder, from: Option<String>, note: Option<String> },
+    /// A person who may answer the task asks the requester first.
+    AskBack(AskBack),
+    /// The requester replies to the open question. The decision fills in the author and the time.
+    Reply(Reply),
+    /// A person withdraws a yes that has decided nothing yet.
+    Withdraw(Withdrawal),
     /// The control plane lets the intent proceed. Never answers a person's task.
     Proceed { reason: Option<String> },
     /// A caller ends the intent, from any live state.
@@ -131,6 +137,10 @@ pub enum Occasion {
     Reminded,
     /// The previous holder did not answer.
     Escalated,
+    /// To the requester: a person who is asked has a question.
+    Questioned,
+    /// The requester has replied to a question.
+    Replied,
 }
 
 /// The purpose of a timer. An intent has at most one timer of each kind.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fault, IntentSpec, Wait};
 use crate::Status;
-use crate::human::Vote;
+use crate::human::{AnswerClient, Question, Reply, Via, Vote};
 use crate::outcome::{Cause, Outcome};
 use crate::{Address, HumanTask, Json, JsonFields, Time};
 use axme_types::{EventType, Holder};
@@ -76,6 +76,24 @@ pub enum EventBody {
         vote: Vote,
         needed: u32,
     },
+    /// The author of `vote` withdrew it.
+    Withdrawn {
+        vote: Vote,
+        via: Via,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        through: Option<AnswerClient>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// A person who is asked has a question to the requester.
+    Questioned {
+        question: Question,
+    },
+    /// The requester replied to the open question, which `asked_by` had asked.
+    Replied {
+        asked_by: String,
+        reply: Reply,
+    },
     /// A person's task was reassigned. `holder` alone has it now, or, with `is_part`, replaces `from` among several
     /// assignees.
     Transferred {
@@ -142,6 +160,14 @@ impl<'de> Deserialize<'de> for EventBody {
                 task: fields.optional("task")?,
             },
             "voted" => EventBody::Voted { vote: fields.one("vote")?, needed: fields.one("needed")? },
+            "withdrawn" => EventBody::Withdrawn {
+                vote: fields.one("vote")?,
+                via: fields.one("via")?,
+                through: fields.optional("through")?,
+                comment: fields.optional("comment")?,
+            },
+            "questioned" => EventBody::Questioned { question: fields.one("question")? },
+            "replied" => EventBody::Replied { asked_by: fields.one("asked_by")?, reply: fields.one("reply")? },
             "transferred" => EventBody::Transferred {
                 holder: fields.one("holder")?,
                 from: fields.one("from")?,
@@ -189,7 +215,11 @@ impl EventBody {
             EventBody::Delivered { .. } => EventType::Delivered,
             EventBody::Acknowledged => EventType::Acknowledged,
             EventBody::InProgress { .. } => EventType::InProgress,
-            EventBody::Waiting(_) | EventBody::Voted { .. } => EventType::Waiting,
+            EventBody::Waiting(_)
+            | EventBody::Voted { .. }
+            | EventBody::Withdrawn { .. }
+            | EventBody::Questioned { .. }
+            | EventBody::Replied { .. } => EventType::Waiting,
             EventBody::HumanTaskAssigned { .. } => EventType::HumanTaskAssigned,
             EventBody::Timeout { .. } => EventType::Timeout,
             EventBody::Reminder { .. } => EventType::Reminder,

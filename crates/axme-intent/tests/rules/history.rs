@@ -209,9 +209,9 @@ impl History {
         let mut set: Vec<_> = self.timers.iter().filter(|(kind, _)| is_deadline(kind)).cloned().collect();
         set.sort_by_key(|(kind, _)| *kind != TimerKind::Deadline);
         assert_eq!(set, timers, "the timers are those of the intent's deadline and of the waiting step");
-        let (tally, plan) = (&self.intent.tally, self.plan.as_ref());
+        let plan = self.plan.as_ref();
         let reminder_plan = self.intent.reminder_plan(&self.intent.policy, plan);
-        let has_next = reminder_plan.next(tally.reminded, tally.escalated_to.is_some()).is_some();
+        let has_next = self.intent.next_stage(&reminder_plan).is_some();
         let is_set = |wanted: &TimerKind| self.timers.iter().any(|(kind, _)| kind == wanted);
         let is_live = !self.intent.status().is_terminal();
         assert_eq!(

@@ -3,7 +3,7 @@
 //! A command is drawn as a [`Move`], in terms that fit any intent ("the current child", "the second outcome of the
 //! task"). It becomes a [`Command`] once the state of the intent is known, so that most commands have an effect.
 
-use axme_intent::human::{Response, Standing};
+use axme_intent::human::{AskBack, Reply, Response, Standing, Via, Withdrawal};
 use axme_intent::lifecycle::{Answer, Command, DecideInput, Ending, Fault, Holder, HolderKind, Intent, IntentSpec};
 use axme_intent::policy::Patch;
 use axme_intent::workflow::{Notice, Rejoin, Target};
@@ -49,6 +49,9 @@ pub enum Move {
     },
     Proceed(Option<String>),
     Reassign(String),
+    AskBack(String),
+    Reply(String),
+    Withdraw,
     ReminderStageDue,
     ExecutionTimedOut,
     PushFailed(u32),
@@ -119,6 +122,16 @@ impl Move {
             Move::Reassign(to) => {
                 Command::Reassign { holder: Holder::named(HolderKind::Human, &to), from: None, note: None }
             }
+            Move::AskBack(text) => Command::AskBack(AskBack {
+                text,
+                to: Holder::named(HolderKind::Human, "asker"),
+                email: Some("asker@example.com".to_owned()),
+                via: Via::Api,
+                through: None,
+                standing: Standing { is_person: true, ..Standing::default() },
+            }),
+            Move::Reply(text) => Command::Reply(reply(text)),
+            Move::Withdraw => Command::Withdraw(withdrawal(String::new())),
             Move::Proceed(reason) => Command::Proceed { reason },
             Move::Resolve(ending) => Command::Resolve(ending),
             Move::DeadlinePassed => Command::DeadlinePassed,
@@ -159,6 +172,9 @@ fn any_move() -> impl Strategy<Value = Move> {
         10 => decide,
         2 => option::of(word()).prop_map(Move::Proceed),
         2 => word().prop_map(Move::Reassign),
+        3 => word().prop_map(Move::AskBack),
+        3 => word().prop_map(Move::Reply),
+        3 => Just(Move::Withdraw),
         1 => ending().prop_map(Move::Resolve),
         1 => Just(Move::DeadlinePassed),
         6 => Just(Move::ReminderStageDue),
@@ -168,6 +184,17 @@ fn any_move() -> impl Strategy<Value = Move> {
         6 => option::weighted(0.2, step_id()).prop_map(Move::StepDeadlinePassed),
         12 => (option::weighted(0.2, 0..3usize), ending()).prop_map(|(which, ending)| Move::ChildEnded(which, ending)),
     ]
+}
+
+/// A withdrawal of a person.
+pub fn withdrawal(comment: String) -> Withdrawal {
+    let standing = Standing { is_person: true, ..Standing::default() };
+    Withdrawal { comment: Some(comment).filter(|text| !text.is_empty()), standing, ..Withdrawal::default() }
+}
+
+/// A reply before a decision has filled in its author and its time.
+pub fn reply(text: String) -> Reply {
+    Reply { by: String::new(), via: Via::Api, through: None, at: START, text }
 }
 
 fn patch() -> impl Strategy<Value = Patch> {

@@ -26,7 +26,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use axme_intent::human::{Response, Standing};
+use axme_intent::human::{AskBack, Response, Standing, Via};
 use axme_intent::lifecycle::{
     Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Holder, HolderKind, Intent,
     IntentSpec, Refusal, TimerKind,
@@ -323,6 +323,16 @@ fn command(text: &str, children: &[IntentId]) -> Command {
             let standing = Standing { is_requester, is_person, groups };
             Command::Decide(Response { answer, standing, ..Response::default() })
         }
+        ("ask_back", text) => Command::AskBack(AskBack {
+            text: text.to_owned(),
+            to: Holder::named(HolderKind::Agent, "asker"),
+            email: Some("asker@example.com".to_owned()),
+            via: Via::Api,
+            through: None,
+            standing: Standing { is_person: true, ..Standing::default() },
+        }),
+        ("reply", text) => Command::Reply(crate::random::reply(text.to_owned())),
+        ("withdraw", text) => Command::Withdraw(crate::random::withdrawal(text.to_owned())),
         ("reassign", rest) => {
             let (to, rest) = split(rest);
             let (from, note) =
@@ -413,6 +423,13 @@ fn show_event(text: &mut String, event: &Event, children: &[IntentId]) {
             format!("from {} to {}{due}{task}", from.reference, holder.reference)
         }
         EventBody::Voted { vote, needed } => format!("{}, {needed} needed: {}", vote.by, vote.result),
+        EventBody::Withdrawn { vote, comment, .. } => {
+            format!("{}: {} of {}", vote.by, comment.as_deref().unwrap_or("-"), vote.result)
+        }
+        EventBody::Questioned { question } => {
+            format!("{} to {}: {}", question.by, question.to.reference, question.text)
+        }
+        EventBody::Replied { asked_by, reply } => format!("{} to {asked_by}: {}", reply.by, reply.text),
         EventBody::Transferred { holder, from, is_part, note } => {
             let is_part = if *is_part { "part " } else { "" };
             let note = note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();

@@ -54,7 +54,7 @@ const OVER: [Situation; 4] = [
     Situation { name: "TIMED_OUT", story: "intent to worker\ncreate\ngateway: deadline" },
 ];
 
-const ROWS: [Row; 21] = [
+const ROWS: [Row; 22] = [
     Row { name: "the agent acknowledges it", label: "acknowledged", line: "worker: acknowledge" },
     Row { name: "the agent completes it", label: "completed by the agent", line: "worker: complete {}" },
     Row { name: "the agent fails it", label: "failed by the agent", line: "worker: fail broken: it broke" },
@@ -67,6 +67,7 @@ const ROWS: [Row; 21] = [
         line: r#"boss: decide {"outcome": "maybe"}"#,
     },
     Row { name: "a person answers without an outcome", label: "no outcome", line: "boss: decide {}" },
+    Row { name: "a person asks the requester back", label: "question", line: "boss: ask_back Why?" },
     Row { name: "the control plane tells it to proceed", label: "proceed", line: "asker: proceed" },
     Row { name: "it is resolved as COMPLETED", label: "resolved", line: "asker: resolve completed {}" },
     Row { name: "it is resolved as FAILED", label: "resolved", line: "asker: resolve failed broken: it broke" },

@@ -5,7 +5,7 @@ use axme_intent::lifecycle::Occasion;
 use axme_intent::prospect::{self, Prospects};
 use axme_intent::receipt::Receipt;
 use axme_intent::visible::visible_line;
-use axme_intent::{HumanTask, Time, outcome};
+use axme_intent::{HumanTask, Time, outcome, template};
 use axme_words::{Language, Text, say};
 use uuid::Uuid;
 
@@ -50,6 +50,8 @@ impl TaskMail {
             Occasion::Asked => String::new(),
             Occasion::Reminded => self.say("mail-reminded").into(),
             Occasion::Escalated => self.say("mail-escalated").into(),
+            // A requester gets a mail of their own.
+            Occasion::Replied | Occasion::Questioned => self.say("mail-replied").into(),
         }
     }
 
@@ -157,6 +159,39 @@ pub(crate) fn of_receipt(
     tell(notice, organization, host, &DecisionMail { language, title, facts, sentences, kept: signed })
 }
 
+/// The content of a mail about a question to the requester.
+pub(crate) struct QuestionMail {
+    pub language: Language,
+    pub organization: String,
+    pub title: String,
+    pub asked_by: String,
+    pub question: String,
+    pub due: Option<Time>,
+    pub intent_id: String,
+    /// The host of the server, and the address of the inbox.
+    pub host: String,
+    pub inbox: String,
+}
+
+/// The mail to a requester whom a person asks before answering.
+pub(crate) fn of_question(notice: &Notice, letter: &QuestionMail) -> Mail {
+    let language = letter.language;
+    let label = |id: &'static str| String::from(say(language, id));
+    let mut facts = vec![
+        (label("done-task"), letter.title.clone()),
+        (label("question-by"), letter.asked_by.clone()),
+        (label("question-text"), template::unlinked(&letter.question)),
+        (label("receipt-intent"), letter.intent_id.clone()),
+    ];
+    facts.extend(letter.due.map(|due| (label("question-due"), axme_words::time(language, due))));
+    let sentences = vec![
+        say(language, "question-why").with("name", &letter.asked_by).into(),
+        say(language, "question-inbox").with("url", &letter.inbox).into(),
+    ];
+    let title = say(language, "question-title").with("title", &letter.title).into();
+    tell(notice, &letter.organization, &letter.host, &DecisionMail { language, title, facts, sentences, kept: "" })
+}
+
 #[derive(Template)]
 #[template(path = "mail/notice.html")]
 struct NoticeHtml<'a> {
@@ -172,6 +207,7 @@ pub(crate) fn of_task(notice: &Notice, letter: &TaskMail) -> Mail {
         Occasion::Asked => title.clone(),
         Occasion::Reminded => letter.say("mail-subject-reminder").with("title", title).into(),
         Occasion::Escalated => letter.say("mail-subject-escalated").with("title", title).into(),
+        Occasion::Replied | Occasion::Questioned => letter.say("mail-subject-reply").with("title", title).into(),
     };
     Mail {
         id: notice.id.to_string(),

@@ -6,7 +6,6 @@
 use askama::Template;
 use axme_api::{ApiError, inbox_pages as api};
 use axme_intent::facts::FactValue;
-use axme_intent::receipt::Receipt;
 use axme_intent::{IntentId, Time, outcome};
 use axum::Router;
 use axum::body::Body;
@@ -25,7 +24,8 @@ use super::{Gateway, inbox_bulk, inbox_session};
 use axme_core::auth::browser::BrowserSession;
 use axme_core::error::Result;
 use axme_core::ops::links;
-use axme_core::ops::own_inbox;
+use axme_core::ops::own_inbox::{self, InboxQuestion, OwnDecision};
+use axme_core::ops::second_thoughts::read_text;
 use axme_store::person_accounts as records;
 use axme_store::{Shard, Tx};
 
@@ -41,6 +41,8 @@ pub fn routes() -> Router<Gateway> {
         .route(api::SIGN_OUT.path, post(inbox_session::sign_out))
         .route(api::OPEN.path, post(open))
         .route(api::ANSWER.path, post(inbox_bulk::answer))
+        .route(api::REPLY.path, post(reply))
+        .route(api::WITHDRAW.path, post(withdraw))
         .route(api::SESSIONS.path, get(sessions).post(revoke))
 }
 
@@ -53,6 +55,10 @@ struct DoneRow {
     /// The time as the language writes it.
     at_words: String,
     receipt: String,
+    /// The workspace and the intent.
+    task: String,
+    /// True for a yes that can be withdrawn.
+    is_open: bool,
 }
 
 #[derive(Template)]
@@ -65,6 +71,7 @@ struct InboxPage {
     rows: Vec<Row>,
     all: usize,
     has_simple: bool,
+    questions: Vec<InboxQuestion>,
     done: Vec<DoneRow>,
     most: usize,
 }
@@ -83,9 +90,10 @@ async fn show(app: State, request: HttpRequest) -> Response<Body> {
 async fn list(app: &PageState, session: &BrowserSession, token: &str, search: &str) -> Result<Page> {
     let (email, language) = (session.account.email.clone(), app.language);
     let look = move |tx: &mut Tx<'_>| -> Result<_> {
-        Ok((own_inbox::waiting(tx, &email, language)?, own_inbox::decided(tx, &email)?))
+        let waiting = own_inbox::waiting(tx, &email, language)?;
+        Ok((waiting, own_inbox::questions(tx, &email)?, own_inbox::decided(tx, &email)?))
     };
-    let (waiting, decided) = app.store.read(look).await?;
+    let (waiting, questions, decided) = app.store.read(look).await?;
     let all = waiting.len();
     let wanted = search.to_lowercase();
     let is_wanted =
@@ -96,9 +104,10 @@ async fn list(app: &PageState, session: &BrowserSession, token: &str, search: &s
         is_wanted(&[&row.title, &row.requester, &row.place]) || values.iter().any(|value| is_wanted(&[value]))
     });
     rows.sort_by_key(|row| (row.due.is_none(), row.due, row.since));
-    let done = decided.iter().filter_map(|receipt| {
-        let body: Receipt = serde_json::from_str(&receipt.body).ok()?;
+    let done = decided.into_iter().filter_map(|OwnDecision { receipt, body, is_open }| {
         let row = DoneRow {
+            task: format!("{}:{}", receipt.workspace, receipt.intent),
+            is_open,
             outcome: outcome::word(language, &body.outcome),
             comment: body.comment.unwrap_or_default(),
             at_words: Time::parse(&body.decided_at).map_or_else(String::new, |at| axme_words::time(language, at)),
@@ -116,6 +125,7 @@ async fn list(app: &PageState, session: &BrowserSession, token: &str, search: &s
         has_simple: rows.iter().any(|row| row.is_simple),
         rows,
         all,
+        questions,
         done: done.collect(),
         most: inbox_bulk::MAX_ANSWERS,
     };
@@ -143,6 +153,39 @@ async fn open_task(app: &PageState, request: HttpRequest) -> Result<String> {
     let job = move |tx: &mut Tx<'_>| own_inbox::link(tx, &email, workspace, intent);
     let new = app.store.write(Shard::of_intent(intent), job).await?;
     Ok(links::url("..", &new))
+}
+
+async fn reply(app: State, request: HttpRequest) -> Response<Body> {
+    match reply_to(&app, request).await {
+        Ok(()) => leads(&app, "../inbox"),
+        Err(error) => sent(&app, Err(error)),
+    }
+}
+
+/// Records the person's reply to a question about a task that the person requested.
+async fn reply_to(app: &PageState, request: HttpRequest) -> Result<()> {
+    let (session, _, filled) = form(app, request).await?;
+    let (workspace, intent) = read_task(filled.get("task"))?;
+    let text = read_text("reply", filled.get("reply"))?;
+    let email = session.account.email;
+    let job = move |tx: &mut Tx<'_>| own_inbox::reply(tx, &email, workspace, intent, &text);
+    app.store.write(Shard::of_intent(intent), job).await
+}
+
+async fn withdraw(app: State, request: HttpRequest) -> Response<Body> {
+    match withdraw_vote(&app, request).await {
+        Ok(()) => leads(&app, "../inbox"),
+        Err(error) => sent(&app, Err(error)),
+    }
+}
+
+/// Withdraws the person's yes. The task then waits for the person again.
+async fn withdraw_vote(app: &PageState, request: HttpRequest) -> Result<()> {
+    let (session, _, filled) = form(app, request).await?;
+    let (workspace, intent) = read_task(filled.get("task"))?;
+    let email = session.account.email;
+    let job = move |tx: &mut Tx<'_>| own_inbox::withdraw(tx, &email, workspace, intent);
+    app.store.write(Shard::of_intent(intent), job).await
 }
 
 #[derive(Template)]

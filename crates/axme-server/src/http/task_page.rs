@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axme_api::{ApiError, ErrorCode, ErrorKind, tasks as api};
-use axme_intent::human::Verdict;
+use axme_intent::human::{MAX_QUESTION_CHARS, Verdict};
 use axme_intent::{Json, JsonFields, TaskResult, prospect};
 use axme_words::Language;
 use axum::Router;
@@ -28,9 +28,10 @@ use axme_core::draft;
 use axme_core::error::Result;
 use axme_core::input::check_size;
 use axme_core::ops::links::{LinkEnd, LinkState, LinkedTask};
-use axme_core::ops::{links, requester};
+use axme_core::ops::{links, requester, second_thoughts};
 use axme_core::state::AppState;
 use axme_core::views;
+use axme_store::intents::Head;
 use axme_store::{Shard, Tx};
 
 /// The longest comment, in characters.
@@ -115,7 +116,12 @@ async fn look(app: &PageState, id: &str, token: &str) -> Result<LinkTarget> {
 fn asking(tx: &mut Tx<'_>, task: LinkedTask, token: &str, language: Language) -> Result<Asking> {
     let history = links::history(tx, &task.link)?;
     let requester = requester::of(tx, task.link.workspace, &task.spec, language)?;
-    let names = requester::display_names(tx, &task.head.intent.asked())?;
+    let mut people = task.head.intent.asked();
+    // The requester, and a person who asked before a reassignment.
+    for question in task.head.intent.waiting().into_iter().flat_map(|waiting| &waiting.questions) {
+        people.extend([question.by.as_str(), question.to.reference.as_str()]);
+    }
+    let names = requester::display_names(tx, &people)?;
     Ok(Asking { task, history, requester, names, token: token.to_owned() })
 }
 
@@ -124,9 +130,12 @@ async fn show(app: &PageState, id: &str, pairs: &[(String, String)]) -> Result<P
     let token = field("token").unwrap_or_default();
     match look(app, id, token).await? {
         LinkTarget::Unknown => unknown(app),
-        LinkTarget::Ended(LinkEnd::Used { person, outcome, title, at, intent }) if field("answered").is_some() => {
+        LinkTarget::Ended(LinkEnd::Used { person, outcome, title, at, intent, is_open })
+            if is_open || field("answered").is_some() =>
+        {
             let now = prospect::standing(&intent, app.language);
-            done(app, &Done { person, outcome, title, at, now })
+            let token = if is_open { token } else { "" };
+            done(app, &Done { person, outcome, title, at, now, token: token.to_owned() })
         }
         LinkTarget::Ended(why) => over(app, &why),
         LinkTarget::Open(asking) => {
@@ -155,11 +164,25 @@ async fn take(app: &PageState, id: &str, request: HttpRequest) -> Result<FormAns
     }
     let mut filled = FormFields::new(pairs);
     let token = filled.get("token").to_owned();
+    if filled.get("step") == "withdraw" {
+        withdraw(app, token.clone(), None).await?;
+        return Ok(FormAnswer::Leads(format!("?token={token}")));
+    }
     let asking = match look(app, id, &token).await? {
         LinkTarget::Unknown => return unknown(app).map(FormAnswer::Page),
         LinkTarget::Ended(why) => return over(app, &why).map(FormAnswer::Page),
         LinkTarget::Open(asking) => asking,
     };
+    if filled.get("step") == "ask" {
+        let Ok(text) = second_thoughts::read_text("question", filled.get("question")) else {
+            let wrong = app.say("task-question-length").with("most", MAX_QUESTION_CHARS).into();
+            let reading = read(app, &asking, &filled);
+            let wrong = BTreeMap::from([(String::new(), wrong)]);
+            return asking.form_page(app, &filled, &reading, &wrong, 422).map(FormAnswer::Page);
+        };
+        ask(app, token.clone(), text).await?;
+        return Ok(FormAnswer::Leads(format!("?token={token}#questions")));
+    }
     if filled.change_list() || matches!(filled.get("step"), "change" | "update") {
         let reading = read(app, &asking, &filled);
         return asking.form_page(app, &filled, &reading, &BTreeMap::new(), 200).map(FormAnswer::Page);
@@ -225,13 +248,31 @@ fn check(app: &PageState, asked: &LinkedTask, reading: &Reading) -> Result<Verdi
 }
 
 async fn record(app: &Arc<AppState>, token: String, answer: TaskResult) -> Result<links::AnswerOutcome> {
-    let find = token.clone();
-    let link = app.store.read(move |tx| axme_store::links::find(tx, &axme_core::auth::hash(&find))).await?;
-    let shard = link.map_or(Shard::CONTROL, |(link, _)| Shard::of_intent(link.intent));
+    let shard = shard_of(app, &token).await?;
     app.store.write(shard, move |tx| links::answer(tx, &token, &answer)).await
 }
 
-/// Records an answer sent as JSON: the token is the credential, and the call needs no confirmation.
+/// Asks the requester through a link.
+async fn ask(app: &Arc<AppState>, token: String, text: String) -> Result<Head> {
+    let shard = shard_of(app, &token).await?;
+    app.store.write(shard, move |tx| links::ask(tx, &token, &text)).await
+}
+
+/// Withdraws the yes of the person of a link.
+async fn withdraw(app: &Arc<AppState>, token: String, comment: Option<String>) -> Result<Head> {
+    let shard = shard_of(app, &token).await?;
+    app.store.write(shard, move |tx| links::withdraw(tx, &token, comment.as_deref())).await
+}
+
+/// Returns the shard of the intent behind a link.
+async fn shard_of(app: &Arc<AppState>, token: &str) -> Result<Shard> {
+    let hash = axme_core::auth::hash(token);
+    let link = app.store.read(move |tx| axme_store::links::find(tx, &hash)).await?;
+    Ok(link.map_or(Shard::CONTROL, |(link, _)| Shard::of_intent(link.intent)))
+}
+
+/// Records an answer, a question or a withdrawal sent as JSON: the token is the credential, and the call needs no
+/// confirmation.
 async fn act(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = read_answer(app, meta(app, &parts).source_ip, body).await?.json()?;
@@ -241,6 +282,13 @@ async fn act(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>
     let token = fields.remove("token").and_then(|token| token.string()).unwrap_or_default();
     if token.is_empty() {
         return Err(ApiError::invalid("token: required").into());
+    }
+    if let Some(question) = fields.get("question").filter(|_| !fields.contains_key("outcome")) {
+        let text = second_thoughts::read_text("question", &question.string().unwrap_or_default())?;
+        return Ok(without_outcome(&ask(app, token, text).await?));
+    }
+    if fields.get("withdraw").is_some_and(|withdraw| withdraw.value() == Value::Bool(true)) {
+        return Ok(without_outcome(&withdraw(app, token, fields.string("comment")).await?));
     }
     check_size("answer", &fields)?;
     // The answer is in `task_result`, or it is the body itself.
@@ -255,4 +303,11 @@ async fn act(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>
     });
     let answer = Json::from(JsonFields::of(answer).with("result", result));
     Ok(super::json(200, answer.text().as_bytes().to_vec()))
+}
+
+/// Returns the answer to a question or to a withdrawal.
+fn without_outcome(head: &Head) -> Response<Body> {
+    let (id, status) = (head.intent.id, head.intent.status().as_str());
+    let answer = json!({ "ok": true, "intent_id": id, "outcome": null, "status": status, "result": null });
+    super::json(200, answer.to_string().into_bytes())
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axme_intent::button::{self, Button, Tone};
 use axme_intent::facts::{self, Fact, FactValue};
-use axme_intent::human::person_key;
+use axme_intent::human::{MAX_QUESTIONS, Question, Reply, person_key};
 use axme_intent::lifecycle::EventBody;
 use axme_intent::prospect::{self, Prospects};
 use axme_intent::{Event, Time, outcome, sentences};
@@ -51,6 +51,16 @@ struct Said {
     comment: String,
 }
 
+/// A question to the requester.
+struct QuestionRow {
+    by: String,
+    at: Time,
+    to: String,
+    text: String,
+    reply: Option<Reply>,
+    replied_by: String,
+}
+
 #[derive(Template)]
 #[template(path = "task.html")]
 struct TaskPage<'a> {
@@ -76,6 +86,10 @@ struct TaskPage<'a> {
     deciders: Vec<Decider>,
     /// Changes of the people who are asked, as sentences.
     changes: Vec<String>,
+    questions: Vec<QuestionRow>,
+    can_ask: bool,
+    /// A question that was typed and not sent.
+    question: &'a str,
     history: Vec<(Time, String)>,
     intent_id: String,
     intent_type: &'a str,
@@ -121,6 +135,8 @@ pub(super) struct Done {
     pub at: Time,
     /// Where the intent is now, as a sentence.
     pub now: String,
+    /// The token of the link, if the answer can be withdrawn with it; else empty.
+    pub token: String,
 }
 
 #[derive(Template)]
@@ -187,6 +203,10 @@ impl Asking {
             said: waiting.map_or(0, |waiting| waiting.votes.len()),
             deciders: self.deciders(language),
             changes: self.changes(language),
+            questions: self.questions(language),
+            can_ask: intent.open_question().is_none()
+                && waiting.is_some_and(|waiting| waiting.questions.len() < MAX_QUESTIONS),
+            question: filled.get("question"),
             history: told(&self.history, language),
             intent_id: intent.id.to_string(),
             intent_type: &self.task.head.intent_type,
@@ -269,6 +289,20 @@ impl Asking {
             }
         };
         asked.iter().copied().chain(others).map(decider).collect()
+    }
+
+    fn questions(&self, language: Language) -> Vec<QuestionRow> {
+        let questions = self.task.head.intent.waiting().map(|waiting| waiting.questions.as_slice()).unwrap_or_default();
+        let called = |person: &str| self.called(person, language).0;
+        let row = |question: &Question| QuestionRow {
+            by: called(&question.by),
+            at: question.at,
+            to: called(&question.to.reference),
+            text: question.text.clone(),
+            replied_by: question.reply.as_ref().map(|reply| called(&reply.by)).unwrap_or_default(),
+            reply: question.reply.clone(),
+        };
+        questions.iter().map(row).collect()
     }
 
     /// Returns who else was asked before, and how that changed.

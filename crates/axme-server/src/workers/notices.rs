@@ -23,7 +23,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::short;
-use crate::deliver::mail_templates::{self, TaskMail};
+use crate::deliver::mail_templates::{self, QuestionMail, TaskMail};
 use crate::http::{description_html, host};
 use axme_core::auth::membership;
 use axme_core::error::{Result, StoreError};
@@ -67,6 +67,10 @@ enum Content {
     Text {
         subject: String,
         body: String,
+    },
+    /// A question to the requester: its number among those about the task.
+    Question {
+        question: usize,
     },
     /// The receipt of a decision.
     Receipt {
@@ -326,6 +330,10 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<Attempted> 
             let body = shape(notice, &subject, &body);
             post(app, notice, &body).await
         }
+        Ok(Content::Question { question }) => match question_mail(app, notice, question).await? {
+            Some(letter) => mail(app, mail_templates::of_question(notice, &letter)).await,
+            None => Ok(Sending::Needless),
+        },
         Ok(Content::Receipt { receipt }) => receipt_mail(app, notice, receipt).await?,
         Ok(Content::Login { login }) => {
             let may_anybody = app.site.sign_up;
@@ -410,6 +418,32 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
     app.store.write(Shard::of_intent(intent), job).await
 }
 
+/// Returns the content of a mail about a question to the requester; `None` if the question needs no reply any more.
+async fn question_mail(app: &Arc<AppState>, notice: &Notice, number: usize) -> Result<Option<QuestionMail>> {
+    let (Some(intent), workspace) = (notice.intent, notice.workspace) else { return Ok(None) };
+    let (recipient, base_url, language) = (notice.recipient.clone(), app.site.base_url.clone(), app.site.language);
+    let look = move |tx: &mut Tx<'_>| -> Result<_> {
+        let Some(head) = intents::find(tx, workspace, intent)? else { return Ok(None) };
+        let is_last = head.intent.waiting().is_some_and(|waiting| waiting.questions.len() == number);
+        let open = head.intent.open_question().filter(|question| is_last && question.is_for(&recipient));
+        let (Some(question), Some(task)) = (open, head.intent.open_task()) else { return Ok(None) };
+        let spec = intents::spec(tx, workspace, intent)?;
+        let requester = requester::of(tx, workspace, &spec, language)?;
+        Ok(Some(QuestionMail {
+            language,
+            organization: requester.organization,
+            title: task.title.clone(),
+            asked_by: question.by.clone(),
+            question: question.text.clone(),
+            due: head.intent.due_at(spec.deadline_at),
+            intent_id: intent.to_string(),
+            host: host(&base_url),
+            inbox: format!("{base_url}/inbox"),
+        }))
+    };
+    app.store.read(look).await
+}
+
 /// Returns the facts that the author has chosen, or else every field of the payload, and the deadline.
 fn task_facts(task: &HumanTask, head: &Head, spec: &IntentSpec, language: Language) -> Vec<(String, String)> {
     let results = head.intent.cursor.as_ref().map(|cursor| cursor.results.clone()).unwrap_or_default();
@@ -443,9 +477,17 @@ async fn receipt_mail(app: &Arc<AppState>, notice: &Notice, id: Uuid) -> Result<
     Ok(mail(app, mail_templates::of_receipt(notice, place, &body, &signed, app.site.language)).await)
 }
 
-/// True for an event that a person who is asked has to know: an answer, a reassignment or an escalation.
+/// True for an event that a person who is asked has to know: an answer, a question, a reassignment or an escalation.
 fn concerns_answer(event: &Event) -> bool {
-    matches!(event.body, EventBody::Voted { .. } | EventBody::Transferred { .. } | EventBody::Escalated { .. })
+    matches!(
+        event.body,
+        EventBody::Voted { .. }
+            | EventBody::Withdrawn { .. }
+            | EventBody::Questioned { .. }
+            | EventBody::Replied { .. }
+            | EventBody::Transferred { .. }
+            | EventBody::Escalated { .. }
+    )
 }
 
 async fn mail(app: &AppState, mail: Mail) -> Attempted {

@@ -21,13 +21,16 @@ each_engine! {
 }
 
 /// Operations that leave no audit event, with the reason.
-const EXCEPTIONS: [(&str, &str); 17] = [
+const EXCEPTIONS: [(&str, &str); 20] = [
     ("intents.create", "an intent's events are its history"),
     ("intents.get", "an intent's events are its history"),
     ("intents.resolve", "an intent's events are its history"),
     ("intents.resume", "an intent's events are its history"),
     ("scenarios.apply", "the events of its intent are its history; the accounts that it creates have audit events"),
     ("tasks.reassign", "an intent's events are its history"),
+    ("tasks.ask", "an intent's events are its history"),
+    ("tasks.withdraw", "an intent's events are its history"),
+    ("tasks.reply", "an intent's events are its history"),
     ("inbox.approve", "an intent's events are its history"),
     ("inbox.reject", "an intent's events are its history"),
     ("inbox.read", "it sets a mark that only the reader sees"),

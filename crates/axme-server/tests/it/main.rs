@@ -90,6 +90,7 @@ mod routing;
 mod scenarios;
 mod scheduler;
 mod schemas;
+mod second_thoughts;
 mod service_accounts;
 mod sessions;
 mod shown;

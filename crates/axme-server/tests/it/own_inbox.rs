@@ -10,6 +10,8 @@ each_engine! {
     many_tasks_of_one_step_are_answered_at_once,
     forms_of_other_sites_and_tasks_of_others_are_refused,
     a_session_ends_when_it_is_revoked,
+    a_requester_replies_to_a_question_in_the_inbox,
+    a_yes_is_withdrawn_in_the_inbox,
 }
 
 const ANN: &str = "ann@example.com";
@@ -191,4 +193,59 @@ async fn a_session_ends_when_it_is_revoked(engine: Engine) {
     let token = first.cookie.split_once('=').unwrap().1;
     let refresh = json!({ "refresh_token": token });
     assert_eq!(server.send("", "POST", "/v1/auth/refresh", Some(refresh)).await.status, 401);
+}
+
+async fn a_requester_replies_to_a_question_in_the_inbox(engine: Engine) {
+    let server = Server::start(engine).await;
+    for person in [ANN, BOB] {
+        server.give(person, "member", None).await;
+    }
+    let ann = server.sign_in(ANN).await;
+    let body =
+        json!({ "intent_type": "intent.pay.v1", "human_task": { "title": "Pay?", "notify_email": "kim@example.com" } });
+    let id = id_of(&server.as_person(&ann, "POST", "/v1/intents", Some(body)).await.ok());
+    let link = server.mails().await[0].link.clone().unwrap();
+    let (of_ann, of_bob) = (Browser::signed_in(&server, ANN).await, Browser::signed_in(&server, BOB).await);
+    assert!(!text(&of_ann.get("/inbox").await).contains("Questions to you"));
+    server.submit_form(&link, &[("question", "Which <account>?"), ("step", "ask")]).await;
+    let inbox = text(&of_ann.get("/inbox").await);
+    assert!(inbox.contains("Questions to you") && inbox.contains("Which &#60;account&#62;?"), "{inbox}");
+    assert!(!text(&of_bob.get("/inbox").await).contains("Questions to you"));
+    let task = between(&inbox, "name=\"task\" value=\"", "\"");
+    let reply = [("task", task.as_str()), ("reply", "The usual one")];
+    assert_eq!(of_bob.post("/inbox/reply", &reply).await.status, 404);
+    let forged = send(&server, &of_ann.cookie, "/inbox/reply", &reply).await;
+    assert_eq!(forged.status, 403, "a form without the token of the session");
+    assert_eq!(of_ann.post("/inbox/reply", &[reply[0], ("reply", " ")]).await.status, 422);
+    assert_eq!(of_ann.post("/inbox/reply", &reply).await.status, 303);
+    assert_eq!(of_ann.post("/inbox/reply", &reply).await.status, 409, "a question has one reply");
+    assert!(!text(&of_ann.get("/inbox").await).contains("Questions to you"));
+    let told = server.events(&id).await.last().unwrap()["text"].clone();
+    assert_eq!(told, "Reply of ann@example.com to kim@example.com in the inbox: The usual one");
+}
+
+async fn a_yes_is_withdrawn_in_the_inbox(engine: Engine) {
+    let server = Server::start(engine).await;
+    for person in [ANN, BOB] {
+        server.give(person, "member", None).await;
+    }
+    let task = json!({ "title": "Pay?", "assignees": [ANN, BOB, "eve@example.com"], "quorum": 2 });
+    let body = json!({ "intent_type": "intent.pay.v1", "human_task": task });
+    let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
+    let mails = server.mails().await;
+    let link = |to: &str| mails.iter().find(|mail| mail.to == to).unwrap().link.clone().unwrap();
+    server.submit_form(&link(ANN), &[("outcome", "approved"), ("step", "confirm")]).await;
+    let (of_ann, of_bob) = (Browser::signed_in(&server, ANN).await, Browser::signed_in(&server, BOB).await);
+    let inbox = text(&of_ann.get("/inbox").await);
+    assert!(inbox.contains("Nothing waits for you") && inbox.contains("Withdraw your answer to Pay?"), "{inbox}");
+    let task = between(&inbox, "name=\"task\" value=\"", "\"");
+    assert_eq!(of_bob.post("/inbox/withdraw", &[("task", &task)]).await.status, 404, "Bob has not said yes");
+    assert_eq!(send(&server, &of_ann.cookie, "/inbox/withdraw", &[("task", &task)]).await.status, 403);
+    assert_eq!(of_ann.post("/inbox/withdraw", &[("task", &task)]).await.status, 303);
+    assert_eq!(of_ann.post("/inbox/withdraw", &[("task", &task)]).await.status, 404);
+    let inbox = text(&of_ann.get("/inbox").await);
+    assert!(inbox.contains("One task waits for you") && !inbox.contains("Withdraw your answer"), "{inbox}");
+    assert!(inbox.contains("<strong>Withdrawn</strong>: Pay?"), "{inbox}");
+    let told = server.events(&id).await.last().unwrap()["text"].clone();
+    assert_eq!(told, "Yes withdrawn by ann@example.com in the inbox");
 }

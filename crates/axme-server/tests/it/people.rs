@@ -283,7 +283,8 @@ async fn two_approvers_answer_each_by_their_own_link(engine: Engine) {
     for part in ["1 of 2 yes answers so far", "said yes", "This is the last yes that is needed."] {
         assert!(page.contains(part), "{part}: {page}");
     }
-    assert!(text(&server.page(&link(ANN)).await).contains("You have answered already"));
+    let answered = text(&server.page(&link(ANN)).await);
+    assert!(answered.contains("Your answer was recorded") && answered.contains("Withdraw your answer"), "{answered}");
     // The requester cannot create links to the task, nor resolve the intent directly.
     let links = format!("/v1/tasks/{id}/links");
     let minted = server.send(&server.admin, "POST", &links, Some(json!({ "person": BOB }))).await;

@@ -120,6 +120,25 @@ fn answer_by_link(sim: &mut Simulation, nth: usize, outcome: &str) -> CheckResul
     Ok(())
 }
 
+/// Sends something other than an answer through a link that `is_wanted`. A withdrawal lets the link answer again.
+pub(super) fn act_by_link(sim: &mut Simulation, mut body: Value, is_wanted: impl Fn(&TaskLink) -> bool) -> CheckResult {
+    let links: Vec<usize> =
+        (0..sim.actors.task_links.len()).filter(|nth| is_wanted(&sim.actors.task_links[*nth])).collect();
+    let recent = links.len().saturating_sub(RECENT);
+    let Some(nth) = sim.cluster.pick(&links[recent..]) else { return Ok(()) };
+    body["token"] = json!(sim.actors.task_links[nth].token);
+    let is_withdrawal = body.get("withdraw").is_some();
+    let copies = if sim.cluster.chance(20) { 2 } else { 1 };
+    let responses = send_copies(sim, &Request::new("", "POST", "/v1/tasks/action", body), copies, |_| false)?;
+    if is_withdrawal && responses.iter().any(Response::is_unknown) {
+        // Nobody knows whether the link can answer again.
+        sim.actors.task_links.remove(nth);
+    } else if is_withdrawal && responses.iter().any(|response| response.status == 200) {
+        sim.actors.task_links[nth].mark = None;
+    }
+    Ok(())
+}
+
 /// Opens recent links as a mail scanner does. Nothing may change, and no response may be an error of the server.
 pub(crate) fn open_links(sim: &mut Simulation) -> CheckResult {
     let recent = sim.actors.task_links.len().saturating_sub(RECENT);

@@ -58,7 +58,7 @@ pub(crate) fn check_event(observed: &ObservedIntent, before: &Intent, event: &Ev
 }
 
 /// Checks that a decision was not the requester's, and that a guarded one was a person's and nobody decided twice.
-fn check_decider(observed: &ObservedIntent, before: &Intent, event: &Event) -> CheckResult {
+pub(super) fn check_decider(observed: &ObservedIntent, before: &Intent, event: &Event) -> CheckResult {
     let from = observed.spec().from.as_str();
     let is_requester = event.actor == from || from.strip_prefix("user://") == Some(&event.actor);
     let is_excluded = before.open_task().is_some_and(|task| task.exclude_requester);
@@ -169,7 +169,10 @@ impl Checker {
             let head = &observed.head.intent;
             let is_asked = head.open_task().and(head.waiting()).map(|waiting| waiting.asking) == notice.asking;
             let has_left = self.left.contains(&notice.recipient) && !head.asks(&notice.recipient, &[]);
-            let is_moot = notice.asking.is_some() && (!is_asked || has_left);
+            let questions = head.waiting().map_or(0, |waiting| waiting.questions.len());
+            let is_replied =
+                notice.question.is_some_and(|number| number != questions || head.open_question().is_none());
+            let is_moot = is_replied || notice.asking.is_some() && (!is_asked || has_left);
             ensure!(!is_gone || is_moot, "{intent}: the notice to {} was lost", notice.recipient);
         }
         ensure!(queued.is_empty(), "deliveries of unknown notices: {queued:?}");

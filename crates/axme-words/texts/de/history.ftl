@@ -20,6 +20,9 @@ event-reminder = Erinnerung { $count } an { $name }
 event-asked-instead = Stattdessen wird { $name } gefragt, weil { $from } nicht geantwortet hat
 event-asked-too = Zusätzlich wird { $name } gefragt, weil { $from } nicht geantwortet hat
 event-vote = , eine von { $needed } nötigen Zusagen
+event-withdrawn = Zusage zurückgezogen von { $name } { $way }
+event-question = Rückfrage von { $name } an { $to } { $way }
+event-reply = Antwort von { $name } an { $to } { $way }
 event-reassigned = Neu zugewiesen: von { $from } an { $name }{ $by }{ $note }
 event-delivery-failed = Zustellung { $attempt } von { $most } ist fehlgeschlagen{ $why }{ $again }
 event-delivery-again = ; nächster Versuch: { $at }
@@ -100,6 +103,7 @@ outcome-needs_more_info = Mehr Angaben nötig
 outcome-needs_info = Mehr Angaben nötig
 outcome-released = Freigegeben
 outcome-signed = Unterschrieben
+outcome-withdrawn = Zurückgezogen
 
 ## Schaltflächen
 
@@ -188,6 +192,7 @@ deciders-only = { $names }.
 deciders-said = Zugestimmt: { $names }.
 
 standing-asked = Die Anfrage wartet jetzt auf eine Antwort. Gefragt: { $names }.
+standing-question = Die Anfrage wartet jetzt darauf, dass { $name } auf eine Rückfrage antwortet.
 standing-until = Die Anfrage wartet bis { $at }.
 standing-at-person = Die Anfrage liegt jetzt bei { $name }.
 standing-at-person-step = Die Anfrage liegt jetzt bei { $name }, im Schritt „{ $step }“.

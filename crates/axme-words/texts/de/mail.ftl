@@ -2,8 +2,10 @@
 
 mail-reminded = Eine Aufgabe wartet noch auf Ihre Antwort.
 mail-escalated = Eine Aufgabe wurde nicht rechtzeitig beantwortet; stattdessen werden Sie gefragt.
+mail-replied = Auf eine Rückfrage zu dieser Aufgabe wurde geantwortet.
 mail-subject-reminder = Erinnerung: { $title }
 mail-subject-escalated = Eskaliert: { $title }
+mail-subject-reply = Antwort: { $title }
 mail-since-asked = Seit Sie gefragt wurden:
 mail-if-yes = Wenn Sie zustimmen:
 mail-otherwise = Sonst:
@@ -20,6 +22,13 @@ receipt-receipt = Beleg
 receipt-intent = Vorgang
 receipt-not-you = Wenn Sie das nicht waren, wenden Sie sich sofort an die Verwaltung dieses Servers.
 receipt-keep = Bewahren Sie den signierten Beleg unten auf: axme verify prüft ihn.
+
+question-title = Rückfrage: { $title }
+question-by = Gefragt von
+question-text = Frage
+question-due = Die Aufgabe ist fällig
+question-why = { $name } braucht Ihre Antwort, bevor über Ihre Anfrage entschieden wird.
+question-inbox = Antworten Sie in Ihrem Eingang: { $url }
 
 login-subject = { $code } ist Ihr Code für die Anmeldung bei AXME
 login-title = Anmelden bei AXME

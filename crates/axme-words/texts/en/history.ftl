@@ -20,6 +20,9 @@ event-reminder = Reminder { $count } to { $name }
 event-asked-instead = { $name } is asked instead, because { $from } has not answered
 event-asked-too = { $name } is asked as well, because { $from } has not answered
 event-vote = , one of { $needed } who have to say yes
+event-withdrawn = Yes withdrawn by { $name } { $way }
+event-question = Question of { $name } to { $to } { $way }
+event-reply = Reply of { $name } to { $to } { $way }
 event-reassigned = Reassigned from { $from } to { $name }{ $by }{ $note }
 event-delivery-failed = Delivery { $attempt } of { $most } failed{ $why }{ $again }
 event-delivery-again = ; the next attempt is at { $at }
@@ -100,6 +103,7 @@ outcome-needs_more_info = Needs more info
 outcome-needs_info = Needs info
 outcome-released = Released
 outcome-signed = Signed
+outcome-withdrawn = Withdrawn
 
 ## Buttons
 
@@ -188,6 +192,7 @@ deciders-only = { $names }.
 deciders-said = { $names } said yes.
 
 standing-asked = The request now waits for an answer from { $names }.
+standing-question = The request now waits until { $name } replies to a question.
 standing-until = The request waits until { $at }.
 standing-at-person = The request is now with { $name }.
 standing-at-person-step = The request is now with { $name }, at the step “{ $step }”.

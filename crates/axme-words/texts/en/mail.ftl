@@ -2,8 +2,10 @@
 
 mail-reminded = A task still waits for your answer.
 mail-escalated = A task was not answered in time, and you are asked instead.
+mail-replied = The requester replied to a question about this task.
 mail-subject-reminder = Reminder: { $title }
 mail-subject-escalated = Escalated: { $title }
+mail-subject-reply = Reply: { $title }
 mail-since-asked = Since you were asked:
 mail-if-yes = If you say yes:
 mail-otherwise = Otherwise:
@@ -20,6 +22,13 @@ receipt-receipt = Receipt
 receipt-intent = Intent
 receipt-not-you = If this was not you, tell the administrators of this server at once.
 receipt-keep = Keep the signed receipt below: axme verify checks it.
+
+question-title = Question: { $title }
+question-by = Asked by
+question-text = Question
+question-due = The task is due
+question-why = { $name } needs your reply before answering your request.
+question-inbox = Reply in your inbox: { $url }
 
 login-subject = { $code } is your code to sign in to AXME
 login-title = Sign in to AXME

@@ -2,7 +2,9 @@
 
 use axme_client::api::deliveries::{self, DeliveryStatus, DeliveryView, ListDeliveries};
 use axme_client::api::intents::{self, EventType, EventView, GetIntent, IntentView, ResumeIntent};
-use axme_client::api::tasks::{self, LinkTask, ListTasks, ReassignTask};
+use axme_client::api::tasks::{
+    self, AskRequester, LinkTask, ListTasks, ReassignTask, ReplyToQuestion, TaskQuestion, WithdrawAnswer,
+};
 use axme_client::{JsonFields, Status, WaitingReason};
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -64,6 +66,40 @@ pub(crate) enum Tasks {
         #[arg(long)]
         note: Option<String>,
     },
+    /// Ask the requester a question instead of answering
+    ///
+    /// The requester gets a mail. Everybody who is asked sees question and reply. The deadline does not move.
+    #[command(after_help = "Example: axme tasks ask 0197… \"Which cost center?\"")]
+    Ask {
+        /// Intent id of the task
+        #[arg(value_name = "INTENT_ID")]
+        intent_id: String,
+        /// The question, at most 1,000 characters
+        #[arg(value_name = "QUESTION")]
+        question: String,
+    },
+    /// Reply to the open question about a task that you requested
+    #[command(after_help = "Example: axme tasks reply 0197… \"Cost center 4711\"")]
+    Reply {
+        /// Intent id of the task
+        #[arg(value_name = "INTENT_ID")]
+        intent_id: String,
+        /// The reply, at most 1,000 characters
+        #[arg(value_name = "REPLY")]
+        reply: String,
+    },
+    /// Withdraw your yes while others have not decided the task
+    ///
+    /// Works for a task that needs several people. You can answer again.
+    #[command(after_help = "Example: axme tasks withdraw 0197… --comment \"wrong invoice\"")]
+    Withdraw {
+        /// Intent id of the task
+        #[arg(value_name = "INTENT_ID")]
+        intent_id: String,
+        /// Reason, which the history keeps
+        #[arg(short, long)]
+        comment: Option<String>,
+    },
     /// Create a link with which a person answers a task without a key
     ///
     /// The link opens a page with a form. It works once, until the task is due, and for seven days at most.
@@ -121,6 +157,17 @@ impl Tasks {
                     ReassignTask { intent_id: intent_id.into(), to, from, note },
                 )
                 .await;
+            }
+            Tasks::Ask { intent_id, question } => {
+                return ask(&Session::open(flags).await?, AskRequester { intent_id: intent_id.into(), question }).await;
+            }
+            Tasks::Reply { intent_id, reply } => {
+                return reply_to(&Session::open(flags).await?, ReplyToQuestion { intent_id: intent_id.into(), reply })
+                    .await;
+            }
+            Tasks::Withdraw { intent_id, comment } => {
+                return withdraw(&Session::open(flags).await?, WithdrawAnswer { intent_id: intent_id.into(), comment })
+                    .await;
             }
             Tasks::Link { intent_id, person } => {
                 return link(&Session::open(flags).await?, LinkTask { intent_id: intent_id.into(), person }).await;
@@ -194,6 +241,31 @@ async fn reassign(session: &Session, input: ReassignTask) -> Result<(), Failure>
     line(format!("✓ Task {} reassigned to {}", answer.intent_id, answer.assigned_to))
 }
 
+async fn ask(session: &Session, input: AskRequester) -> Result<(), Failure> {
+    let answer = session.call(&tasks::ASK, &input).await?;
+    if session.output().is_json() {
+        return session.output().print_json(&answer);
+    }
+    line(format!("✓ Asked the requester {} about task {}", answer.task.from_agent, answer.intent_id))
+}
+
+async fn reply_to(session: &Session, input: ReplyToQuestion) -> Result<(), Failure> {
+    let answer = session.call(&tasks::REPLY, &input).await?;
+    if session.output().is_json() {
+        return session.output().print_json(&answer);
+    }
+    let asked_by = answer.task.questions.last().map(|question| question.asked_by.as_str()).unwrap_or_default();
+    line(format!("✓ Replied to {asked_by} about task {}", answer.intent_id))
+}
+
+async fn withdraw(session: &Session, input: WithdrawAnswer) -> Result<(), Failure> {
+    let answer = session.call(&tasks::WITHDRAW, &input).await?;
+    if session.output().is_json() {
+        return session.output().print_json(&answer);
+    }
+    line(format!("✓ Withdrew the yes of {} to task {}", answer.withdrawn_by, answer.intent_id))
+}
+
 async fn link(session: &Session, input: LinkTask) -> Result<(), Failure> {
     let answer = session.call(&tasks::LINK, &input).await?;
     if session.output().is_json() {
@@ -256,9 +328,16 @@ fn votes(events: &[EventView]) -> Vec<String> {
     let task_start = events.iter().rposition(|event| event.event_type == EventType::HumanTaskAssigned).unwrap_or(0);
     let vote = |event: &EventView| {
         let by = event.details.string("answered_by")?;
-        Some(format!("{by} ({})", event.details.get("task_result")?.field("outcome")?.string()?))
+        let outcome = event.details.get("task_result")?.field("outcome")?.string()?;
+        Some((by, outcome))
     };
-    events[task_start..].iter().filter(|event| event.event_type == EventType::Waiting).filter_map(vote).collect()
+    let mut votes: Vec<(String, String)> = Vec::new();
+    for event in events[task_start..].iter().filter(|event| event.event_type == EventType::Waiting) {
+        votes.extend(vote(event));
+        let withdrawn_by = event.details.string("withdrawn_by");
+        votes.retain(|(by, _)| Some(by) != withdrawn_by.as_ref());
+    }
+    votes.into_iter().map(|(by, outcome)| format!("{by} ({outcome})")).collect()
 }
 
 fn describe(intent: &IntentView, votes: &[String], answer: &str, program: &str) -> Vec<String> {
@@ -293,6 +372,7 @@ fn describe(intent: &IntentView, votes: &[String], answer: &str, program: &str) 
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{:13}{value}", format!("{name}:")))
         .collect();
+    lines.extend(intent.questions.iter().flat_map(dialogue));
     if intent.payload.fields().is_some_and(|payload| !payload.is_empty()) {
         lines.push("Payload:".to_owned());
         lines.extend(payload_fields(&intent.payload, 2));
@@ -302,6 +382,16 @@ fn describe(intent: &IntentView, votes: &[String], answer: &str, program: &str) 
         lines.extend(hints(&task, program, &intent.intent_id));
     }
     lines
+}
+
+/// Returns a question to the requester and its reply, one line each.
+fn dialogue(question: &TaskQuestion) -> Vec<String> {
+    let reply = match (&question.replied_by, &question.reply) {
+        (Some(by), Some(reply)) => format!("{reply} ({by})"),
+        _ => "none yet".to_owned(),
+    };
+    let asked = format!("{} ({})", question.question, question.asked_by);
+    [("Question", asked), ("Reply", reply)].map(|(name, value)| format!("{:13}{value}", format!("{name}:"))).to_vec()
 }
 
 /// Builds the `task_result` of an answer: outcome, comment and fields on one level.
@@ -349,6 +439,21 @@ mod tests {
     fn answer(data: &[&str]) -> Answer {
         let data = data.iter().map(|&pair| pair.to_owned()).collect();
         Answer { intent_id: Some("i".to_owned()), comment: Some("ok".to_owned()), data }
+    }
+
+    #[test]
+    fn a_withdrawn_yes_is_no_vote() {
+        let event = |details: Value| -> EventView {
+            serde_json::from_value(json!({
+                "intent_id": "0197b0a0-0000-7000-8000-000000000000", "seq": 2, "event_type": "intent.waiting",
+                "status": "WAITING", "actor": "a", "at": "2026-01-01T00:00:00Z", "details": details,
+            }))
+            .unwrap()
+        };
+        let yes = |by: &str| event(json!({ "answered_by": by, "task_result": { "outcome": "approved" } }));
+        let events = [yes("ann"), yes("bob"), event(json!({ "withdrawn_by": "ann" }))];
+        assert_eq!(votes(&events), ["bob (approved)"]);
+        assert_eq!(votes(&events[..2]), ["ann (approved)", "bob (approved)"]);
     }
 
     #[test]

@@ -42,6 +42,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "quota upgrade-request",
         ],
     ),
+    ("second_thoughts.rs", &["tasks withdraw"]),
     ("terminal.rs", &["scenarios create"]),
     ("update.rs", &["update"]),
     (
@@ -102,6 +103,8 @@ const COMMANDS: &[&str] = &[
     "tasks get {task1}",
     "tasks reassign {task5} --to kim#@example.com",
     "tasks link {task5}",
+    "tasks ask {asked#} Why?",
+    "tasks reply {asked#} Because",
     "tasks approve {task#}",
     "tasks reject {rejected#}",
     "tasks confirm {confirmed#}",
@@ -188,6 +191,7 @@ fn ids(home: &Home) -> Vec<(String, String)> {
             ("completed", "manual_action"),
             ("assigned", "assignment"),
             ("submitted", "approval"),
+            ("asked", "approval"),
         ] {
             ids.push((format!("{name}{number}"), task(kind)));
         }

@@ -13,6 +13,7 @@ mod login;
 mod operating;
 mod outcomes;
 mod output;
+mod second_thoughts;
 mod settings;
 mod start;
 mod tenancy;
