@@ -194,8 +194,8 @@ pub async fn start_on(config: Config, inherited: Option<std::net::TcpListener>) 
     if let Some(tls) = &tls {
         workers.push(spawn("tls", tls.clone().watch(app.clone())));
     }
-    let router = http::router(gateway);
-    let server = tokio::spawn(http::connections::serve(listener, router, app.clone(), tls));
+    let front = http::front(gateway);
+    let server = tokio::spawn(http::connections::serve(listener, front, app.clone(), tls));
     // Commands on this machine use the local address, even if public_url is set.
     // A certificate names the public address, not the local one.
     let run_url = if scheme == "https" { base_url.clone() } else { local_url };

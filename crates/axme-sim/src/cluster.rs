@@ -12,14 +12,14 @@ use axme_core::system::System;
 use axme_intent::Time;
 use axme_server::first_start;
 use axme_server::folder::{Bootstrap, Folder};
-use axme_server::http::{self, Gateway};
+use axme_server::http::{self, Front, Gateway};
 use axme_store::Limits;
 use axme_store::Rng;
 use axme_store::clock::ManualClock;
 use axme_store::simulated::{CommitControl, Fate, Snapshot, snapshot};
 use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
 use axme_store::{Shard, Store, StoreOptions, Tx};
-use axum::Router;
+
 use axum::body::Body;
 use futures_util::future::{join, join_all, ready};
 use http_body_util::BodyExt;
@@ -58,7 +58,7 @@ pub(crate) struct Cluster {
 
 struct Node {
     app: Arc<AppState>,
-    router: Router,
+    front: Front,
     commits: CommitControl,
     is_down: bool,
     _stop: watch::Sender<bool>,
@@ -141,8 +141,8 @@ impl Cluster {
         let (store, commits) = Store::open_simulated(&file, &options).expect("the store opens");
         let (stop, stopping) = watch::channel(false);
         let app = AppState::new(store, system, limits, Site::default(), stopping);
-        let router = http::router(Gateway { app: app.clone(), files: None, scrapes: Arc::default() });
-        Node { router, app, commits, is_down: false, _stop: stop }
+        let front = http::front(Gateway { app: app.clone(), files: None, scrapes: Arc::default() });
+        Node { front, app, commits, is_down: false, _stop: stop }
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -180,8 +180,8 @@ impl Cluster {
         let mut responses = Vec::new();
         for request in requests {
             let node = self.below(self.nodes.len());
-            let router = self.nodes[node].router.clone();
-            responses.push(exchange(router, http_request(request)));
+            let front = self.nodes[node].front.clone();
+            responses.push(exchange(front, http_request(request)));
         }
         self.drive(join(join_all(responses), other))
     }
@@ -305,8 +305,8 @@ fn http_request(request: &Request) -> axum::http::Request<Body> {
     http_request.body(Body::from(body)).expect("a request")
 }
 
-async fn exchange(router: Router, request: axum::http::Request<Body>) -> Response {
-    let response = router.oneshot(request).await.expect("the router answers");
+async fn exchange(front: Front, request: axum::http::Request<Body>) -> Response {
+    let response = front.oneshot(request).await.expect("the server answers");
     let status = response.status().as_u16();
     let bytes = response.into_body().collect().await.expect("the body arrives").to_bytes();
     Response { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }

@@ -265,11 +265,11 @@ pub fn first_decision(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<
     row.map_or_else(|| Err(no_first_event(id)), |row| row.string(0))
 }
 
-/// Reads the specification of an intent from the events of its first decision.
+/// Reads the specification of an intent from the events of its first decision. Only the first of them is parsed.
 pub fn spec_of(id: IntentId, first_decision: &str) -> Result<IntentSpec, StoreError> {
-    let events: Vec<Event> = serde_json::from_str(first_decision)
-        .map_err(|e| StoreError::Fault(format!("intent {id}: {:?}", e.classify())))?;
-    match events.into_iter().next().map(|event| event.body) {
+    let events = first_decision.strip_prefix('[').unwrap_or_default();
+    let first = serde_json::Deserializer::from_str(events).into_iter::<Event>().next().transpose();
+    match first.map_err(|e| StoreError::Fault(format!("intent {id}: {:?}", e.classify())))?.map(|event| event.body) {
         Some(EventBody::Created(spec)) => Ok(*spec),
         _ => Err(no_first_event(id)),
     }

@@ -7,6 +7,7 @@
 
 mod checkpoints;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -410,7 +411,10 @@ fn take(value: ValueRef<'_>, sql: &str) -> Result<Value<'static>, StoreError> {
         ValueRef::Integer(n) => Value::Int(n),
         // No column holds a REAL, so the statement computed it. PostgreSQL would return another type.
         ValueRef::Real(_) => return Err(StoreError::Fault(format!("a value is not an integer in: {sql}"))),
-        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned().into()),
+        ValueRef::Text(text) => Value::Text(Cow::Owned(match std::str::from_utf8(text) {
+            Ok(text) => text.to_owned(),
+            Err(_) => String::from_utf8_lossy(text).into_owned(),
+        })),
         ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec().into()),
     })
 }

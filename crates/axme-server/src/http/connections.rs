@@ -19,9 +19,8 @@ use axme_api::ApiError;
 use axme_core::policy::rate_limit::network;
 use axme_core::state::AppState;
 use axme_intent::Time;
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request as HttpRequest};
 use axum::http::{Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -31,7 +30,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Sleep;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use multiplex::{Neglect, OpenRequests};
 
@@ -50,8 +49,19 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// The pause between two log lines about refused connections.
 const WARN_SECONDS: u64 = 60;
 
+/// A service that answers every request.
+pub trait Answers:
+    Service<HttpRequest, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S> Answers for S where
+    S: Service<HttpRequest, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
 /// Serves until the server stops, then finishes the connections in progress.
-pub async fn serve(listener: TcpListener, router: Router, app: Arc<AppState>, tls: Option<Arc<Tls>>) {
+pub async fn serve<S: Answers>(listener: TcpListener, service: S, app: Arc<AppState>, tls: Option<Arc<Tls>>) {
     let places = Arc::new(OpenConnections::default());
     let (open, is_open) = watch::channel(());
     let mut warned_at = None;
@@ -78,15 +88,15 @@ pub async fn serve(listener: TcpListener, router: Router, app: Arc<AppState>, tl
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "could not set TCP_NODELAY on a connection");
         }
-        let (router, app, is_open, tls) = (router.clone(), app.clone(), is_open.clone(), tls.clone());
+        let (service, app, is_open, tls) = (service.clone(), app.clone(), is_open.clone(), tls.clone());
         let places = places.clone();
         tokio::spawn(async move {
             let _held = (place, Counted::new(&app), is_open);
-            let Some(tls) = tls else { return answer(stream, peer, router, (&app, &places)).await };
+            let Some(tls) = tls else { return answer(stream, peer, service, (&app, &places)).await };
             // A handshake has as long as the headers of a request. One that fails is the client's fault.
             let patience = Duration::from_secs(app.limits.header_seconds);
             if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.acceptor().accept(stream)).await {
-                answer(stream, peer, router, (&app, &places)).await;
+                answer(stream, peer, service, (&app, &places)).await;
             }
         });
     }
@@ -103,9 +113,10 @@ fn warn_of_refusal(app: &AppState, warned_at: &mut Option<Time>, address: IpAddr
 }
 
 /// Answers the requests of one connection.
-async fn answer<S>(stream: S, peer: SocketAddr, router: Router, (app, places): (&Arc<AppState>, &Arc<OpenConnections>))
+async fn answer<C, S>(stream: C, peer: SocketAddr, answers: S, (app, places): (&Arc<AppState>, &Arc<OpenConnections>))
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Answers,
 {
     let [header, unread] = [app.limits.header_seconds, app.limits.unread_seconds].map(Duration::from_secs);
     let requests = OpenRequests::new();
@@ -116,7 +127,7 @@ where
             let is_multiplexed = request.version() == Version::HTTP_2;
             let open = is_multiplexed.then(|| Some(requests.begin(places.take(&app, peer.ip())?)));
             // A request beyond the limit gets an answer, and is not looked at.
-            let answer = (!matches!(open, Some(None))).then(|| router.clone().oneshot(request.map(Body::new)));
+            let answer = (!matches!(open, Some(None))).then(|| answers.clone().oneshot(request.map(Body::new)));
             async move {
                 let Some(answer) = answer else { return Ok::<_, Infallible>(too_many_requests()) };
                 let Ok(response) = answer.await;

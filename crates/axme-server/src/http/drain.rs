@@ -11,7 +11,6 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderValue, Response, Version, header};
-use axum::middleware::Next;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
@@ -22,16 +21,19 @@ const MAX_BYTES: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Answers a request, and takes care of the rest of its body.
-pub(super) async fn finish_body(request: HttpRequest, next: Next) -> Response<Body> {
+pub(super) async fn finish_body<A>(request: HttpRequest, answer: impl FnOnce(HttpRequest) -> A) -> Response<Body>
+where
+    A: Future<Output = Response<Body>>,
+{
     let version = request.version();
     if request.body().is_end_stream() || version > Version::HTTP_11 {
-        return next.run(request).await;
+        return answer(request).await;
     }
     let waits = request.headers().contains_key(header::EXPECT);
     let (parts, body) = request.into_parts();
     let (back, rest) = oneshot::channel();
     let lent = LentBody { body: Some(body), is_polled: false, back: Some(back) };
-    let mut response = next.run(HttpRequest::from_parts(parts, Body::new(lent))).await;
+    let mut response = answer(HttpRequest::from_parts(parts, Body::new(lent))).await;
     // Without a rest, the handler has read all of it or still reads.
     let mut rest = rest;
     let is_clean = match rest.try_recv() {

@@ -5,12 +5,14 @@
 //! bodies apply to the inflated size.
 
 use axme_api::{ApiError, ErrorCode, OpInfo};
+use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
 use axum::http::{Response, header};
-use axum::middleware::Next;
-use tower_http::compression::CompressionLayer;
+use tower::{Layer, ServiceExt};
 use tower_http::compression::predicate::{Predicate, SizeAbove};
+use tower_http::compression::{Compression, CompressionLayer};
+use tower_http::decompression::{RequestDecompression, RequestDecompressionLayer};
 
 use super::refusal;
 
@@ -28,13 +30,23 @@ pub(super) fn mark(info: &OpInfo, response: &mut Response<Body>) {
     }
 }
 
-/// Compresses marked answers for clients that accept gzip.
-pub(super) fn compression() -> CompressionLayer<impl Predicate> {
-    CompressionLayer::new().gzip(true).compress_when(Marked(SizeAbove::new(MIN_BYTES)))
+/// The routes behind gzip, in both directions.
+pub(super) type Coded = Compression<RequestDecompression<Router>, Marked>;
+
+/// Puts gzip around the routes: for marked answers to clients that accept it, and for requests.
+pub(super) fn coded(routes: Router) -> Coded {
+    let compression = CompressionLayer::new().gzip(true).compress_when(Marked(SizeAbove::new(MIN_BYTES)));
+    compression.layer(RequestDecompressionLayer::new().layer(routes))
+}
+
+/// True if a request is encoded, or its answer may be.
+pub(super) fn is_named(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    headers.contains_key(header::ACCEPT_ENCODING) || headers.contains_key(header::CONTENT_ENCODING)
 }
 
 #[derive(Clone)]
-struct Marked(SizeAbove);
+pub(super) struct Marked(SizeAbove);
 
 impl Predicate for Marked {
     fn should_compress<B: http_body::Body>(&self, response: &Response<B>) -> bool {
@@ -42,11 +54,14 @@ impl Predicate for Marked {
     }
 }
 
-/// Refuses a body in an encoding that the server cannot read.
-pub(super) async fn refuse_unknown(request: HttpRequest, next: Next) -> Response<Body> {
+/// Answers a request through gzip. Refuses a body in an encoding that the server cannot read.
+pub(super) async fn answer(coded: Coded, request: HttpRequest) -> Response<Body> {
     let encoding = request.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
     match encoding {
-        None | Some("gzip" | "identity") => next.run(request).await,
+        None | Some("gzip" | "identity") => {
+            let Ok(response) = coded.oneshot(request).await;
+            response.map(Body::new)
+        }
         Some(other) => {
             let message = format!("content-encoding \"{other}\" is not supported; send gzip, or no encoding");
             refusal(&ApiError::new(ErrorCode::BodyUnreadable, message))

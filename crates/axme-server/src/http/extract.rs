@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::time::Duration;
 
-use axme_api::{ApiError, ErrorCode};
+use axme_api::{ApiError, ErrorCode, OpInfo};
 use axme_core::error::Result;
 use axme_core::ops::links::{self, LinkEnd, LinkState};
 use axme_core::policy::body_budget::BodyPermit;
@@ -36,17 +36,25 @@ impl RequestId {
     }
 }
 
-/// The route of an answer: the id of its operation, or the template of its path. The metrics count calls by it.
+/// The route of an answer: its operation, or the template of its path. The metrics count calls by it.
 #[derive(Clone)]
 pub(crate) enum Route {
-    Operation(&'static str),
+    Operation(&'static OpInfo),
     Path(MatchedPath),
 }
 
 impl Route {
     pub(crate) fn as_str(&self) -> &str {
         match self {
-            Route::Operation(id) => id,
+            Route::Operation(info) => info.id,
+            Route::Path(path) => path.as_str(),
+        }
+    }
+
+    /// Returns the template of the path.
+    pub(crate) fn path(&self) -> &str {
+        match self {
+            Route::Operation(info) => info.path,
             Route::Path(path) => path.as_str(),
         }
     }

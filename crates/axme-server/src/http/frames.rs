@@ -100,7 +100,8 @@ fn one_line(data: &impl Serialize) -> String {
 /// Escapes the line separators in JSON text. JSON escapes those below U+0020 itself; the other ones may be in it
 /// unescaped, and Python's `splitlines` splits at them.
 fn in_one_line(text: String) -> String {
-    if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
+    // The first check is the quick one.
+    if text.is_ascii() || !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
         return text;
     }
     // They can only be inside strings, where an escape means the same.

@@ -189,7 +189,7 @@ async fn answer(
 ) -> Response<Body> {
     let span = RequestId::span(request.extensions(), binding.info().id);
     let mut response = answer_in_span(app, binding, path_fields, request).instrument(span).await;
-    response.extensions_mut().insert(Route::Operation(binding.info().id));
+    response.extensions_mut().insert(Route::Operation(binding.info()));
     encoding::mark(binding.info(), &mut response);
     response
 }

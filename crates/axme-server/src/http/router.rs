@@ -9,42 +9,34 @@ use axme_api::{
 };
 use axme_core::call;
 use axme_core::state::AppState;
-use axme_core::system::SpanKind;
-use axme_core::traceparent::{HEADER, Traceparent};
-use axme_core::traces::OpenSpan;
+use axme_core::traceparent::HEADER;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request as HttpRequest, State};
-use axum::http::{HeaderName, HeaderValue, Method, Response, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Method, Response, header};
 use axum::middleware::{self, Next};
 use axum::routing::{get, post};
-use tower_http::cors::CorsLayer;
-use tower_http::decompression::RequestDecompressionLayer;
+use tower::Layer;
+use tower::util::{Either, option_layer};
+use tower_http::cors::{Cors, CorsLayer};
 use tracing::Instrument;
 
-use super::drain::finish_body;
-use super::extract::{IntentTrace, PathFields, RequestId, RequestTrace, Route, meta};
+use super::edge::Edge;
+use super::extract::{PathFields, RequestId, Route, meta};
 use super::mount::{Mount, method_not_allowed, no_operation};
 use super::{
-    Gateway, console, encoding, inbox, login, mcp, media, metrics, oauth, pages, provider, reference, refusal, respond,
+    Gateway, console, inbox, login, mcp, media, metrics, oauth, pages, provider, reference, refusal, respond,
     scheduler, stream, task_page,
 };
 
+/// The service that answers every request, for the origins of the settings or without CORS. Cheap to clone.
+pub type Front = Either<Cors<Edge>, Edge>;
+
 /// Returns the service that answers every request.
-pub fn router(gateway: Gateway) -> Router {
-    // Outside of the routes, because they are chosen by the path.
-    let cors = cors(&gateway.app.site.cors_origins);
-    let routes = tower::util::MapRequest::new(routes(gateway), without_slash);
-    let router = Router::new()
-        .fallback_service(routes)
-        .layer(RequestDecompressionLayer::new())
-        .layer(middleware::from_fn(encoding::refuse_unknown))
-        .layer(middleware::from_fn(finish_body))
-        .layer(encoding::compression());
-    match cors {
-        Some(cors) => router.layer(cors),
-        None => router,
-    }
+pub fn front(gateway: Gateway) -> Front {
+    let app = gateway.app.clone();
+    let cors = cors(&app.site.cors_origins);
+    option_layer(cors).layer(Edge::new(app, routes(gateway)))
 }
 
 /// Lets pages of these origins call the API. They send a key or a token themselves; cookies are not used.
@@ -77,20 +69,6 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
 
 /// How long a browser remembers what it may call.
 const PREFLIGHT: Duration = Duration::from_secs(3_600);
-
-/// Removes one slash from the end of the path.
-fn without_slash(mut request: HttpRequest) -> HttpRequest {
-    let uri = request.uri();
-    if let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty() && !path.ends_with('/')) {
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let mut parts = uri.clone().into_parts();
-        parts.path_and_query = format!("{path}{query}").parse().ok();
-        if let Ok(uri) = Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
-    }
-    request
-}
 
 fn routes(gateway: Gateway) -> Router {
     let mut mount = Mount::default();
@@ -125,7 +103,6 @@ fn routes(gateway: Gateway) -> Router {
         .merge(routes)
         .fallback(async |request: HttpRequest| no_operation(&request))
         .method_not_allowed_fallback(async |request: HttpRequest| method_not_allowed(&request))
-        .layer(middleware::from_fn_with_state(gateway.clone(), trace))
         .with_state(gateway)
 }
 
@@ -190,73 +167,4 @@ async fn limit_address(State(app): State<Arc<AppState>>, request: HttpRequest, n
         }
         Err(error) => refusal(&error.into_api()),
     }
-}
-
-/// Ends the span of a call. If the call was about an intent of another trace, a short span there links to it, and back.
-fn finish_span(app: &AppState, mut span: OpenSpan, response: &Response<Body>) {
-    let name = response.extensions().get::<Route>().map_or("none", Route::as_str).to_owned();
-    let (now, status) = (app.system.clock.now(), response.status());
-    span.set("http.route", name.clone());
-    span.set("http.response.status_code", status.as_str());
-    if status.is_server_error() {
-        span.fail(status.to_string());
-    }
-    let of_intent = response.extensions().get::<IntentTrace>().map(|trace| trace.0);
-    if let Some(of_intent) = of_intent.filter(|of_intent| of_intent.trace != span.own().trace) {
-        span.link(of_intent);
-        if let Some(mut there) = app.begin_span(SpanKind::Internal, Some(of_intent)) {
-            there.link(span.own());
-            there.finish(name.clone(), now);
-        }
-    }
-    span.finish(name, now);
-}
-
-/// Adds the ids to every answer, and logs every call. The log line has the path of the route: the path of the call may
-/// contain a token.
-async fn trace(State(app): State<Arc<AppState>>, mut request: HttpRequest, next: Next) -> Response<Body> {
-    const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-    const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
-    let usable = |value: &&HeaderValue| value.len() <= 128;
-    let request_id = request.headers().get(REQUEST_ID).filter(usable).cloned();
-    let request_id = request_id.or_else(|| HeaderValue::from_str(&app.system.rng.uuid().to_string()).ok());
-    let trace_id = request.headers().get(TRACE_ID).filter(usable).cloned();
-    let line = if tracing::enabled!(tracing::Level::DEBUG) {
-        let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-        Some((request.method().clone(), route))
-    } else {
-        None
-    };
-    let began = app.system.clock.running();
-    let of_client = request.headers().get(HEADER).and_then(|value| value.to_str().ok()).and_then(Traceparent::parse);
-    let mut span = app.begin_span(SpanKind::Server, of_client);
-    if let Some(trace) = span.as_ref().map(OpenSpan::own).or(of_client) {
-        request.extensions_mut().insert(RequestTrace(trace));
-    }
-    if let Some(span) = &mut span {
-        span.set("http.request.method", request.method().as_str());
-    }
-    if let Some(id) = request_id.clone() {
-        request.extensions_mut().insert(RequestId(id));
-    }
-    let mut response = next.run(request).await;
-    let took = app.system.clock.running().saturating_sub(began);
-    let measured = response.extensions().get::<Route>();
-    app.metrics.call(measured.map_or("none", Route::as_str), response.status().as_str(), took);
-    if let Some(span) = span {
-        finish_span(&app, span, &response);
-    }
-    if let Some((method, route)) = line {
-        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let request_id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
-        let route = route.unwrap_or_default();
-        tracing::debug!(%method, route, status = response.status().as_u16(), millis, request_id, "call");
-    }
-    if let Some(id) = request_id {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
-    if let Some(id) = trace_id {
-        response.headers_mut().insert(TRACE_ID, id);
-    }
-    response
 }

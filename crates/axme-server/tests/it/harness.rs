@@ -20,13 +20,13 @@ use axme_server::deliver::mailer::Mailer;
 use axme_server::deliver::outbound::Web;
 use axme_server::files::Files;
 use axme_server::folder::{Bootstrap, Folder};
-use axme_server::http::{self, Gateway};
+use axme_server::http::{self, Front, Gateway};
 use axme_server::{first_start, workers};
 use axme_store::clock::ManualClock;
 use axme_store::organizations::{self, Organization, Workspace};
 use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
 use axme_store::{Clock, Limits, Rng, Shard, Store, StoreOptions, Tx, service_accounts};
-use axum::Router;
+
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -62,7 +62,7 @@ pub struct Server {
     pub clock: Arc<ManualClock>,
     pub admin: String,
     pub bootstrap: Bootstrap,
-    router: Router,
+    front: Front,
     stop: watch::Sender<bool>,
     folder: tempfile::TempDir,
     /// Fails the test if a log line shows a secret.
@@ -186,9 +186,9 @@ impl Server {
         };
         let bootstrap: Bootstrap = known.cloned().unwrap_or_else(first_start);
         let files = Files::in_folder(folder.path().join("media"), false);
-        let router = http::router(Gateway { app: app.clone(), files: Some(files.clone()), scrapes: Arc::default() });
+        let front = http::front(Gateway { app: app.clone(), files: Some(files.clone()), scrapes: Arc::default() });
         log.note_text(&bootstrap.api_key);
-        Server { engine, files, app, clock, admin: bootstrap.api_key.clone(), bootstrap, router, stop, folder, log }
+        Server { engine, files, app, clock, admin: bootstrap.api_key.clone(), bootstrap, front, stop, folder, log }
     }
 
     /// Moves the clock and runs the timers that are due then.
@@ -254,7 +254,7 @@ impl Server {
     }
 
     pub async fn request(&self, request: Request<Body>) -> Response<Body> {
-        self.router.clone().oneshot(request).await.expect("the router answers")
+        self.front.clone().oneshot(request).await.expect("the server answers")
     }
 
     pub async fn send(&self, key: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
