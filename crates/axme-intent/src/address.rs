@@ -423,4 +423,15 @@ mod tests {
         }
         assert_eq!(nearest_name("漢字", HOME), None);
     }
+
+    #[test]
+    fn blanks_and_signs_become_one_dash() {
+        for (text, name) in [("Demo  Runner", "demo-runner"), ("a (b) c", "a-b-c"), ("  x", "x"), ("!! x", "x")] {
+            assert_eq!(agent_name(text, HOME).as_deref(), Some(name), "{text}");
+        }
+        // Without its first dash, the name is as long as a name may be.
+        let longest = "a".repeat(63);
+        let nearest = nearest_name(&format!("!{longest}"), HOME).unwrap();
+        assert_eq!(nearest, NearestName { name: longest, fit: NameFit::Respelled });
+    }
 }

@@ -277,4 +277,28 @@ mod tests {
         let in_german = readable(&value.into(), Language::German);
         assert!(in_german.contains("Is new: Ja") && in_german.contains("Tags: a; 2") && in_german.contains("X y: 1,5"));
     }
+
+    #[test]
+    fn only_a_number_with_a_currency_is_an_amount() {
+        let shown = |value: serde_json::Value| text(every(&JsonFields::of(value)))[0].1.clone();
+        assert_eq!(shown(json!({ "paid": { "amount": 5, "currency": "EUR" } })), "EUR 5.00");
+        assert_ne!(shown(json!({ "paid": { "amount": 5, "currency": "EUR", "note": "n" } })), "EUR 5.00");
+        assert_eq!(shown(json!({ "count": 5, "currency": "EUR" })), "5");
+        for no_currency in ["eur", "EURO", "EU", "E1R"] {
+            assert_eq!(shown(json!({ "amount": 5, "currency": no_currency })), "5", "{no_currency}");
+        }
+    }
+
+    #[test]
+    fn a_time_has_its_usual_form_and_a_link_is_one_url_of_the_web() {
+        let read = |text: &str| every(&JsonFields::of(json!({ "at": text })))[0].value.clone();
+        assert!(matches!(read("2026-12-01T09:30:00Z"), FactValue::Time(_)));
+        for text in ["2026-12-01 09:30:00Z", "20261201T0930Z", "T", "The year of 2026"] {
+            assert_eq!(read(text), FactValue::Text(text.to_owned()));
+        }
+        assert!(link("https://example.com/a").is_some() && link("http://example.com").is_some());
+        for text in ["ftp://example.com/a", "https://example.com/a b", "https://example.com/a\nb", "example.com"] {
+            assert_eq!(link(text), None, "{text}");
+        }
+    }
 }

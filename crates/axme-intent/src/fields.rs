@@ -146,4 +146,13 @@ mod tests {
         ];
         assert_eq!(doubts(wrong.as_object().unwrap()), expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
+
+    #[test]
+    fn a_sign_separates_words_between_two_letters_only() {
+        for (name, shown) in
+            [("a-b", "A b"), ("a.b", "A b"), ("a-1", "A-1"), ("1-a", "1-a"), ("a-", "A-"), ("-a", "-a")]
+        {
+            assert_eq!(words(name), shown);
+        }
+    }
 }

@@ -481,4 +481,32 @@ mod tests {
             assert!(check_schema(&wrong).is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn values_and_levels_are_counted_everywhere() {
+        let nested = json!({ "a": [1, { "b": 2 }], "c": {} });
+        assert_eq!(values(&nested), 6);
+        assert_eq!([depth(&nested), depth(&json!([[1]])), depth(&json!({})), depth(&json!(1))], [3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn text_turns_into_a_number_only_if_it_is_one() {
+        let turned = |text: &str, types: &[&str]| {
+            let mut value = json!(text);
+            coerce(&mut value, &types.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+            value
+        };
+        assert_eq!(turned("1.5", &["number", "null"]), json!(1.5));
+        for text in ["inf", "1e999", "NaN"] {
+            assert_eq!(turned(text, &["number", "null"]), json!(text));
+        }
+        for (text, types) in
+            [("1.5", ["integer"]), ("[1]", ["object"]), ("{}", ["array"]), ("5", ["array"]), ("5", ["null"])]
+        {
+            assert_eq!(turned(text, &types), json!(text), "{text}");
+        }
+        assert_eq!(turned("[1]", &["array"]), json!([1]));
+        assert_eq!(turned("{}", &["object"]), json!({}));
+        assert_eq!(turned("null", &["null"]), json!(null));
+    }
 }

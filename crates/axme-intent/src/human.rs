@@ -365,4 +365,51 @@ mod tests {
             ["title: must be a string, not 3", "allowed_outcomes: must have 1 to 20 entries, not 0"]
         );
     }
+
+    fn read(task: Value) -> (HumanTask, Vec<String>) {
+        HumanTask::read(task.as_object().unwrap())
+    }
+
+    #[test]
+    fn each_guard_alone_makes_a_task_guarded() {
+        assert!(!read(json!({ "title": "t", "quorum": 1 })).0.is_guarded());
+        for guard in [json!({ "exclude_requester": true }), json!({ "person_required": true }), json!({ "quorum": 2 })]
+        {
+            assert!(read(guard.clone()).0.is_guarded(), "{guard}");
+        }
+        let apart = HumanTask { distinct_from: vec!["other".to_owned()], ..HumanTask::untitled() };
+        assert!(apart.is_guarded());
+    }
+
+    #[test]
+    fn what_belongs_elsewhere_or_means_nothing_is_said_or_skipped() {
+        assert_eq!(read(json!({ "distinct_from": ["a"] })).1.len(), 1);
+        assert_eq!(read(json!({ "notify_email": " " })), (HumanTask::untitled(), Vec::new()));
+        let (task, _) = read(json!({ "on_yes": "It ships.", "on_no": "Nothing happens." }));
+        assert_eq!([task.on_yes.as_deref(), task.on_no.as_deref()], [Some("It ships."), Some("Nothing happens.")]);
+        assert_eq!(read(json!({ "quorum": 0 })).1.len(), 1);
+    }
+
+    #[test]
+    fn lists_and_names_have_their_limits() {
+        let people = |count: usize| json!({ "assignees": vec!["ann"; count] });
+        assert_eq!([20, 21].map(|count| read(people(count)).1.len()), [0, 1]);
+        for (field, complaints) in [("amount", 0), (" ", 1), ("", 1)] {
+            assert_eq!(read(json!({ "summary": [field] })).1.len(), complaints, "{field}");
+            assert_eq!(read(json!({ "summary": [{ "field": "a", "label": field }] })).1.len(), complaints, "{field}");
+        }
+        let long = "x".repeat(MAX_TITLE_CHARS + 1);
+        assert_eq!(read(json!({ "summary": [long] })).1.len(), 1);
+        assert_eq!(read(json!({ "summary": [{ "field": "a", "label": long }] })).1.len(), 1);
+    }
+
+    #[test]
+    fn an_email_address_has_two_plain_parts() {
+        assert!(is_email("ann+pay@example.com"));
+        for text in
+            ["ann", "@example.com", "ann@", "a nn@example.com", "a\u{7}nn@example.com", "<ann@example.com", "a@b@c"]
+        {
+            assert!(!is_email(text), "{text}");
+        }
+    }
 }

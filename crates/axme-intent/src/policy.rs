@@ -106,3 +106,14 @@ impl Policy {
 fn count(fields: &Object, key: &str) -> Option<u32> {
     fields.get(key).and_then(Value::as_u64).map(|n| u32::try_from(n).unwrap_or(u32::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_default_is_empty() {
+        assert!(Policy::default().is_empty());
+        assert!(!Policy { deadline_at: Some(Time::from_micros(1)), ..Policy::default() }.is_empty());
+    }
+}

@@ -325,4 +325,59 @@ mod tests {
             Prospects { on_yes: vec![told.to_owned()], on_no: vec![told.to_owned()] }
         );
     }
+
+    #[test]
+    fn times_and_requests_are_in_words() {
+        let shown = [1, 2, 119, 120, 7_199, 7_200, 172_799, 172_800].map(span);
+        assert_eq!(
+            shown,
+            ["1 second", "2 seconds", "119 seconds", "2 minutes", "119 minutes", "2 hours", "47 hours", "2 days"]
+        );
+        let known =
+            ["approval", "review", "form", "confirmation", "assignment", "clarification", "manual_action", "override"];
+        let mut said: Vec<&str> =
+            known.iter().map(|word| request(Some(word))).chain([request(Some("dance"))]).collect();
+        assert_eq!([request(None), request(Some("provide_data"))], [said[0], said[2]]);
+        said.sort_unstable();
+        said.dedup();
+        assert_eq!(said.len(), 9, "{said:?}");
+        assert!(said.iter().all(|text| text.starts_with("asks ") || text.starts_with("has ")), "{said:?}");
+    }
+
+    #[test]
+    fn names_are_shown_without_what_only_machines_need() {
+        let told =
+            ["human", "agent://local/default/bank", "group://Finance", "user://ann@example.com", "kim"].map(shown);
+        assert_eq!(told, ["a person in charge", "bank", "group finance", "ann@example.com", "kim"]);
+        let holder = |reference: &str, name: &str| Holder {
+            kind: HolderKind::Human,
+            reference: reference.to_owned(),
+            name: name.to_owned(),
+        };
+        let notice = Box::new(Notice { targets: Vec::new(), subject: String::new(), body: String::new() });
+        let ask = |task: serde_json::Value, holder: Holder| StepKind::Human {
+            holder,
+            task: Box::new(HumanTask::read(task.as_object().unwrap()).0),
+            escalated_from: None,
+        };
+        for (kind, said) in [
+            (ask(json!({ "title": "Pay?" }), holder("ann@example.com", "")), "ann@example.com is asked next: “Pay?”."),
+            (ask(json!({ "title": "Pay?" }), holder("ann@example.com", "ann")), "ann is asked next: “Pay?”."),
+            (
+                ask(json!({ "title": "{{ x }}", "assignees": ["ann", "bob"] }), holder("x", "x")),
+                "ann, bob are asked next.",
+            ),
+            (ask(json!({ "title": "Go?" }), holder("human", "")), "A person in charge is asked next: “Go?”."),
+            (ask(json!({ "title": "Go?" }), holder("group://ops", "")), "Group ops is asked next: “Go?”."),
+            (
+                StepKind::Reminder { holder: holder("ann@example.com", ""), notice: notice.clone() },
+                "ann@example.com is reminded.",
+            ),
+            (StepKind::Reminder { holder: holder("ann@example.com", "ann"), notice }, "ann is reminded."),
+            (StepKind::Delay { seconds: 60 }, "The request waits 60 seconds."),
+        ] {
+            let step: Step = serde_json::from_value(json!({ "id": "s", "tool": "", "kind": kind })).unwrap();
+            assert_eq!(step_sentence(&step).as_deref(), Some(said));
+        }
+    }
 }

@@ -94,4 +94,21 @@ mod tests {
             assert!(check_schema(&schema).is_err(), "{schema}");
         }
     }
+
+    #[test]
+    fn a_schema_may_be_as_long_as_the_limit_and_no_longer() {
+        let rest = MAX_SCHEMA_BYTES - json!({ "description": "" }).to_string().len();
+        check_schema(&json!({ "description": "x".repeat(rest) })).unwrap();
+        assert!(check_schema(&json!({ "description": "x".repeat(rest + 1) })).is_err());
+    }
+
+    #[test]
+    fn the_work_of_a_check_is_bounded() {
+        let schema = json!({ "items": {}, "minItems": 1, "maxItems": 1_000_000 });
+        let parts = usize::try_from(form::parts(&schema).unwrap()).unwrap();
+        // The list itself is a value as well.
+        let most = usize::try_from(MAX_LOOKS).unwrap() / parts - 2;
+        let count = |items: usize| complaints(&schema, &json!(vec![0; items]), CompatibilityMode::Strict).len();
+        assert_eq!([count(most), count(most + 1)], [0, 1]);
+    }
 }

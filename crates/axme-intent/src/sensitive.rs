@@ -117,4 +117,21 @@ mod tests {
         let shown = masked(&schema, &Json::of(&payload));
         assert!(!shown.text().contains("\"pin\":1"), "{}", shown.text());
     }
+
+    #[test]
+    fn values_are_looked_at_down_to_the_deepest_level_and_masked_below() {
+        // Every level is an object or a list, by turns or alone.
+        let schema = json!({ "properties": { "a": { "$ref": "#" } }, "items": { "$ref": "#" } });
+        for wrap in [|value: Value| json!({ "a": value }), |value: Value| json!([value])] {
+            let nested = |levels: usize| (0..levels).fold(json!("seen"), |value, _| wrap(value));
+            assert_eq!(masked(&schema, &Json::of(&nested(MAX_DEPTH))), Json::of(&nested(MAX_DEPTH)));
+            let shown = masked(&schema, &Json::of(&nested(MAX_DEPTH + 1)));
+            assert!(!shown.text().contains("seen") && shown.text().contains(MASK), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_is_only_itself_ends() {
+        assert_eq!(masked(&json!({ "$ref": "#" }), &Json::of(&json!({ "pin": 1 }))).text(), "{\"pin\":1}");
+    }
 }

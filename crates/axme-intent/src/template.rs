@@ -187,4 +187,31 @@ mod tests {
         let huge = render("{{ 'x' * 1000000000 }}", &json!({}));
         assert!(huge.len() <= MAX_TEXT_BYTES + 200, "{}", huge.len());
     }
+
+    #[test]
+    fn a_template_may_be_as_long_as_the_limit_and_fail_on_values_it_does_not_know() {
+        check(&"x".repeat(MAX_TEMPLATE_CHARS)).unwrap();
+        assert!(check(&"x".repeat(MAX_TEMPLATE_CHARS + 1)).is_err());
+        check("{{ 1 / payload.parts }}").unwrap();
+        assert!(check("{{ payload.parts | nonsense }}").is_err());
+    }
+
+    #[test]
+    fn values_are_unlinked_in_texts_of_tasks_only() {
+        let context = json!({ "url": "https://evil.example", "list": ["https://evil.example"], "flag": true });
+        assert_eq!(
+            render("{{ url }} {{ list }} {{ flag }}", &context),
+            "https://evil.example [\"https://evil.example\"] true"
+        );
+        let literal = render_literal("{{ url }} {{ list }}", &context);
+        assert!(!literal.contains("https://") && literal.matches("evil.example").count() == 2, "{literal}");
+    }
+
+    #[test]
+    fn a_text_without_marks_is_no_template() {
+        assert!(!is_template("{ plain } 100 %"));
+        for text in ["{{ x }}", "{% if x %}{% endif %}", "{# x #}"] {
+            assert!(is_template(text), "{text}");
+        }
+    }
 }

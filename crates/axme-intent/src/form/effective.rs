@@ -150,4 +150,40 @@ mod tests {
         let property = json!({ "anyOf": [{ "$ref": "#/$defs/name" }, { "type": "null" }], "description": "d" });
         assert_eq!(resolved(&property, &root), json!({ "description": "d", "type": "string", "title": "Name" }));
     }
+
+    #[test]
+    fn only_a_choice_between_one_schema_and_null_makes_a_field_optional() {
+        let text = json!({ "type": "string" });
+        let nothing = json!({ "type": "null" });
+        assert_eq!(nullable(&json!({ "anyOf": [text, nothing] })), Some(text.clone()));
+        for members in [json!([text]), json!([text, text]), json!([nothing, nothing]), json!([text, nothing, nothing])]
+        {
+            assert_eq!(nullable(&json!({ "oneOf": members })), None, "{members}");
+        }
+    }
+
+    #[test]
+    fn branches_are_followed_to_the_deepest_level_and_no_further() {
+        let deep = |wrap: fn(Value) -> Value, levels: usize| {
+            let schema = (0..levels).fold(json!({ "properties": { "deep": {} } }), |schema, _| wrap(schema));
+            names(&schema, json!({ "set": 1 })).0
+        };
+        let wraps: [fn(Value) -> Value; 3] = [
+            |schema| json!({ "allOf": [schema] }),
+            |schema| json!({ "if": {}, "then": schema }),
+            |schema| json!({ "dependentSchemas": { "set": schema } }),
+        ];
+        for wrap in wraps {
+            assert_eq!(deep(wrap, MAX_DEPTH), ["deep"]);
+            assert!(deep(wrap, MAX_DEPTH + 1).is_empty());
+        }
+        // The check of a schema refuses references in a circle; this does not rely on it.
+        for schema in [
+            json!({ "$ref": "#", "properties": { "a": {} } }),
+            json!({ "allOf": [{ "$ref": "#" }], "properties": { "a": {} } }),
+            json!({ "dependentSchemas": { "set": { "$ref": "#" } }, "properties": { "a": {} } }),
+        ] {
+            assert_eq!(names(&schema, json!({ "set": 1 })).0, ["a"]);
+        }
+    }
 }

@@ -341,4 +341,14 @@ mod tests {
         let full = json!({"task_result": {"outcome": "approved", "comment": "c", "data": {"evidence": "photo"}}});
         assert!(strict.check(&answer(full)).is_ok());
     }
+
+    #[test]
+    fn empty_evidence_is_none() {
+        for blank in [json!(null), json!(" "), json!([]), json!({})] {
+            assert!(is_blank(&blank), "{blank}");
+        }
+        for value in [json!("x"), json!([1]), json!({ "a": 1 }), json!(0), json!(false)] {
+            assert!(!is_blank(&value), "{value}");
+        }
+    }
 }

@@ -129,4 +129,16 @@ mod tests {
         assert_eq!(filled.description.map(|text| text.len()), Some(MAX_DESCRIPTION_CHARS));
         assert_eq!(task(json!({ "title": "{{ payload.none }}" })).filled(&long).title, DEFAULT_TITLE);
     }
+
+    #[test]
+    fn a_template_in_any_text_is_found() {
+        let read = |task: serde_json::Value| HumanTask::read(task.as_object().unwrap()).0;
+        assert!(!read(json!({ "title": "t", "description": "d", "on_yes": "y", "on_no": "n" })).has_templates());
+        for text in ["title", "description", "on_yes", "on_no"] {
+            assert!(read(json!({ text: "{{ payload.x }}" })).has_templates(), "{text}");
+        }
+        let schema =
+            json!({ "type": "object", "properties": { "a": { "type": "string", "title": "{{ payload.x }}" } } });
+        assert!(read(json!({ "title": "t", "form_schema": schema })).has_templates());
+    }
 }

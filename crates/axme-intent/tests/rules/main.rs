@@ -1,8 +1,9 @@
-//! The promises of the rules, tested in seven ways:
+//! The promises of the rules, tested in eight ways:
 //!
 //! - `traces`: stories, one per file in `tests/traces`, each a list of commands with their results;
 //! - `properties`: random commands on random intents, with invariants after each;
 //! - `scenarios`: bundles in `tests/scenarios`, with their errors, warnings and plans;
+//! - `told`: in each story, what people are told, written to `tests/told.txt`;
 //! - `limits`: what is too long for a trace;
 //! - `macros`: workflows by name, and the steps they expand to;
 //! - `table`: every command in every situation, written to `docs/lifecycle.md`;
@@ -23,4 +24,5 @@ mod scenarios;
 mod story;
 mod table;
 mod task_types;
+mod told;
 mod traces;

@@ -86,7 +86,7 @@ impl Story {
     }
 
     /// Runs one line and returns its result.
-    fn line(&mut self, line: &str) -> String {
+    pub fn line(&mut self, line: &str) -> String {
         match split(line) {
             ("intent", rest) => {
                 let name = rest.strip_prefix("to ").unwrap_or_else(|| panic!("expected `intent to NAME`: {line}"));
@@ -134,6 +134,11 @@ impl Story {
             }
         }
         String::new()
+    }
+
+    /// Returns the history, if the intent is created.
+    pub fn started(&self) -> Option<&History> {
+        self.history.as_ref()
     }
 
     pub fn history(&mut self) -> &mut History {

@@ -1,0 +1,70 @@
+//! What people are told in each story of `tests/traces`: who is asked, what follows a yes and a no, where the request is
+//! afterwards, and the receipt of each decision. Written to `tests/told.txt`.
+
+use std::fmt::Write;
+use std::fs;
+
+use axme_intent::{human, prospect, receipt};
+use uuid::Uuid;
+
+use crate::golden;
+use crate::story::Story;
+
+#[test]
+fn people_are_told_what_is_true() {
+    let mut text = String::new();
+    for path in golden::files(&golden::folder("traces"), "trace") {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        writeln!(text, "{name}").unwrap();
+        tell(&mut text, &fs::read_to_string(&path).unwrap());
+        text.push('\n');
+    }
+    golden::report(golden::compare(&golden::folder("told.txt"), &text).err().into_iter().collect());
+}
+
+fn tell(text: &mut String, trace: &str) {
+    let mut story = Story::default();
+    let (mut before, mut last) = (None, String::new());
+    for line in trace.lines().filter(|line| !line.starts_with([' ', '#']) && !line.is_empty()) {
+        story.line(line);
+        let Some(history) = story.started() else { continue };
+        let mut told = String::new();
+        let seen = before.take().map_or(0, |intent: axme_intent::Intent| {
+            for event in history.events.iter().filter(|event| event.position > intent.position) {
+                if let Some(receipt) = receipt::of(Uuid::nil(), Uuid::nil(), &intent, event, &history.spec) {
+                    let mut shown = serde_json::to_value(&receipt).unwrap();
+                    for same in ["receipt_id", "workspace_id", "intent_id", "intent_type", "payload_sha256"] {
+                        shown.as_object_mut().unwrap().remove(same);
+                    }
+                    writeln!(told, "    receipt: {shown}").unwrap();
+                }
+            }
+            intent.position
+        });
+        let decisions = history.events.iter().filter(|e| e.position > seen && receipt::is_decision(e)).count();
+        assert_eq!(told.lines().count(), decisions, "each decision has a receipt: {line}");
+        let intent = &history.intent;
+        let prospects = prospect::of(intent, &history.spec);
+        let deciders = prospect::deciders(intent);
+        let mut state = format!("    now: {}\n", prospect::standing(intent));
+        if !deciders.is_empty() {
+            writeln!(state, "    asked: {deciders}").unwrap();
+        }
+        for (answer, sentences) in [("yes", prospects.on_yes), ("no", prospects.on_no)] {
+            sentences.iter().for_each(|sentence| writeln!(state, "    {answer}: {sentence}").unwrap());
+        }
+        let is_guarded = intent.open_task().is_some_and(human::HumanTask::is_guarded);
+        if is_guarded {
+            state.push_str("    guarded\n");
+        }
+        if state != last {
+            told.push_str(&state);
+            last = state;
+        }
+        if !told.is_empty() {
+            writeln!(text, "  {line}").unwrap();
+            text.push_str(&told);
+        }
+        before = Some(intent.clone());
+    }
+}
