@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use indexmap::IndexMap;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -110,6 +110,25 @@ impl PartialEq<Value> for JsonFields {
 
 /// Returns one field of the text of an object.
 pub(super) fn pick(text: &str, name: &str) -> Option<Json> {
+    struct IsKey<'n>(&'n str);
+    impl<'de> DeserializeSeed<'de> for IsKey<'_> {
+        type Value = bool;
+
+        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+            deserializer.deserialize_str(self)
+        }
+    }
+    impl Visitor<'_> for IsKey<'_> {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a key")
+        }
+
+        fn visit_str<E>(self, key: &str) -> Result<bool, E> {
+            Ok(key == self.0)
+        }
+    }
     struct Pick<'n>(&'n str);
     impl<'de> Visitor<'de> for Pick<'_> {
         type Value = Option<Json>;
@@ -120,8 +139,8 @@ pub(super) fn pick(text: &str, name: &str) -> Option<Json> {
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<Json>, A::Error> {
             let mut found = None;
-            while let Some(key) = map.next_key::<String>()? {
-                if key == self.0 {
+            while let Some(is_wanted) = map.next_key_seed(IsKey(self.0))? {
+                if is_wanted {
                     found = Some(map.next_value()?);
                 } else {
                     map.next_value::<IgnoredAny>()?;

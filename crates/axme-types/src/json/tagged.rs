@@ -8,7 +8,12 @@ use serde_json::Value;
 use super::{Json, JsonFields};
 
 /// The fields of an object that are not read yet.
-pub struct TaggedFields(JsonFields);
+pub struct TaggedFields {
+    text: Json,
+    tag: Option<&'static str>,
+    /// The text, split into fields when the first of them is read.
+    split: Option<JsonFields>,
+}
 
 impl TaggedFields {
     /// Reads the tag, and the other fields.
@@ -16,9 +21,9 @@ impl TaggedFields {
     /// # Errors
     /// The value is not an object with such a tag.
     pub fn read<'de, D: Deserializer<'de>>(deserializer: D, tag: &'static str) -> Result<(String, Self), D::Error> {
-        let mut fields = JsonFields::deserialize(deserializer)?;
-        let word = fields.remove(tag).as_ref().and_then(Json::string);
-        Ok((word.ok_or_else(|| D::Error::missing_field(tag))?, TaggedFields(fields)))
+        let text = Json::deserialize(deserializer)?;
+        let word = text.field(tag).as_ref().and_then(Json::string).ok_or_else(|| D::Error::missing_field(tag))?;
+        Ok((word, TaggedFields { text, tag: Some(tag), split: None }))
     }
 
     /// Reads the fields of an object without a tag.
@@ -26,12 +31,21 @@ impl TaggedFields {
     /// # Errors
     /// The value is not an object.
     pub fn untagged<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        JsonFields::deserialize(deserializer).map(TaggedFields)
+        let fields = JsonFields::deserialize(deserializer)?;
+        Ok(TaggedFields { text: Json::default(), tag: None, split: Some(fields) })
+    }
+
+    fn fields(&mut self) -> &mut JsonFields {
+        self.split.get_or_insert_with(|| {
+            let mut fields = self.text.fields().unwrap_or_default();
+            self.tag.map(|tag| fields.remove(tag));
+            fields
+        })
     }
 
     /// Returns the fields that are not read.
-    pub fn rest(self) -> JsonFields {
-        self.0
+    pub fn rest(mut self) -> JsonFields {
+        std::mem::take(self.fields())
     }
 
     /// Removes a field under its name or another one.
@@ -39,7 +53,8 @@ impl TaggedFields {
     /// # Errors
     /// Both names are present.
     pub fn take<E: Error>(&mut self, name: &'static str, alias: Option<&'static str>) -> Result<Option<Json>, E> {
-        match (self.0.remove(name), alias.and_then(|alias| self.0.remove(alias))) {
+        let fields = self.fields();
+        match (fields.remove(name), alias.and_then(|alias| fields.remove(alias))) {
             (Some(_), Some(_)) => Err(E::duplicate_field(name)),
             (field, other) => Ok(field.or(other)),
         }
@@ -60,12 +75,16 @@ impl TaggedFields {
         field.map_or(Ok(T::default()), |field| read(field.value()).map_err(E::custom))
     }
 
-    /// Reads all fields as one type.
+    /// Reads the whole object as one type, which ignores the tag.
     ///
     /// # Errors
-    /// They do not fit the type.
+    /// It does not fit the type.
     pub fn all<T: DeserializeOwned, E: Error>(self) -> Result<T, E> {
-        Json::from(self.0).read().map_err(E::custom)
+        match self.split {
+            Some(fields) => Json::from(fields).read(),
+            None => self.text.read(),
+        }
+        .map_err(E::custom)
     }
 
     /// Reads a required field.
@@ -81,7 +100,7 @@ impl TaggedFields {
     /// # Errors
     /// The field does not fit the type.
     pub fn optional<T: DeserializeOwned, E: Error>(&mut self, name: &'static str) -> Result<Option<T>, E> {
-        let field = self.0.remove(name);
+        let field = self.fields().remove(name);
         field.map(|field| field.read().map_err(|error| E::custom(format!("{name}: {error}")))).transpose()
     }
 }
