@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn only_a_number_with_a_currency_is_an_amount() {
-        let shown = |value: serde_json::Value| text(every(&JsonFields::of(value)))[0].1.clone();
+        let shown = |value: serde_json::Value| text(every(&JsonFields::of(value), Language::English))[0].1.clone();
         assert_eq!(shown(json!({ "paid": { "amount": 5, "currency": "EUR" } })), "EUR 5.00");
         assert_ne!(shown(json!({ "paid": { "amount": 5, "currency": "EUR", "note": "n" } })), "EUR 5.00");
         assert_eq!(shown(json!({ "count": 5, "currency": "EUR" })), "5");
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_time_has_its_usual_form_and_a_link_is_one_url_of_the_web() {
-        let read = |text: &str| every(&JsonFields::of(json!({ "at": text })))[0].value.clone();
+        let read = |text: &str| every(&JsonFields::of(json!({ "at": text })), Language::English)[0].value.clone();
         assert!(matches!(read("2026-12-01T09:30:00Z"), FactValue::Time(_)));
         for text in ["2026-12-01 09:30:00Z", "20261201T0930Z", "T", "The year of 2026"] {
             assert_eq!(read(text), FactValue::Text(text.to_owned()));

@@ -328,16 +328,16 @@ mod tests {
 
     #[test]
     fn times_and_requests_are_in_words() {
-        let shown = [1, 2, 119, 120, 7_199, 7_200, 172_799, 172_800].map(span);
+        let shown = [1, 2, 119, 120, 7_199, 7_200, 172_799, 172_800].map(|seconds| span(seconds, Language::English));
         assert_eq!(
             shown,
             ["1 second", "2 seconds", "119 seconds", "2 minutes", "119 minutes", "2 hours", "47 hours", "2 days"]
         );
         let known =
             ["approval", "review", "form", "confirmation", "assignment", "clarification", "manual_action", "override"];
-        let mut said: Vec<&str> =
-            known.iter().map(|word| request(Some(word))).chain([request(Some("dance"))]).collect();
-        assert_eq!([request(None), request(Some("provide_data"))], [said[0], said[2]]);
+        let ask = |word: Option<&str>| request(word, Language::English);
+        let mut said: Vec<String> = known.into_iter().chain(["dance"]).map(|word| ask(Some(word))).collect();
+        assert_eq!([ask(None), ask(Some("provide_data"))], [said[0].clone(), said[2].clone()]);
         said.sort_unstable();
         said.dedup();
         assert_eq!(said.len(), 9, "{said:?}");
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn names_are_shown_without_what_only_machines_need() {
         let told =
-            ["human", "agent://local/default/bank", "group://Finance", "user://ann@example.com", "kim"].map(shown);
+            ["human", "agent://local/default/bank", "group://Finance", "user://ann@example.com", "kim"].map(|name| shown(name, Language::English));
         assert_eq!(told, ["a person in charge", "bank", "group finance", "ann@example.com", "kim"]);
         let holder = |reference: &str, name: &str| Holder {
             kind: HolderKind::Human,
@@ -377,7 +377,7 @@ mod tests {
             (StepKind::Delay { seconds: 60 }, "The request waits 60 seconds."),
         ] {
             let step: Step = serde_json::from_value(json!({ "id": "s", "tool": "", "kind": kind })).unwrap();
-            assert_eq!(step_sentence(&step).as_deref(), Some(said));
+            assert_eq!(step_sentence(&step, Language::English).as_deref(), Some(said));
         }
     }
 }

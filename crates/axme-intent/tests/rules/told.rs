@@ -1,10 +1,11 @@
 //! What people are told in each story of `tests/traces`: who is asked, what follows a yes and a no, where the request is
-//! afterwards, and the receipt of each decision. Written to `tests/told.txt`.
+//! afterwards, and the receipt of each decision. Written to `tests/told.txt`, and in German to `tests/told.de.txt`.
 
 use std::fmt::Write;
 use std::fs;
 
 use axme_intent::{human, prospect, receipt};
+use axme_types::Language;
 use uuid::Uuid;
 
 use crate::golden;
@@ -12,17 +13,22 @@ use crate::story::Story;
 
 #[test]
 fn people_are_told_what_is_true() {
+    let told = [("told.txt", Language::English), ("told.de.txt", Language::German)];
+    golden::report(told.into_iter().filter_map(|(file, language)| compare(file, language).err()).collect());
+}
+
+fn compare(file: &str, language: Language) -> Result<(), String> {
     let mut text = String::new();
     for path in golden::files(&golden::folder("traces"), "trace") {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         writeln!(text, "{name}").unwrap();
-        tell(&mut text, &fs::read_to_string(&path).unwrap());
+        tell(&mut text, &fs::read_to_string(&path).unwrap(), language);
         text.push('\n');
     }
-    golden::report(golden::compare(&golden::folder("told.txt"), &text).err().into_iter().collect());
+    golden::compare(&golden::folder(file), &text)
 }
 
-fn tell(text: &mut String, trace: &str) {
+fn tell(text: &mut String, trace: &str, language: Language) {
     let mut story = Story::default();
     let (mut before, mut last) = (None, String::new());
     for line in trace.lines().filter(|line| !line.starts_with([' ', '#']) && !line.is_empty()) {
@@ -44,9 +50,9 @@ fn tell(text: &mut String, trace: &str) {
         let decisions = history.events.iter().filter(|e| e.position > seen && receipt::is_decision(e)).count();
         assert_eq!(told.lines().count(), decisions, "each decision has a receipt: {line}");
         let intent = &history.intent;
-        let prospects = prospect::of(intent, &history.spec);
-        let deciders = prospect::deciders(intent);
-        let mut state = format!("    now: {}\n", prospect::standing(intent));
+        let prospects = prospect::of(intent, &history.spec, language);
+        let deciders = prospect::deciders(intent, language);
+        let mut state = format!("    now: {}\n", prospect::standing(intent, language));
         if !deciders.is_empty() {
             writeln!(state, "    asked: {deciders}").unwrap();
         }

@@ -398,6 +398,15 @@ async fn a_reader_may_ask_for_some_statuses(engine: Engine) {
     server.clock.advance(Duration::from_secs(3_600));
     let running = window(&server, &worker, "since=2&wait_seconds=2&status=IN_PROGRESS").await;
     assert_eq!(running.intent_ids(), [going_on.as_str()]);
+    // More than a page of them precedes this one.
+    let late_worker = server.agent("late-worker").await;
+    for _ in 0..60 {
+        server.submit("late-worker", json!({})).await;
+    }
+    let late = server.submit("late-worker", json!({})).await;
+    server.post(&server.admin, &format!("/v1/intents/{late}/resume"), json!({})).await;
+    let path = "/v1/agents/late-worker/intents/stream?since=0&wait_seconds=2&status=IN_PROGRESS";
+    assert_eq!(server.stream(&late_worker, path).await.intent_ids(), [late.as_str()]);
 }
 
 async fn a_frame_stays_short(engine: Engine) {

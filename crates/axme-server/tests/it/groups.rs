@@ -12,6 +12,7 @@ each_engine! {
     each_member_of_a_group_is_asked_and_may_answer,
     a_member_whom_the_requester_added_later_decides_nothing,
     a_guarded_task_asks_only_whom_the_rule_allows,
+    only_active_members_of_this_workspace_count_as_its_members,
     a_wrong_group_or_rule_is_refused,
 }
 
@@ -208,6 +209,34 @@ async fn a_guarded_task_asks_only_whom_the_rule_allows(engine: Engine) {
     // An admin of the workspace alone may not change the rule.
     let open = Some(json!({ "anyone": true }));
     server.send(&chief, "PUT", "/v1/asking-rule", open).await.refused(403, "forbidden");
+}
+
+async fn only_active_members_of_this_workspace_count_as_its_members(engine: Engine) {
+    let server = Server::start(engine).await;
+    let elsewhere = server.workspace("local", "elsewhere").await;
+    let elsewhere = server.get(&elsewhere, "/v1/me").await["workspace_id"].as_str().unwrap().to_owned();
+    let here = server.bootstrap.workspace_id.clone();
+    rule(&server, json!({ "members": true })).await;
+    let suspended = server.give("sid@example.com", "member", Some(&here)).await;
+    let path = format!("/v1/organizations/{}/members/{suspended}", server.bootstrap.org_id);
+    server.send(&server.admin, "PATCH", &path, Some(json!({ "status": "suspended" }))).await.ok();
+    for (email, role, workspace, may) in [
+        ("here@example.com", "member", Some(&here), true),
+        ("everywhere@example.com", "member", None, true),
+        ("admin@example.com", "org_admin", None, true),
+        ("other@example.com", "member", Some(&elsewhere), false),
+    ] {
+        server.give(email, role, workspace.map(String::as_str)).await;
+        let body = json!({
+            "intent_type": "x", "human_task": { "title": "Pay?", "exclude_requester": true, "assignees": [email] },
+        });
+        let answer = server.send(&server.admin, "POST", "/v1/intents", Some(body)).await;
+        if may { drop(answer.ok()) } else { drop(answer.refused(403, "may_not_be_asked")) }
+    }
+    let body = json!({
+        "intent_type": "x", "human_task": { "title": "Pay?", "exclude_requester": true, "assignees": ["sid@example.com"] },
+    });
+    server.send(&server.admin, "POST", "/v1/intents", Some(body)).await.refused(403, "may_not_be_asked");
 }
 
 async fn a_wrong_group_or_rule_is_refused(engine: Engine) {
