@@ -346,8 +346,8 @@ mod tests {
 
     #[test]
     fn names_are_shown_without_what_only_machines_need() {
-        let told =
-            ["human", "agent://local/default/bank", "group://Finance", "user://ann@example.com", "kim"].map(|name| shown(name, Language::English));
+        let told = ["human", "agent://local/default/bank", "group://Finance", "user://ann@example.com", "kim"]
+            .map(|name| shown(name, Language::English));
         assert_eq!(told, ["a person in charge", "bank", "group finance", "ann@example.com", "kim"]);
         let holder = |reference: &str, name: &str| Holder {
             kind: HolderKind::Human,

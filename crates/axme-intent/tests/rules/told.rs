@@ -1,5 +1,5 @@
-//! What people are told in each story of `tests/traces`: who is asked, what follows a yes and a no, where the request is
-//! afterwards, and the receipt of each decision. Written to `tests/told.txt`, and in German to `tests/told.de.txt`.
+//! Tells each story of `tests/traces` to people: who is asked, and what follows a yes and a no. After each command it says where
+//! the request is, and shows the receipt of a decision. Written to `tests/told.txt`, and in German to `tests/told.de.txt`.
 
 use std::fmt::Write;
 use std::fs;

@@ -1,7 +1,7 @@
-//! What holds for every request: one place around the routes, and one future.
+//! Everything that holds for all requests: one service around the routes, with one future.
 //!
-//! From the outside in: CORS, if it is configured; ids, measurements and the trace of the call; the rest of its body;
-//! encodings, if the client names one; one slash at the end of the path; the routes.
+//! CORS is outermost, if it is configured. Then come ids, measurements and the trace of the call, and the rest of its body.
+//! Encodings follow if the client names one, then one slash at the end of the path, then the routes.
 
 use std::convert::Infallible;
 use std::pin::Pin;
