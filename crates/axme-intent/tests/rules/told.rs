@@ -59,6 +59,9 @@ fn tell(text: &mut String, trace: &str, language: Language) {
         for (answer, sentences) in [("yes", prospects.on_yes), ("no", prospects.on_no)] {
             sentences.iter().for_each(|sentence| writeln!(state, "    {answer}: {sentence}").unwrap());
         }
+        if let Some(at) = intent.due_at(history.spec.deadline_at).filter(|_| !deciders.is_empty()) {
+            writeln!(state, "    due: {at}").unwrap();
+        }
         let is_guarded = intent.open_task().is_some_and(human::HumanTask::is_guarded);
         if is_guarded {
             state.push_str("    guarded\n");
