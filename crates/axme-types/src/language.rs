@@ -12,6 +12,7 @@ text_enum! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the macro takes no other attributes than documentation")]
 impl Default for Language {
     fn default() -> Language {
         Language::English
