@@ -84,7 +84,7 @@ def a_person_answers_from_the_inbox_without_scripts(world: World) -> None:
     titles = [f"Pay {name}?" for name in ("one", "two")]
     ids = [world.ask(person, {"title": title, "summary": ["amount"]}, payload={"amount": 5, "currency": "EUR"}) for title in titles]
     other = world.ask(person, {"title": "Say why", "required_comment": True})
-    until("the tasks are mailed", lambda: len(world.mail.letters(person)) == 3)
+    until("the tasks are mailed", lambda: len(world.letters(person)) == 3)
     with world.browser.page(java_script_enabled=False, **PHONE) as page:
         page.goto(f"{world.server.base_url}/inbox")
         page.get_by_label("Email address").fill(person)
@@ -108,6 +108,13 @@ def a_person_answers_from_the_inbox_without_scripts(world: World) -> None:
         page.goto(f"{world.server.base_url}/inbox")
         expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
         expect(page.get_by_text("because")).to_be_visible()
+        page.get_by_role("link", name="Your settings").click()
+        page.get_by_label("Language").select_option("de")
+        _press(page, "Save")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Wartet auf Sie")
+        page.get_by_role("link", name="Ihre Einstellungen").click()
+        page.get_by_label("Sprache").select_option("en")
+        _press(page, "Speichern")
         page.get_by_role("link", name="Your sessions").click()
         expect(page.get_by_role("heading", name="browser (this browser)")).to_be_visible()
         page.get_by_role("link", name="Back to the inbox").click()

@@ -87,7 +87,7 @@ def mail_waits_for_a_mail_server_that_is_down(world: World) -> None:
         world.mail.start()
     Page.opened(world.letter(person).link).press("Approve").press("Confirm: Approve")
     assert world.outcome(intent_id)["status"] == "COMPLETED"
-    assert len(world.mail.letters(person)) == 1
+    assert len(world.letters(person)) == 1
 
 
 def mail_that_nobody_takes_is_a_dead_letter(world: World) -> None:

@@ -244,8 +244,12 @@ class World:
 
     def letter(self, person: str, number: int = 1) -> Letter:
         """Waits for the first mail to a person, or for mail `number`."""
-        until(f"mail {number} to {person} arrives", lambda: len(self.mail.letters(person)) >= number)
-        return self.mail.letters(person)[number - 1]
+        until(f"mail {number} to {person} arrives", lambda: len(self.letters(person)) >= number)
+        return self.letters(person)[number - 1]
+
+    def letters(self, person: str) -> list[Letter]:
+        """Returns the mail to a person so far, without the one about a new membership."""
+        return [letter for letter in self.mail.letters(person) if "You are a member of" not in letter.subject]
 
     def intent(self, intent_id: str) -> dict[str, Any]:
         return self.admin.get_intent(intent_id)["intent"]

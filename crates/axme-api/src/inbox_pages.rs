@@ -3,7 +3,8 @@
 use crate::op::{Access, Route};
 
 /// The plain routes of the inbox.
-pub const ROUTES: &[Route] = &[PAGE, SIGN_IN, SIGN_OUT, OPEN, ANSWER, REPLY, WITHDRAW, SESSIONS, END_SESSION];
+pub const ROUTES: &[Route] =
+    &[PAGE, SIGN_IN, SIGN_OUT, OPEN, ANSWER, REPLY, WITHDRAW, SESSIONS, END_SESSION, SETTINGS, CHANGE_SETTINGS];
 
 /// Shows the inbox.
 pub const PAGE: Route = Route::get("inbox.page", "/inbox")
@@ -39,3 +40,11 @@ pub const SESSIONS: Route =
 pub const END_SESSION: Route = Route::post("inbox.end_session", "/inbox/sessions")
     .access(Access::Public)
     .about("End one session of the person, or all others.");
+/// Shows the settings of the person.
+pub const SETTINGS: Route = Route::get("inbox.settings", "/inbox/settings")
+    .access(Access::Public)
+    .about("Show the settings of the person: the language, and the hours without mail.");
+/// Changes the settings of the person.
+pub const CHANGE_SETTINGS: Route = Route::post("inbox.change_settings", "/inbox/settings")
+    .access(Access::Public)
+    .about("Replace the settings of the person.");

@@ -1,19 +1,58 @@
-//! The identity of the caller (`spec/protocol.md` §2.12, `GET /v1/me`).
+//! The identity of the caller (`spec/protocol.md` §2.12, `GET /v1/me`), and a person's settings for pages and mail.
 
-use axme_types::text_enum;
+use axme_types::{Language, text_enum};
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
 use crate::capabilities::EmptyInput;
-use crate::op::{AnyOp, Op};
+use crate::lenient;
+use crate::op::{Access, AnyOp, Op};
 use crate::service_accounts::ServiceAccount;
 
 /// The operations of this family.
-pub const OPERATIONS: &[&dyn AnyOp] = &[&GET];
+pub const OPERATIONS: &[&dyn AnyOp] = &[&GET, &SETTINGS, &CHANGE_SETTINGS];
 
 /// Returns the identity of the caller.
 pub static GET: Op<EmptyInput, IdentityAnswer> =
     Op::get("me.get", "/v1/me").about("Get the identity of the credential that the call presents.");
+
+/// Returns the settings of the person.
+pub static SETTINGS: Op<EmptyInput, PersonSettingsAnswer> = Op::get("me.settings.get", "/v1/me/settings")
+    .access(Access::Person)
+    .about("Get the person's settings: the language of pages and mail, and the hours without mail.");
+/// Replaces the settings of the person.
+pub static CHANGE_SETTINGS: Op<PersonSettings, PersonSettingsAnswer> = Op::put("me.settings.put", "/v1/me/settings")
+    .access(Access::Person)
+    .about("Replace the person's settings. Absent fields become unset.");
+
+/// The settings of a person for pages and mail.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PersonSettings {
+    /// The language of mail, and of pages. Without one, pages follow the browser, and mail follows the server.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+    /// The time zone of the quiet hours, such as `Europe/Berlin`; UTC by default.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
+    pub time_zone: Option<String>,
+    /// The beginning of the quiet hours, as `HH:MM`. Mail waits until they end; a task that is due before is mailed at once.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub quiet_from: Option<String>,
+    /// The end of the quiet hours, as `HH:MM`. They may go past midnight.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub quiet_until: Option<String>,
+}
+
+/// The settings of the person.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PersonSettingsAnswer {
+    /// Always true.
+    pub ok: bool,
+    /// The settings of the person. An absent field is unset.
+    pub settings: PersonSettings,
+}
 
 text_enum! {
     /// The role of a caller in its workspace.

@@ -84,6 +84,12 @@ static FORMS: &[(&Route, MakeForm)] = &[
         form
     }),
     (&inbox_pages::END_SESSION, |_| both("The session, and the token of the session's forms.", &[403, 404])),
+    (&inbox_pages::SETTINGS, |_| {
+        let mut form = Form::page(&[]);
+        form.answers.extend(Form::redirect().answers);
+        form
+    }),
+    (&inbox_pages::CHANGE_SETTINGS, |_| both("The settings, and the token of the session's forms.", &[403, 404])),
     (&console::ROOT, |_| {
         let mut form = Form::json("Where the API is described.", json!({ "type": "object" }));
         form.answers.extend(Form::redirect().answers);

@@ -40,6 +40,7 @@ pub mod notices;
 pub mod oauth;
 pub mod organizations;
 pub mod person_accounts;
+pub mod person_settings;
 pub mod policies;
 pub mod policy_versions;
 mod postgres;

@@ -122,11 +122,19 @@ pub struct MailState {
     pub intent: Option<IntentId>,
     pub recipient: String,
     pub queue: String,
+    pub content: Value,
     pub created_at: Time,
     /// True until the mail is sent or given up.
     pub is_open: bool,
     pub dead_at: Option<Time>,
     pub last_error: Option<String>,
+}
+
+impl MailState {
+    /// True if the mail was handed over to the mail server.
+    pub fn is_sent(&self) -> bool {
+        !self.is_open && self.dead_at.is_none()
+    }
 }
 
 /// Lists mails with ids below `before`, newest first: all of a workspace, or those about one intent.
@@ -140,7 +148,8 @@ pub fn list_mail(
     macro_rules! mails {
         ($filter:literal) => {
             concat!(
-                "SELECT n.notice_id, n.intent_id, n.recipient, n.queue, n.created_at, n.open, q.dead_at, q.last_error \
+                "SELECT n.notice_id, n.intent_id, n.recipient, n.queue, n.created_at, n.open, q.dead_at, q.last_error, \
+                 n.content \
                  FROM notices n LEFT JOIN queue_items q ON q.workspace_id = n.workspace_id \
                  AND q.address = 'notice://' || n.queue AND q.item_id = n.notice_id \
                  WHERE n.workspace_id = $1 AND n.channel = 'email' AND n.notice_id < $2 ",
@@ -168,6 +177,7 @@ fn mail_state(row: &Row) -> Result<MailState, StoreError> {
         is_open: row.int(5)? != 0,
         dead_at: row.opt_time(6)?,
         last_error: row.opt_string(7)?,
+        content: row.json(8)?,
     })
 }
 

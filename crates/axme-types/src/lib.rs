@@ -25,6 +25,7 @@ pub mod mesh;
 pub mod organizations;
 pub mod policies;
 pub mod principals;
+pub mod quiet_hours;
 pub mod quotas;
 pub mod routing;
 pub mod scenarios;

@@ -259,6 +259,7 @@ fn step(
     let before = decision.events.iter().any(receipt::is_decision).then(|| head.intent.clone());
     let wait_before = head.intent.waiting().filter(|_| tx.is_traced).cloned();
     let asked_before = Asking::of(&head.intent);
+    let waited = head.intent.waiting().filter(|waiting| waiting.task.is_some()).cloned();
     for event in &decision.events {
         apply(&mut head.intent, event);
     }
@@ -273,6 +274,9 @@ fn step(
         }
         if let Some(wait) = wait_before {
             report_ended_step(tx, &head, wait)?;
+        }
+        if let Some(waited) = waited {
+            notices::call_off(tx, workspace, &head, &waited, (&decision.events, actor))?;
         }
         give_threads(tx, workspace, &head)?;
         fan_out(tx, workspace, &head)?;

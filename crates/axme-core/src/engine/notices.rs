@@ -2,7 +2,7 @@
 //! inbox are written at once.
 
 use axme_intent::human::{group_name, is_email, is_same_person};
-use axme_intent::lifecycle::{IntentSpec, Occasion};
+use axme_intent::lifecycle::{Event, EventBody, IntentSpec, Occasion, Wait};
 use axme_intent::workflow::{Notice as Told, Target};
 use axme_intent::{Address, IntentId, Plan, template};
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::GATEWAY;
 use crate::error::StoreError;
+use crate::policy::asking::asks;
 use crate::policy::payload_schemas;
 use axme_store::inbox::{self, Entry, EntryKind};
 use axme_store::intents::Head;
@@ -17,7 +18,7 @@ use axme_store::notices::{self, Notice};
 use axme_store::{Signal, Tx, groups};
 
 /// The queue of mail about intents. All mail goes through one mail server.
-pub(crate) const MAIL_QUEUE: &str = "mail";
+pub const MAIL_QUEUE: &str = "mail";
 
 const MAX_SUBJECT_CHARS: usize = 200;
 
@@ -36,6 +37,45 @@ pub fn mail(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, about: Occasion, to: 
     let is_mailed = |person: &&String| is_email(person) && (about == Occasion::Questioned || !has_voted(person));
     for person in with_members(tx, workspace, to)?.iter().filter(is_mailed) {
         insert(tx, workspace, head.intent.id, &Target::Email(person.clone()), content.clone())?;
+    }
+    Ok(())
+}
+
+/// Records a mail to each person who was mailed about a task and whose answer is no longer needed. People who answered
+/// get none, and nobody gets two for one mail. The worker sends it only to people whom the earlier mail reached.
+pub(super) fn call_off(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    head: &Head,
+    waited: &Wait,
+    decision: (&[Event], &str),
+) -> Result<(), StoreError> {
+    let (events, actor) = decision;
+    let asking = waited.asking;
+    let goes_on = head.intent.open_task().is_some() && head.intent.waiting().is_some_and(|now| now.asking == asking);
+    let is_same_holder =
+        head.intent.waiting().is_some_and(|now| now.holder == waited.holder && now.task == waited.task);
+    if goes_on && is_same_holder {
+        return Ok(());
+    }
+    let is_passed_on = events.iter().any(|event| matches!(event.body, EventBody::Transferred { .. }));
+    let mails = notices::list_mail(tx, workspace, Some(head.intent.id), Uuid::max(), MAX_NOTICES)?;
+    let mut told: Vec<String> = Vec::new();
+    // Newest first: a person who was mailed again after they were told is told again.
+    for mail in mails {
+        let of = |key: &str| mail.content[key].as_u64() == Some(asking.into());
+        let is_known = told.iter().any(|known| is_same_person(known, &mail.recipient));
+        if is_known || !(of("over") || of("asking")) {
+            continue;
+        }
+        let has_answered = is_same_person(&mail.recipient, actor)
+            || waited.votes.iter().any(|vote| is_same_person(&vote.by, &mail.recipient));
+        let is_asked = (goes_on || is_passed_on) && asks(tx, workspace, head, &mail.recipient)?;
+        if of("asking") && !has_answered && !is_asked {
+            let target = Target::Email(mail.recipient.clone());
+            insert(tx, workspace, head.intent.id, &target, json!({ "over": asking }))?;
+        }
+        told.push(mail.recipient);
     }
     Ok(())
 }

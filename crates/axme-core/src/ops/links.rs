@@ -5,10 +5,11 @@
 use axme_api::{ApiError, ErrorCode};
 use axme_intent::human::{Via, is_same_person};
 use axme_intent::lifecycle::{EventBody, IntentSpec};
-use axme_intent::{HumanTask, Intent, JsonFields, Outcome, Status, TaskResult, Time, outcome};
+use axme_intent::{HumanTask, Intent, IntentId, JsonFields, Outcome, Status, TaskResult, Time, outcome};
 use axme_words::{Language, say};
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::resume::answer_as_person;
 use super::second_thoughts::{ask_as_person, has_open_vote, withdraw_as_person};
@@ -205,14 +206,14 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
         return Ok(LinkState::Ended(LinkEnd::Left));
     }
     if let (Some(at), Some(outcome)) = (link.used_at, link.outcome.clone()) {
-        let title = title_of(tx, &link)?;
+        let title = title_of(tx, link.workspace, link.intent, link.asking)?;
         let is_open = has_vote(&link, &head);
         let intent = Box::new(head.intent);
         return Ok(LinkState::Ended(LinkEnd::Used { person: link.person, outcome, at, title, intent, is_open }));
     }
     let waiting = head.intent.waiting().filter(|_| head.intent.open_task().is_some());
     let Some(waiting) = waiting.filter(|waiting| waiting.asking == link.asking) else {
-        return Ok(LinkState::Ended(how_it_ended(tx, &link, &head)?));
+        return Ok(LinkState::Ended(how_it_ended(tx, link.workspace, &head, link.asking)?));
     };
     if waiting.votes.iter().any(|vote| is_same_person(&vote.by, &link.person)) {
         return Ok(LinkState::Ended(LinkEnd::Voted));
@@ -236,13 +237,13 @@ fn has_vote(link: &Link, head: &Head) -> bool {
     head.intent.waiting().is_some_and(|waiting| waiting.asking == link.asking) && has_open_vote(head, &link.person)
 }
 
-/// Returns the title of the task that a link was made for.
-fn title_of(tx: &mut Tx<'_>, link: &Link) -> Result<String, StoreError> {
+/// Returns the title of the task of an asking.
+fn title_of(tx: &mut Tx<'_>, workspace: Uuid, intent: IntentId, asking: u32) -> Result<String, StoreError> {
     // The event after the one that began the asking has the task; a reassignment keeps the task.
-    let until = link.asking + 1;
+    let until = asking + 1;
     let (mut title, mut after) = (String::new(), 0);
     loop {
-        let events = intents::list_events(tx, link.workspace, link.intent, after, MAX_EVENTS)?;
+        let events = intents::list_events(tx, workspace, intent, after, MAX_EVENTS)?;
         let Some(last) = events.last().map(|event| event.position) else { return Ok(title) };
         let before = events.into_iter().take_while(|event| event.position <= until);
         let titles = before.filter_map(|event| match event.body {
@@ -257,9 +258,38 @@ fn title_of(tx: &mut Tx<'_>, link: &Link) -> Result<String, StoreError> {
     }
 }
 
-/// Finds out how the asking of a link ended, from the first later event that ends an asking.
-fn how_it_ended(tx: &mut Tx<'_>, link: &Link, head: &Head) -> Result<LinkEnd> {
-    let events = intents::list_events(tx, link.workspace, link.intent, link.asking.into(), MAX_EVENTS)?;
+/// A task that no longer needs the answer of a person.
+pub struct CalledOff {
+    pub title: String,
+    pub why: LinkEnd,
+    pub spec: IntentSpec,
+}
+
+/// Returns why a person's answer to an asking is no longer needed; `None` if it is needed, or if the person has answered.
+pub fn called_off(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    intent: IntentId,
+    asking: u32,
+    person: &str,
+) -> Result<Option<CalledOff>> {
+    let Some(head) = intents::find(tx, workspace, intent)? else { return Ok(None) };
+    let is_waiting = head.intent.waiting().is_some_and(|waiting| waiting.asking == asking);
+    let why = match is_waiting && head.intent.open_task().is_some() {
+        true if asks(tx, workspace, &head, person)? => return Ok(None),
+        true => LinkEnd::PassedOn,
+        false => how_it_ended(tx, workspace, &head, asking)?,
+    };
+    if matches!(&why, LinkEnd::Answered { by, .. } if is_same_person(by, person)) {
+        return Ok(None);
+    }
+    let title = title_of(tx, workspace, intent, asking)?;
+    Ok(Some(CalledOff { title, why, spec: intents::spec(tx, workspace, intent)? }))
+}
+
+/// Finds out how an asking ended, from the first later event that ends one.
+fn how_it_ended(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, asking: u32) -> Result<LinkEnd> {
+    let events = intents::list_events(tx, workspace, head.intent.id, asking.into(), MAX_EVENTS)?;
     let without = || LinkEnd::Ended { status: head.intent.status(), outcome: head.intent.outcome() };
     let ended = events.iter().find_map(|event| match &event.body {
         EventBody::InProgress { details, .. } => Some(match details.get("task_result") {

@@ -16,12 +16,15 @@ use crate::auth::placement::RoleSet;
 use crate::auth::{membership, placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
+use crate::engine::notices::MAIL_QUEUE;
 use crate::error::{Error, Result};
 use crate::input::{check_chars, read_after, read_id};
 use crate::policy::quota;
+use axme_intent::human::{is_email, is_same_person};
 use axme_store::members::{Member, MemberStatus};
+use axme_store::notices::{self, Notice};
 use axme_store::organizations::WorkspaceStatus;
-use axme_store::{members as store, organizations};
+use axme_store::{Signal, members as store, organizations};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -164,8 +167,30 @@ pub fn put(
     if let Some(added) = &added {
         check_seats(cx, added)?;
         audit(cx, added, "organizations.members.add")?;
+        invite(cx, added)?;
     }
     Ok(added)
+}
+
+/// Records the mail that tells a person about a new membership. Nobody is told what they did themselves.
+fn invite(cx: &mut CallContext<'_, '_>, member: &Member) -> Result<()> {
+    let is_own = is_same_person(&member.actor_id, cx.caller.responsible());
+    if is_own || !is_email(&member.actor_id) {
+        return Ok(());
+    }
+    let notice = Notice {
+        workspace: shown(member.workspace_id).unwrap_or(cx.caller.workspace),
+        id: cx.rng.uuid_at(cx.now),
+        intent: None,
+        queue: MAIL_QUEUE.to_owned(),
+        channel: "email".to_owned(),
+        recipient: member.actor_id.clone(),
+        content: json!({ "org": member.org_id, "invited": member.member_id }),
+        created_at: cx.now,
+    };
+    notices::insert(cx.tx, &notice)?;
+    cx.tx.signal(Signal::notices());
+    Ok(())
 }
 
 /// Refuses a new or restored member who exceeds the limit of their workspace. A member of the whole organization must

@@ -1,6 +1,7 @@
 //! Builds mails: about tasks, for notices of steps, for sign-ins and for trials.
 
 use askama::Template;
+use axme_api::roles::OrgRole;
 use axme_intent::lifecycle::Occasion;
 use axme_intent::prospect::{self, Prospects};
 use axme_intent::receipt::Receipt;
@@ -9,6 +10,8 @@ use axme_intent::{HumanTask, Time, outcome, template};
 use axme_words::{Language, Text, say};
 use uuid::Uuid;
 
+use crate::http::host;
+use axme_core::ops::links::CalledOff;
 use axme_core::ops::logins::Secrets;
 use axme_core::ops::requester::Requester;
 use axme_core::system::Mail;
@@ -190,6 +193,49 @@ pub(crate) fn of_question(notice: &Notice, letter: &QuestionMail) -> Mail {
     ];
     let title = say(language, "question-title").with("title", &letter.title).into();
     tell(notice, &letter.organization, &letter.host, &DecisionMail { language, title, facts, sentences, kept: "" })
+}
+
+/// The mail that an answer is no longer needed.
+pub(crate) fn of_call_off(
+    notice: &Notice,
+    requester: &Requester,
+    host: &str,
+    over: &CalledOff,
+    language: Language,
+) -> Mail {
+    let label = |id: &'static str| String::from(say(language, id));
+    let title = say(language, "over-title").with("title", &over.title).into();
+    let facts = vec![
+        (label("done-task"), over.title.clone()),
+        (label("over-requester"), requester.name.clone()),
+        (label("receipt-intent"), notice.intent.map(|intent| intent.to_string()).unwrap_or_default()),
+    ];
+    let sentences = vec![over.why.sentence(language), label("over-nothing-to-do")];
+    tell(notice, &requester.organization, host, &DecisionMail { language, title, facts, sentences, kept: "" })
+}
+
+/// The facts of a new membership that its mail tells.
+pub(crate) struct Invitation {
+    pub organization: String,
+    /// `None` for a membership in the whole organization.
+    pub workspace: Option<String>,
+    pub role: OrgRole,
+    pub by: Option<String>,
+}
+
+/// The mail about a new membership.
+pub(crate) fn of_invitation(notice: &Notice, invitation: &Invitation, base_url: &str, language: Language) -> Mail {
+    let label = |id: &'static str| String::from(say(language, id));
+    let Invitation { organization, workspace, role, by } = invitation;
+    let mut facts = vec![(label("invitation-organization"), organization.clone())];
+    facts.extend(workspace.clone().map(|workspace| (label("connect-workspace"), workspace)));
+    facts.push((label("invitation-role"), role.to_string()));
+    facts.extend(by.as_deref().map(|by| (label("invitation-by"), prospect::shown(by, language))));
+    facts.push((label("invitation-address"), notice.recipient.clone()));
+    let url = format!("{base_url}/inbox");
+    let title = say(language, "invitation-title").with("organization", organization).into();
+    let sentences = vec![say(language, "invitation-sign-in").with("url", url).into(), label("invitation-unexpected")];
+    tell(notice, organization, &host(base_url), &DecisionMail { language, title, facts, sentences, kept: "" })
 }
 
 #[derive(Template)]

@@ -20,7 +20,7 @@ use super::inbox_session::form;
 use super::letterhead::Letterhead;
 use super::page_state::PageState;
 use super::pages::{Page, leads, page, sent};
-use super::{Gateway, inbox_bulk, inbox_session};
+use super::{Gateway, inbox_bulk, inbox_session, inbox_settings};
 use axme_core::auth::browser::BrowserSession;
 use axme_core::error::Result;
 use axme_core::ops::links;
@@ -44,6 +44,7 @@ pub fn routes() -> Router<Gateway> {
         .route(api::REPLY.path, post(reply))
         .route(api::WITHDRAW.path, post(withdraw))
         .route(api::SESSIONS.path, get(sessions).post(revoke))
+        .route(api::SETTINGS.path, get(inbox_settings::show).post(inbox_settings::change))
 }
 
 /// A decision as the list shows it.
@@ -81,6 +82,10 @@ async fn show(app: State, request: HttpRequest) -> Response<Body> {
     let session = match inbox_session::find(&app, &token).await {
         Ok(Some(session)) => session,
         Ok(None) => return sent(&app, inbox_session::sign_in_page(&app, 200, "", "", "")),
+        Err(error) => return sent(&app, Err(error)),
+    };
+    let app = match app.for_person(&session.account.email).await {
+        Ok(app) => app,
         Err(error) => return sent(&app, Err(error)),
     };
     let search = field(&query(request.uri().query()), "q");
@@ -207,6 +212,7 @@ async fn sessions(app: State, request: HttpRequest) -> Response<Body> {
 }
 
 async fn sessions_page(app: &PageState, session: &BrowserSession, token: &str) -> Result<Page> {
+    let app = &app.for_person(&session.account.email).await?;
     let (account, now) = (session.account.account_id, app.system.clock.now());
     let sessions = app.store.read(move |tx| records::list_live_sessions(tx, account, now, MAX_SESSIONS)).await?;
     let template = SessionsPage {

@@ -63,6 +63,7 @@ pub(super) async fn answer(app: State, request: HttpRequest) -> Response<Body> {
 async fn take(app: &PageState, request: HttpRequest) -> Result<Page> {
     let (session, token, filled) = form(app, request).await?;
     let email = session.account.email.clone();
+    let app = &app.for_person(&email).await?;
     let (person, language) = (email.clone(), app.language);
     let waiting = app.store.read(move |tx| own_inbox::waiting(tx, &person, language)).await?;
     let chosen = choose(app, &filled, waiting)?;

@@ -14,6 +14,7 @@ mod inbox;
 mod inbox_bulk;
 mod inbox_rows;
 mod inbox_session;
+mod inbox_settings;
 mod letterhead;
 mod login;
 mod mcp;

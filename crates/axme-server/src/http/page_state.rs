@@ -1,11 +1,13 @@
 //! The state of the server as the pages for people see it: with the language of the reader.
 //!
-//! The language is that of the browser, if it names one of ours, or else the language of the server.
+//! The language is that of the person's settings, else of the browser if it names one of ours, else of the server.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use axme_core::state::AppState;
+use axme_intent::human::person_key;
+use axme_store::person_settings;
 use axme_words::{Language, Text, accepted, say};
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::ACCEPT_LANGUAGE;
@@ -19,6 +21,17 @@ pub(super) struct PageState {
 }
 
 impl PageState {
+    /// Returns the state for a known person: in the language of their settings, if they have chosen one.
+    pub async fn for_person(&self, person: &str) -> axme_core::error::Result<PageState> {
+        let email = person_key(person);
+        let settings = self.app.store.read(move |tx| person_settings::find_by_email(tx, &email)).await?;
+        Ok(self.in_language(settings.language.unwrap_or(self.language)))
+    }
+
+    pub fn in_language(&self, language: Language) -> PageState {
+        PageState { app: self.app.clone(), language }
+    }
+
     /// Returns a text in the language of the reader.
     pub fn say(&self, id: &'static str) -> Text {
         say(self.language, id)

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axme_api::{ApiError, ErrorCode, ErrorKind, tasks as api};
-use axme_intent::human::{MAX_QUESTION_CHARS, Verdict};
+use axme_intent::human::{MAX_QUESTION_CHARS, Verdict, person_key};
 use axme_intent::{Json, JsonFields, TaskResult, prospect};
 use axme_words::Language;
 use axum::Router;
@@ -32,7 +32,7 @@ use axme_core::ops::{links, requester, second_thoughts};
 use axme_core::state::AppState;
 use axme_core::views;
 use axme_store::intents::Head;
-use axme_store::{Shard, Tx};
+use axme_store::{Shard, Tx, person_settings};
 
 /// The longest comment, in characters.
 const MAX_COMMENT_CHARS: usize = 2_000;
@@ -107,7 +107,10 @@ async fn look(app: &PageState, id: &str, token: &str) -> Result<LinkTarget> {
                 LinkState::Open(asked) if asked.link.intent.to_string() != id => LinkTarget::Unknown,
                 LinkState::Unknown => LinkTarget::Unknown,
                 LinkState::Ended(why) => LinkTarget::Ended(why),
-                LinkState::Open(asked) => LinkTarget::Open(Box::new(asking(tx, *asked, &token, language)?)),
+                LinkState::Open(asked) => {
+                    let chosen = person_settings::find_by_email(tx, &person_key(&asked.link.person))?.language;
+                    LinkTarget::Open(Box::new(asking(tx, *asked, &token, chosen.unwrap_or(language))?))
+                }
             })
         })
         .await
@@ -122,7 +125,7 @@ fn asking(tx: &mut Tx<'_>, task: LinkedTask, token: &str, language: Language) ->
         people.extend([question.by.as_str(), question.to.reference.as_str()]);
     }
     let names = requester::display_names(tx, &people)?;
-    Ok(Asking { task, history, requester, names, token: token.to_owned() })
+    Ok(Asking { task, history, requester, names, token: token.to_owned(), language })
 }
 
 async fn show(app: &PageState, id: &str, pairs: &[(String, String)]) -> Result<Page> {
@@ -139,6 +142,7 @@ async fn show(app: &PageState, id: &str, pairs: &[(String, String)]) -> Result<P
         }
         LinkTarget::Ended(why) => over(app, &why),
         LinkTarget::Open(asking) => {
+            let app = &app.in_language(asking.language);
             // A draft that cannot be read, or is not allowed any more, is an empty form.
             let draft = field("draft").and_then(|text| draft::open(token, id, text)).map(FormFields::new);
             if let Some(filled) = &draft {
@@ -173,6 +177,7 @@ async fn take(app: &PageState, id: &str, request: HttpRequest) -> Result<FormAns
         LinkTarget::Ended(why) => return over(app, &why).map(FormAnswer::Page),
         LinkTarget::Open(asking) => asking,
     };
+    let app = &app.in_language(asking.language);
     if filled.get("step") == "ask" {
         let Ok(text) = second_thoughts::read_text("question", filled.get("question")) else {
             let wrong = app.say("task-question-length").with("most", MAX_QUESTION_CHARS).into();

@@ -33,6 +33,8 @@ pub(super) struct Asking {
     /// Display names, by `person_key`.
     pub names: BTreeMap<String, String>,
     pub token: String,
+    /// The language of the person.
+    pub language: Language,
 }
 
 /// A person or a group that is asked.

@@ -14,6 +14,7 @@ pub mod pg_wakeups;
 pub mod push;
 pub mod push_dispatcher;
 pub mod receipts;
+mod recipients;
 pub mod retention;
 pub mod statistics;
 pub mod sweep;

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::recipients::{find_called_off, find_invitation, language_of, quiet_until};
 use super::short;
 use crate::deliver::mail_templates::{self, QuestionMail, TaskMail};
 use crate::http::{description_html, host};
@@ -63,6 +64,15 @@ enum Content {
     Task {
         about: Occasion,
         asking: u32,
+    },
+    /// The answer to a task is no longer needed. `over` is the number of its asking.
+    Over {
+        over: u32,
+    },
+    /// A person became a member of an organization.
+    Invitation {
+        org: Uuid,
+        invited: Uuid,
     },
     Text {
         subject: String,
@@ -228,6 +238,9 @@ async fn tick_queue(app: &Arc<AppState>, workspace: Uuid, queue: &str) -> Result
 /// Makes one attempt and records its outcome.
 #[tracing::instrument(name = "delivery", skip_all, fields(kind = notice.channel, id = %notice.id))]
 async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32, trace: Option<&str>) -> Result<()> {
+    if let Some(until) = quiet_until(app, notice).await? {
+        return put_off(app, notice, until, "the quiet hours of the recipient".to_owned()).await;
+    }
     let limit = Duration::from_secs(ATTEMPT_SECONDS);
     let span = app.begin_span_of(SpanKind::Client, trace, app.system.clock.now());
     let outcome = match tokio::time::timeout(limit, try_to_send(app, notice)).await {
@@ -318,13 +331,16 @@ type Attempted = std::result::Result<Sending, PostError>;
 
 /// Sends a notice.
 async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<Attempted> {
+    let language = language_of(app, notice).await?;
     Ok(match serde_json::from_value(notice.content.clone()) {
-        Ok(Content::Task { about, asking }) => match task_mail(app, notice, about, asking).await? {
+        Ok(Content::Task { about, asking }) => match task_mail(app, notice, (about, asking), language).await? {
             Some(letter) => mail(app, mail_templates::of_task(notice, &letter)).await,
             None => Ok(Sending::Needless),
         },
+        Ok(Content::Over { over }) => over_mail(app, notice, over, language).await?,
+        Ok(Content::Invitation { org, invited }) => invitation_mail(app, notice, (org, invited), language).await?,
         Ok(Content::Text { subject, body }) if notice.channel == "email" => {
-            mail(app, mail_templates::of_notice(notice, &subject, &body, app.site.language)).await
+            mail(app, mail_templates::of_notice(notice, &subject, &body, language)).await
         }
         Ok(Content::Text { subject, body }) => {
             let body = shape(notice, &subject, &body);
@@ -334,21 +350,21 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<Attempted> 
             Some(letter) => mail(app, mail_templates::of_question(notice, &letter)).await,
             None => Ok(Sending::Needless),
         },
-        Ok(Content::Receipt { receipt }) => receipt_mail(app, notice, receipt).await?,
+        Ok(Content::Receipt { receipt }) => receipt_mail(app, notice, receipt, language).await?,
         Ok(Content::Login { login }) => {
             let may_anybody = app.site.sign_up;
             let draw = move |tx: &mut Tx<'_>| logins::draw(tx, login, may_anybody);
             match app.store.write(Shard::CONTROL, draw).await? {
                 Some(secrets) => {
-                    let (base_url, language) = (&app.site.base_url, app.site.language);
+                    let base_url = &app.site.base_url;
                     mail(app, mail_templates::of_login(notice, login, &secrets, base_url, language)).await
                 }
                 None => Ok(Sending::Needless),
             }
         }
-        Ok(Content::Trial { trial }) => trial_mail(app, notice, move |tx| alpha::draw(tx, trial)).await?,
+        Ok(Content::Trial { trial }) => trial_mail(app, notice, language, move |tx| alpha::draw(tx, trial)).await?,
         Ok(Content::TrialAgain { trial_of }) => {
-            trial_mail(app, notice, move |tx| alpha::draw_again(tx, &trial_of)).await?
+            trial_mail(app, notice, language, move |tx| alpha::draw_again(tx, &trial_of)).await?
         }
         Ok(Content::Delivery { delivery, signed_for }) => {
             let token = match signed_for {
@@ -365,11 +381,12 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<Attempted> 
 async fn trial_mail(
     app: &Arc<AppState>,
     notice: &Notice,
+    language: Language,
     draw: impl FnMut(&mut Tx<'_>) -> std::result::Result<Option<(Trial, String)>, StoreError> + Send + 'static,
 ) -> Result<Attempted> {
     Ok(match app.store.write(Shard::CONTROL, draw).await? {
         Some((trial, token)) => {
-            let (base_url, language) = (&app.site.base_url, app.site.language);
+            let base_url = &app.site.base_url;
             mail(app, mail_templates::of_trial(notice, &trial, &token, base_url, language)).await
         }
         None => Ok(Sending::Needless),
@@ -378,9 +395,14 @@ async fn trial_mail(
 
 /// Returns the content of a mail about a task, with a new link. Returns `None` if the task has ended, was asked again
 /// or reassigned, or if the recipient has left.
-async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking: u32) -> Result<Option<TaskMail>> {
+async fn task_mail(
+    app: &Arc<AppState>,
+    notice: &Notice,
+    (about, asking): (Occasion, u32),
+    language: Language,
+) -> Result<Option<TaskMail>> {
     let notice = notice.clone();
-    let (base_url, language) = (app.site.base_url.clone(), app.site.language);
+    let base_url = app.site.base_url.clone();
     let Some(intent) = notice.intent else { return Ok(None) };
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let Some(head) = intents::find(tx, notice.workspace, intent)? else { return Ok(None) };
@@ -460,7 +482,7 @@ fn task_facts(task: &HumanTask, head: &Head, spec: &IntentSpec, language: Langua
 }
 
 /// Sends the receipt of a decision to the person who decided.
-async fn receipt_mail(app: &Arc<AppState>, notice: &Notice, id: Uuid) -> Result<Attempted> {
+async fn receipt_mail(app: &Arc<AppState>, notice: &Notice, id: Uuid, language: Language) -> Result<Attempted> {
     let workspace = notice.workspace;
     let look = move |tx: &mut Tx<'_>| -> Result<_> {
         let Some(receipt) = receipts::find(tx, workspace, id)? else { return Ok(None) };
@@ -474,7 +496,38 @@ async fn receipt_mail(app: &Arc<AppState>, notice: &Notice, id: Uuid) -> Result<
     };
     let host = host(&app.site.base_url);
     let place = (organization.as_str(), host.as_str());
-    Ok(mail(app, mail_templates::of_receipt(notice, place, &body, &signed, app.site.language)).await)
+    Ok(mail(app, mail_templates::of_receipt(notice, place, &body, &signed, language)).await)
+}
+
+/// Tells a person whom an earlier mail has reached that their answer is no longer needed.
+async fn over_mail(app: &Arc<AppState>, notice: &Notice, asking: u32, language: Language) -> Result<Attempted> {
+    match find_called_off(app, notice, asking, language).await? {
+        Err(()) => Ok(Err(PostError::Later {
+            pause_seconds: RETRY_SECONDS * 30,
+            why: "an earlier mail about the task is being sent".to_owned(),
+        })),
+        Ok(None) => Ok(Ok(Sending::Needless)),
+        Ok(Some((over, requester))) => {
+            let host = host(&app.site.base_url);
+            Ok(mail(app, mail_templates::of_call_off(notice, &requester, &host, &over, language)).await)
+        }
+    }
+}
+
+/// Tells a person about a new membership, if it still is one.
+async fn invitation_mail(
+    app: &Arc<AppState>,
+    notice: &Notice,
+    (org, member): (Uuid, Uuid),
+    language: Language,
+) -> Result<Attempted> {
+    match find_invitation(app, org, member).await? {
+        None => Ok(Ok(Sending::Needless)),
+        Some(invitation) => {
+            let base_url = &app.site.base_url;
+            Ok(mail(app, mail_templates::of_invitation(notice, &invitation, base_url, language)).await)
+        }
+    }
 }
 
 /// True for an event that a person who is asked has to know: an answer, a question, a reassignment or an escalation.

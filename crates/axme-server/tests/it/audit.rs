@@ -262,6 +262,7 @@ fn changes_of_people() -> Vec<Change> {
             .by(Who::Person)
             .told_as("portal.select_workspace"),
         change("portal.personal.profile", json!({ "display_name": "Owner" })).by(Who::Person).told_as("portal.profile"),
+        change("me.settings.put", json!({ "language": "de" })).by(Who::Person).told_as("me.settings"),
         change("auth.logout", json!({})).by(Who::Person).told_as("auth.sign_out"),
         change("auth.dashboard_token", json!({})).giving(&[("exchange_token", "/token")]),
         change("auth.exchange", json!({ "token": "{exchange_token}" })).by(Who::Nobody).told_as("auth.sign_in"),

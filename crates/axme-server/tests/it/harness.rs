@@ -197,8 +197,17 @@ impl Server {
         workers::timers::tick(&self.app).await.expect("timers are fired");
     }
 
-    /// Sends the notices that are due; returns the mails among them.
+    /// Sends the notices that are due; returns the mails among them that ask or tell something. Mail about memberships
+    /// and about questions that need no answer has tests of its own: see [`Server::all_mails`].
     pub async fn mails(&self) -> Vec<Mail> {
+        let is_by_the_way = |mail: &Mail| {
+            mail.subject.contains("] No longer needed: ") || mail.subject.contains("] You are a member of ")
+        };
+        self.all_mails().await.into_iter().filter(|mail| !is_by_the_way(mail)).collect()
+    }
+
+    /// Sends the notices that are due; returns every mail among them.
+    pub async fn all_mails(&self) -> Vec<Mail> {
         let mut sent = self.app.mails.subscribe();
         workers::notices::tick(&self.app).await.expect("notices are sent");
         let mails: Vec<Mail> = std::iter::from_fn(|| sent.try_recv().ok()).collect();

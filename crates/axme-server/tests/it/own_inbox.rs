@@ -12,6 +12,7 @@ each_engine! {
     a_session_ends_when_it_is_revoked,
     a_requester_replies_to_a_question_in_the_inbox,
     a_yes_is_withdrawn_in_the_inbox,
+    settings_are_changed_in_the_browser,
 }
 
 const ANN: &str = "ann@example.com";
@@ -248,4 +249,30 @@ async fn a_yes_is_withdrawn_in_the_inbox(engine: Engine) {
     assert!(inbox.contains("<strong>Withdrawn</strong>: Pay?"), "{inbox}");
     let told = server.events(&id).await.last().unwrap()["text"].clone();
     assert_eq!(told, "Yes withdrawn by ann@example.com in the inbox");
+}
+
+async fn settings_are_changed_in_the_browser(engine: Engine) {
+    let server = Server::start_open(engine).await;
+    let ann = Browser::signed_in(&server, ANN).await;
+    let page = text(&ann.get("/inbox/settings").await);
+    for part in ["Your settings", "Quiet hours", "name=\"time_zone\"", "lang=\"en\""] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let wrong = ann.post("/inbox/settings", &[("language", "de"), ("quiet_from", "22:00")]).await;
+    assert_eq!(wrong.status, 422);
+    assert!(
+        text(&wrong).contains("send both or neither") && text(&wrong).contains("value=\"22:00\""),
+        "{}",
+        text(&wrong)
+    );
+    let fields =
+        [("language", "de"), ("quiet_from", "22:00"), ("quiet_until", "07:00"), ("time_zone", "Europe/Berlin")];
+    assert_eq!(ann.post("/inbox/settings", &fields).await.status, 303);
+    let page = text(&ann.get("/inbox/settings").await);
+    for part in ["lang=\"de\"", "Ihre Einstellungen", "value=\"22:00\"", "value=\"Europe/Berlin\""] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(text(&ann.get("/inbox").await).contains("Wartet auf Sie"));
+    let foreign = send(&server, &ann.cookie, "/inbox/settings", &[("language", "en")]).await;
+    assert_eq!(foreign.status, 403, "a form without the token of the session");
 }

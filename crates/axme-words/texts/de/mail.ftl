@@ -29,6 +29,17 @@ question-text = Frage
 question-due = Die Aufgabe ist fällig
 question-why = { $name } braucht Ihre Antwort, bevor über Ihre Anfrage entschieden wird.
 question-inbox = Antworten Sie in Ihrem Eingang: { $url }
+over-title = Nicht mehr nötig: { $title }
+over-requester = Gestellt von
+over-nothing-to-do = Sie müssen nichts tun. Der Link in der früheren Mail gilt nicht mehr.
+
+invitation-title = Sie sind jetzt Mitglied von { $organization }
+invitation-organization = Organisation
+invitation-role = Rolle
+invitation-by = Hinzugefügt von
+invitation-address = Ihre Adresse hier
+invitation-sign-in = Melden Sie sich mit dieser Adresse unter { $url } an, um zu sehen, welche Aufgaben auf Sie warten. Sie brauchen kein Passwort: Ein Code kommt per Mail.
+invitation-unexpected = Wenn Sie diese Organisation nicht kennen, ignorieren Sie diese Mail.
 
 login-subject = { $code } ist Ihr Code für die Anmeldung bei AXME
 login-title = Anmelden bei AXME

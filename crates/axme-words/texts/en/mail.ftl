@@ -29,6 +29,17 @@ question-text = Question
 question-due = The task is due
 question-why = { $name } needs your reply before answering your request.
 question-inbox = Reply in your inbox: { $url }
+over-title = No longer needed: { $title }
+over-requester = Requester
+over-nothing-to-do = You need to do nothing. The link in the earlier mail no longer works.
+
+invitation-title = You are a member of { $organization } now
+invitation-organization = Organization
+invitation-role = Role
+invitation-by = Added by
+invitation-address = Your address here
+invitation-sign-in = Sign in with this address at { $url } to see the tasks that wait for you. You need no password: a code comes by mail.
+invitation-unexpected = If you do not know this organization, ignore this mail.
 
 login-subject = { $code } is your code to sign in to AXME
 login-title = Sign in to AXME
