@@ -346,9 +346,9 @@ mod tests {
 
     #[test]
     fn names_are_shown_without_what_only_machines_need() {
-        let told = ["human", "agent://local/default/bank", "group://Finance", "user://ann@example.com", "kim"]
+        let told = ["human", "agent://local/default/bank", "group://Finance", "user://ann@example.com", "team/kim"]
             .map(|name| shown(name, Language::English));
-        assert_eq!(told, ["a person in charge", "bank", "group finance", "ann@example.com", "kim"]);
+        assert_eq!(told, ["a person in charge", "bank", "group finance", "ann@example.com", "team/kim"]);
         let holder = |reference: &str, name: &str| Holder {
             kind: HolderKind::Human,
             reference: reference.to_owned(),

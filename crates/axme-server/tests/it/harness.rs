@@ -38,7 +38,7 @@ use uuid::Uuid;
 
 pub use databases::{
     Tamper, add_migration_of_the_future, dump_postgres, forget_whom_a_task_asks, fresh_schema, lock_migrations,
-    migration, planned_rows, remove_migration_of_the_future, tamper_with_audit, with_database,
+    migration, planned_rows, remove_migration_of_the_future, swap_state, tamper_with_audit, with_database,
 };
 pub use engines::{Engine, run};
 pub(crate) use engines::{each_engine, postgres_only};

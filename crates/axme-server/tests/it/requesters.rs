@@ -304,7 +304,11 @@ async fn a_role_from_the_requester_does_not_count_for_an_older_task(engine: Engi
         let reassign = format!("/v1/tasks/{id}/reassign");
         server.as_person(person, "POST", &reassign, to).await.refused(403, "requester_may_not_answer");
     }
-    server.post(&before, &resume, yes()).await;
+    // A role from an admin of before counts, although it is new.
+    server.post(&before, &members, give("helper@example.com")).await;
+    let helper = server.sign_in("helper@example.com").await;
+    server.clock.advance(Duration::from_secs(2));
+    server.as_person(&helper, "POST", &resume, Some(yes())).await.ok();
     // Later tasks are theirs to answer as well.
     let id = ask(&server, json!({ "title": "Pay?", "exclude_requester": true })).await;
     server.as_person(&puppet, "POST", &format!("/v1/intents/{id}/resume"), Some(yes())).await.ok();

@@ -8,12 +8,13 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Engine, Server, each_engine, id_of};
+use crate::harness::{Engine, Server, each_engine, id_of, swap_state};
 
 each_engine! {
     a_backlog_of_one_workspace_does_not_delay_another,
     a_timer_fires_once_although_two_nodes_have_read_it,
     a_timer_that_moved_after_it_was_read_does_not_fire,
+    a_timer_that_fails_waits_a_minute_and_delays_no_other,
 }
 
 async fn submit(server: &Server, key: &str, more: Value) -> String {
@@ -79,4 +80,22 @@ async fn a_timer_that_moved_after_it_was_read_does_not_fire(engine: Engine) {
         assert_eq!(fire_all(&server.app, read).await.unwrap(), 0);
         assert_eq!(status(&server, &server.admin, &id).await, "DELIVERED", "{patch}");
     }
+}
+
+async fn a_timer_that_fails_waits_a_minute_and_delays_no_other(engine: Engine) {
+    let server = Server::start(engine).await;
+    let reminders = json!({ "remind_after_seconds": 60, "remind_interval_seconds": 3_600, "max_reminders": 3 });
+    let damaged = submit(&server, &server.admin, reminders.clone()).await;
+    let sound = submit(&server, &server.admin, reminders).await;
+    let reminded = async |id: &str| server.event_types(id).await.iter().any(|kind| kind == "reminder");
+    let state = swap_state(&server, damaged.parse().unwrap(), "no state").await;
+    server.clock.advance(Duration::from_secs(61));
+    let read = list_due(&server.app, server.bootstrap.workspace_id.parse().unwrap(), 10).await.unwrap();
+    assert_eq!(fire_all(&server.app, read).await.unwrap(), 1);
+    assert!(reminded(&sound).await);
+    swap_state(&server, damaged.parse().unwrap(), &state).await;
+    server.advance(Duration::from_secs(30)).await;
+    assert!(!reminded(&damaged).await);
+    server.advance(Duration::from_secs(31)).await;
+    assert!(reminded(&damaged).await);
 }

@@ -194,6 +194,17 @@ pub async fn forget_whom_a_task_asks(server: &super::Server, id: axme_intent::In
     server.app.store.write(Shard::CONTROL, forget).await.expect("the task is open");
 }
 
+/// Replaces the state of an intent as it is stored, also by a text that is none; returns the earlier one.
+pub async fn swap_state(server: &super::Server, id: axme_intent::IntentId, state: &str) -> String {
+    let state = state.to_owned();
+    let swap = move |tx: &mut axme_store::Tx<'_>| {
+        let row = tx.row("SELECT state FROM intents WHERE intent_id = $1", &[id.into()])?;
+        tx.run("UPDATE intents SET state = $1 WHERE intent_id = $2", &[state.as_str().into(), id.into()])?;
+        row.expect("the intent is there").text(0).map(str::to_owned)
+    };
+    server.app.store.write(Shard::CONTROL, swap).await.expect("the state is stored")
+}
+
 /// Returns the number of rows that the planner of PostgreSQL knows of.
 pub async fn planned_rows(url: &str, table: &str) -> f64 {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("a connection");
