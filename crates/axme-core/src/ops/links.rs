@@ -248,6 +248,7 @@ fn title_of(tx: &mut Tx<'_>, workspace: Uuid, intent: IntentId, asking: u32) -> 
         let before = events.into_iter().take_while(|event| event.position <= until);
         let titles = before.filter_map(|event| match event.body {
             EventBody::HumanTaskAssigned { task, .. } => Some(task.title),
+            EventBody::Escalated { task: Some(task), .. } => Some(task.title),
             _ => None,
         });
         title = titles.last().unwrap_or(title);

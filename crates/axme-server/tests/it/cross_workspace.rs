@@ -124,7 +124,7 @@ async fn call_everything(server: &Server, key: &str, id: &str) -> Vec<(String, u
             .fold(info.path.to_owned(), |path, name| path.replace(name, id));
         let body = json!({
             "status": "CANCELED", "message": "m", "delegate_to": "x@example.com", "to": "x@example.com",
-            "person": "x@example.com", "decision": "approve", "task_result": { "outcome": "approved" },
+            "person": "x@example.com", "decision": "approve", "question": "q", "task_result": { "outcome": "approved" },
             "controls_patch": { "timeout_seconds": 60 }, "grants_patch": { "delegate:worker": { "allow": ["read"] } },
         });
         let body = Some(body).filter(|_| info.method != axme_api::Method::Get);

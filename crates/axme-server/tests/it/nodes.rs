@@ -143,8 +143,10 @@ async fn code(folders: &[&tempfile::TempDir], address: &str) -> String {
         for file in files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "eml")) {
             let Ok(text) = std::fs::read_to_string(&file) else { continue };
             let subject = text.lines().find_map(|line| line.strip_prefix("Subject: "));
-            if let Some(subject) = subject.filter(|_| text.contains(&format!("To: {address}\r\n"))) {
-                let code = subject.split(' ').next().unwrap().to_owned();
+            let code = subject.and_then(|subject| subject.split(' ').next()).unwrap_or_default().to_owned();
+            // Other mail, such as an invitation, has no code.
+            let is_code = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit());
+            if is_code && text.contains(&format!("To: {address}\r\n")) {
                 std::fs::remove_file(&file).unwrap();
                 return Some(code);
             }
