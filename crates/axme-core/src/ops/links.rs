@@ -239,21 +239,20 @@ fn has_vote(link: &Link, head: &Head) -> bool {
 
 /// Returns the title of the task of an asking.
 fn title_of(tx: &mut Tx<'_>, workspace: Uuid, intent: IntentId, asking: u32) -> Result<String, StoreError> {
-    // The event after the one that began the asking has the task; a reassignment keeps the task.
+    // The event after the one that began the asking has the task; a reassignment keeps the task. A person who replaces an
+    // agent gets their task with a later escalation.
     let until = asking + 1;
     let (mut title, mut after) = (String::new(), 0);
     loop {
         let events = intents::list_events(tx, workspace, intent, after, MAX_EVENTS)?;
         let Some(last) = events.last().map(|event| event.position) else { return Ok(title) };
-        let before = events.into_iter().take_while(|event| event.position <= until);
-        let titles = before.filter_map(|event| match event.body {
-            EventBody::HumanTaskAssigned { task, .. } => Some(task.title),
-            EventBody::Escalated { task: Some(task), .. } => Some(task.title),
-            _ => None,
-        });
-        title = titles.last().unwrap_or(title);
-        if last >= until {
-            return Ok(title);
+        for event in events {
+            match event.body {
+                EventBody::HumanTaskAssigned { task, .. } if event.position <= until => title = task.title,
+                _ if event.position > until && !title.is_empty() => return Ok(title),
+                EventBody::Escalated { task: Some(task), .. } if event.position > until => return Ok(task.title),
+                _ => {}
+            }
         }
         after = last.into();
     }
