@@ -110,6 +110,7 @@ mod tests {
         };
         assert_eq!(said(OutcomeKind::No, "rejected", &["bob@example.com"]), "Rejected by bob@example.com");
         assert_eq!(said(OutcomeKind::No, "changes_requested", &["user://bob"]), "Changes requested by bob");
+        assert_eq!(said(OutcomeKind::Yes, "inspected", &["ann"]), "Inspected by ann");
         assert_eq!(said(OutcomeKind::Yes, "ship_it", &["ann"]), "Answered “ship_it” by ann");
         assert_eq!(said(OutcomeKind::Yes, "moved", &["ann"]), "Answered “moved” by ann", "too short to be sure");
         assert_eq!(said(OutcomeKind::No, "failed", &["ann"]), "Answered “failed” by ann");
