@@ -25,9 +25,10 @@ fn mails(home: &Home) -> Vec<String> {
     folder.into_iter().flatten().filter_map(|file| fs::read_to_string(file.unwrap().path()).ok()).collect()
 }
 
-/// Waits for the mail to a person and returns it.
+/// Waits for the mail to a person and returns it. The mail about a new membership does not count.
 pub(super) fn mail(home: &Home, person: &str) -> String {
-    let find = || mails(home).into_iter().find(|mail| mail.contains(&format!("To: {person}")));
+    let is_wanted = |mail: &String| mail.contains(&format!("To: {person}")) && !mail.contains("You are a member of");
+    let find = || mails(home).into_iter().find(is_wanted);
     until("the mail arrives", || find().is_some());
     find().unwrap()
 }
