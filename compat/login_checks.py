@@ -59,7 +59,7 @@ def another_device_is_signed_in_in_the_browser(world: World) -> None:
         page.goto(f"{asked['approval_url']}&grant={asked['grant_id']}")
         expect(page.get_by_text(asked["user_code"], exact=True)).to_be_visible()
         _looks_right(page)
-        page.get_by_label("Your address for mail").fill(person)
+        page.get_by_label("Email address").fill(person)
         page.get_by_role("button", name="Send me a code").click()
         code = world.letter(person).subject.split(" ")[0]
         _looks_right(page)
