@@ -40,8 +40,7 @@ pub struct AskRequester {
     /// The id of the intent that waits for the answer.
     pub intent_id: Id,
     /// The question: 1 to 1,000 characters. Required.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(required, length(min = 1, max = 1000)))]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1000)))]
     pub question: String,
 }
 
@@ -52,8 +51,7 @@ pub struct ReplyToQuestion {
     /// The id of the intent that waits for the answer.
     pub intent_id: Id,
     /// The reply: 1 to 1,000 characters. Required.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(required, length(min = 1, max = 1000)))]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1000)))]
     pub reply: String,
 }
 
