@@ -119,7 +119,7 @@ async fn claim(app: &Arc<AppState>, reading: &Reading, after: Option<Position>) 
     let shard = Shard::of_address(&reading.address);
     let for_job = reading.clone();
     let job = move |tx: &mut Tx<'_>| -> Result<_> { claim_due(tx, &for_job, after) };
-    let announcement = Announcement { workspace: reading.workspace, ..shard.into() };
+    let announcement = Announcement::of(reading.workspace, shard);
     let claimed = app.store.write_announced(announcement, job).await?;
     claimed.into_iter().map(Claimed::offer).collect()
 }
@@ -284,7 +284,7 @@ pub async fn release(app: &Arc<AppState>, workspace: Uuid, address: &Address, of
         tx.signal(Signal::queue(workspace, &address));
         Ok(())
     };
-    if let Err(error) = app.store.write_announced(Announcement { workspace, ..shard.into() }, job).await {
+    if let Err(error) = app.store.write_announced(Announcement::of(workspace, shard), job).await {
         tracing::warn!(%error, "could not release unsent deliveries; they are offered again when their claims expire");
     }
 }

@@ -83,9 +83,17 @@ pub struct Announcement {
     pub waits: bool,
 }
 
+impl Announcement {
+    /// Announces work in the turn of a workspace. It waits for a place in the queue.
+    pub fn of(workspace: Uuid, shard: Shard) -> Announcement {
+        Announcement { shard, workspace, key: None, waits: true }
+    }
+}
+
+/// Announces the server's own work.
 impl From<Shard> for Announcement {
     fn from(shard: Shard) -> Announcement {
-        Announcement { shard, workspace: Uuid::nil(), key: None, waits: true }
+        Announcement::of(Uuid::nil(), shard)
     }
 }
 

@@ -399,7 +399,7 @@ fn acknowledge(Fetch { id, consumer }: Fetch) -> AfterCall {
         };
         tokio::spawn(async move {
             let seen = consumers::see(&app.consumers, &app.store, alive.as_ref(), now).await;
-            let announcement = Announcement { workspace, ..Shard::of_intent(id).into() };
+            let announcement = Announcement::of(workspace, Shard::of_intent(id));
             let done = app.store.write_as_of(now, announcement, job).await;
             if let Err(error) = seen.and(done) {
                 tracing::debug!(%id, %error, "an acknowledgement was not recorded");

@@ -136,5 +136,5 @@ async fn record(
         }
         Ok(())
     };
-    app.store.write_announced(Announcement { workspace, ..Shard::of_intent(id).into() }, job).await
+    app.store.write_announced(Announcement::of(workspace, Shard::of_intent(id)), job).await
 }

@@ -173,7 +173,7 @@ async fn fire_or_postpone(app: &Arc<AppState>, timer: Timer) -> Result<bool> {
 async fn fire(app: &Arc<AppState>, timer: Timer) -> Result<()> {
     let (began_at, is_traced) = (app.system.clock.now(), app.tracer.get().is_some());
     let (intent, kind) = (timer.intent_id, kind_name(&timer.kind));
-    let announcement = Announcement { workspace: timer.workspace, ..Shard::of_intent(timer.intent_id).into() };
+    let announcement = Announcement::of(timer.workspace, Shard::of_intent(timer.intent_id));
     let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
         let head = engine::lock(tx, timer.workspace, timer.intent_id)?;
         // Check under the lock: another node may have fired it, or an answer may have cleared it.

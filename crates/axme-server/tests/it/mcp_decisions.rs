@@ -10,7 +10,7 @@ use axme_core::request::{Credentials, Edge, Request, RequestMeta};
 use axme_core::{call, ops};
 use serde_json::{Value, json};
 
-use crate::harness::{Engine, Server, each_engine};
+use crate::harness::{Engine, Server, each_engine, id_of};
 use crate::mcp_client::{WITH_TASKS, done, event_stream, member, message, refused};
 use crate::oauth;
 
@@ -56,6 +56,10 @@ async fn no_model_decides_for_a_person(engine: Engine) {
         );
     }
     assert_eq!(server.intent(id.as_str().unwrap()).await["status"], "WAITING");
+    // Work of agents has no task, so a model may end it.
+    let work = id_of(&server.post(key, "/v1/intents", json!({ "intent_type": "x", "to_agent": "worker" })).await);
+    done(&server, key, "intents_resolve", json!({ "intent_id": work, "status": "COMPLETED", "result": {} })).await;
+    assert_eq!(server.intent(&work).await["status"], "COMPLETED");
     // In the dialect of the SDKs, a key does what it does over REST.
     let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": { "name": "axme.approvals.decide", "arguments": { "approval_id": id, "decision": "approve" } } });

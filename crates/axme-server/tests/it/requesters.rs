@@ -186,6 +186,9 @@ async fn a_key_adds_nothing_to_the_decision_of_a_token(engine: Engine) {
                 assert_eq!(answer.status, 403, "{path}: {}", answer.body);
                 let answer = with_both(&server, &server.admin, &ann.bearer, &path, body).await;
                 assert_eq!(answer.status, 403, "{path}: a member beside an admin's key: {}", answer.body);
+                if path.ends_with("reassign") {
+                    answer.refused(403, "requester_may_not_answer");
+                }
             }
         }
         assert_eq!(server.events(&id).await.len(), 4, "nothing happened");
@@ -196,6 +199,16 @@ async fn a_key_adds_nothing_to_the_decision_of_a_token(engine: Engine) {
     let made = with_both(&server, &chief, &ann.bearer, "/v1/intents", body).await.ok();
     let resume = format!("/v1/intents/{}/resume", id_of(&made));
     server.send(&chief, "POST", &resume, Some(yes())).await.refused(403, "requester_may_not_answer");
+    // Another admin's key lends a requester nothing.
+    let reassign = format!("/v1/tasks/{}/reassign", id_of(&made));
+    let to = json!({ "to": BOB, "from": ANN });
+    with_both(&server, &server.admin, &ann.bearer, &reassign, to).await.refused(403, "requester_may_not_answer");
+    // A member who is not asked is told so, and not that they have no role.
+    let body = json!({ "intent_type": "x", "human_task": { "title": "Pay?", "assignees": [BOB] } });
+    let made = server.as_person(&ann, "POST", "/v1/intents", Some(body)).await.ok();
+    let resume = format!("/v1/intents/{}/resume", id_of(&made));
+    let text = server.as_person(&ann, "POST", &resume, Some(yes())).await.refused(403, "forbidden");
+    assert_eq!(text, "only an assignee or a workspace-admin key can answer this task");
 }
 
 async fn a_requester_names_no_decider_in_any_way(engine: Engine) {

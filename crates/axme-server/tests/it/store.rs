@@ -357,7 +357,7 @@ async fn a_flood_of_one_workspace_delays_another_by_one_job(engine: Engine) {
     let server = Server::start(engine).await;
     let store = &server.app.store;
     let order = Order::default();
-    let of = |workspace| Announcement { workspace: Uuid::from_u128(workspace), ..Shard::CONTROL.into() };
+    let of = |workspace| Announcement::of(Uuid::from_u128(workspace), Shard::CONTROL);
     let (release, held) = hold(store).await;
     let flood = (0..10_000).map(|_| store.write_announced(of(1), reporting("flood", &order)));
     let modest = async {
