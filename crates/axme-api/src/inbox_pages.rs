@@ -3,8 +3,20 @@
 use crate::op::{Access, Route};
 
 /// The plain routes of the inbox.
-pub const ROUTES: &[Route] =
-    &[PAGE, SIGN_IN, SIGN_OUT, OPEN, ANSWER, REPLY, WITHDRAW, SESSIONS, END_SESSION, SETTINGS, CHANGE_SETTINGS];
+pub const ROUTES: &[Route] = &[
+    PAGE,
+    SIGN_IN,
+    SIGN_OUT,
+    OPEN,
+    ANSWER,
+    REPLY,
+    WITHDRAW,
+    SESSIONS,
+    END_SESSION,
+    SETTINGS,
+    CHANGE_SETTINGS,
+    ABSENCE,
+];
 
 /// Shows the inbox.
 pub const PAGE: Route = Route::get("inbox.page", "/inbox")
@@ -48,3 +60,7 @@ pub const SETTINGS: Route = Route::get("inbox.settings", "/inbox/settings")
 pub const CHANGE_SETTINGS: Route = Route::post("inbox.change_settings", "/inbox/settings")
     .access(Access::Public)
     .about("Replace the settings of the person.");
+/// Sets or ends the absence of the person.
+pub const ABSENCE: Route = Route::post("inbox.absence", "/inbox/absence")
+    .access(Access::Public)
+    .about("Set the person's absence with its deputy, or end it.");

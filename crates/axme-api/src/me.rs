@@ -1,16 +1,16 @@
-//! The identity of the caller (`spec/protocol.md` §2.12, `GET /v1/me`), and a person's settings for pages and mail.
+//! The identity of the caller (`spec/protocol.md` §2.12, `GET /v1/me`), a person's settings for pages and mail, and their
+//! absence.
 
 use axme_types::{Language, text_enum};
 use serde::{Deserialize, Serialize};
 
-use crate::Id;
 use crate::capabilities::EmptyInput;
-use crate::lenient;
 use crate::op::{Access, AnyOp, Op};
 use crate::service_accounts::ServiceAccount;
+use crate::{ErrorCode, Id, Timestamp, lenient};
 
 /// The operations of this family.
-pub const OPERATIONS: &[&dyn AnyOp] = &[&GET, &SETTINGS, &CHANGE_SETTINGS];
+pub const OPERATIONS: &[&dyn AnyOp] = &[&GET, &SETTINGS, &CHANGE_SETTINGS, &ABSENCE, &SET_ABSENCE, &END_ABSENCE];
 
 /// Returns the identity of the caller.
 pub static GET: Op<EmptyInput, IdentityAnswer> =
@@ -24,6 +24,62 @@ pub static SETTINGS: Op<EmptyInput, PersonSettingsAnswer> = Op::get("me.settings
 pub static CHANGE_SETTINGS: Op<PersonSettings, PersonSettingsAnswer> = Op::put("me.settings.put", "/v1/me/settings")
     .access(Access::Person)
     .about("Replace the person's settings. Absent fields become unset.");
+
+/// Returns the absence of the person.
+pub static ABSENCE: Op<EmptyInput, AbsenceAnswer> = Op::get("me.absence.get", "/v1/me/absence")
+    .access(Access::Person)
+    .about("Get the person's absence with its deputy, and the absences in which the person is the deputy.");
+/// Sets the absence of the person.
+pub static SET_ABSENCE: Op<SetAbsence, AbsenceAnswer> =
+    Op::put("me.absence.put", "/v1/me/absence").access(Access::Person).errors(&[ErrorCode::PersonRequired]).about(
+        "Set the person's absence, in place of an earlier one. The deputy answers tasks that ask the person by name.",
+    );
+/// Ends the absence of the person.
+pub static END_ABSENCE: Op<EmptyInput, AbsenceAnswer> = Op::delete("me.absence.end", "/v1/me/absence")
+    .access(Access::Person)
+    .errors(&[ErrorCode::PersonRequired])
+    .about("End the person's absence at once, or take back one to come. The deputy can answer no more.");
+
+/// An absence to set. The deputy must be a member of one of the person's workspaces.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SetAbsence {
+    /// The email address of the person who answers instead.
+    pub deputy: String,
+    /// When the absence begins; now by default.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// When it ends; at most 366 days after it begins.
+    pub until: Timestamp,
+}
+
+/// An absence of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AbsenceView {
+    /// The absent person.
+    pub person: String,
+    /// The person who answers instead.
+    pub deputy: String,
+    /// When the absence begins.
+    pub from: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
+    /// True if the person is absent now.
+    pub is_now: bool,
+}
+
+/// The absence of the person, and the absences in which the person is the deputy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AbsenceAnswer {
+    /// Always true.
+    pub ok: bool,
+    /// The person's absence, now or later; null without one.
+    pub absence: Option<AbsenceView>,
+    /// The absences, now or later, in which the person is the deputy.
+    pub deputy_for: Vec<AbsenceView>,
+}
 
 /// The settings of a person for pages and mail.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

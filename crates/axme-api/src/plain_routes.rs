@@ -90,6 +90,7 @@ static FORMS: &[(&Route, MakeForm)] = &[
         form
     }),
     (&inbox_pages::CHANGE_SETTINGS, |_| both("The settings, and the token of the session's forms.", &[403, 404])),
+    (&inbox_pages::ABSENCE, |_| both("The days, the deputy, and the token of the session's forms.", &[403, 404])),
     (&console::ROOT, |_| {
         let mut form = Form::json("Where the API is described.", json!({ "type": "object" }));
         form.answers.extend(Form::redirect().answers);

@@ -230,4 +230,7 @@ pub struct Task {
     /// The questions to the requester, oldest first. Our extension.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<TaskQuestion>,
+    /// The absent people in whose place the caller may answer; empty if the task asks the caller. Our extension.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deputy_for: Vec<String>,
 }

@@ -175,6 +175,10 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
             if let Some(through) = &vote.through {
                 view.details.set("answered_through", Json::of(through));
             }
+            if let Some(absent) = &vote.on_behalf_of {
+                view.details.set("answered_for", Json::of(&[absent]));
+                view.details.set("answered_as_deputy", Json::of(&true));
+            }
             view.details.set("quorum", *needed);
         }
         EventBody::Withdrawn { vote, comment, .. } => {

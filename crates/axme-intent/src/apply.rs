@@ -21,8 +21,10 @@ pub fn apply(intent: &mut Intent, event: &Event) {
         EventBody::Delivered { .. } => intent.state = State::Delivered,
         EventBody::Acknowledged => intent.state = State::Acknowledged,
         EventBody::InProgress { step, result, details, cause, decided } => {
-            let votes = intent.waiting().map(|waiting| waiting.votes.iter().map(|vote| vote.by.clone()));
-            let deciders: Vec<String> = votes.into_iter().flatten().chain(answered_by(details)).collect();
+            let votes = intent.waiting().map(|waiting| waiting.votes.iter()).into_iter().flatten();
+            // A deputy decides for two: neither of them is another person for a later step.
+            let voters = votes.flat_map(|vote| std::iter::once(&vote.by).chain(&vote.on_behalf_of)).cloned();
+            let deciders: Vec<String> = voters.chain(answered_by(details)).chain(absent_decider(details)).collect();
             if let Some(cursor) = intent.cursor.as_mut().filter(|_| result.is_some()) {
                 cursor.cause = cause.clone();
                 cursor.decided = decided.clone().or(cursor.decided.take());
@@ -139,4 +141,11 @@ pub fn apply(intent: &mut Intent, event: &Event) {
 /// Returns the person who answered a task, from the details of the event.
 fn answered_by(details: &JsonFields) -> Option<String> {
     details.string("answered_by")
+}
+
+/// Returns the absent person in whose place a deputy answered a task.
+fn absent_decider(details: &JsonFields) -> Option<String> {
+    let absent: Vec<String> =
+        details.get("answered_for").filter(|_| details.contains_key("answered_as_deputy"))?.read().ok()?;
+    absent.into_iter().next()
 }

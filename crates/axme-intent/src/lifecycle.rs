@@ -70,6 +70,13 @@ impl IntentSpec {
         Holder::named(HolderKind::Human, &person_key(from))
     }
 
+    /// Returns true for each name under which the intent was started. These are the sender, the person or owner of the key,
+    /// and the owner of a key beside a token.
+    pub fn names_requester(&self, name: &str) -> bool {
+        let others = [&self.requested_by, &self.requested_with].into_iter().flatten().map(String::as_str);
+        std::iter::once(self.from.as_str()).chain(others).any(|requester| is_same_person(requester, name))
+    }
+
     /// Returns the email address of the person who started the intent, if it is known.
     pub fn requester_email(&self) -> Option<String> {
         let names = [self.requested_by.as_deref(), Some(self.from.as_str())];
@@ -301,6 +308,27 @@ impl Intent {
         self.asked().into_iter().any(|asked| is_same_person(asked, person) || is_theirs(asked))
     }
 
+    /// Returns the absent person in whose place a deputy answers. This is the first of `absent` who is asked, has not voted,
+    /// and may answer this task after the earlier steps.
+    pub fn seat_of_deputy<'a>(&self, absent: &'a [String]) -> Option<&'a str> {
+        let votes = self.waiting().map(|waiting| waiting.votes.as_slice()).unwrap_or_default();
+        let is_free = |absent: &&String| {
+            self.asks(absent, &[])
+                && !votes.iter().any(|vote| vote.is_of(absent))
+                && self.step_decided_by(absent).is_none()
+        };
+        absent.iter().find(is_free).map(String::as_str)
+    }
+
+    /// Returns the earlier step that the person decided, if the open task must be decided by another person.
+    pub(crate) fn step_decided_by(&self, person: &str) -> Option<&str> {
+        let decided = |step: &&String| {
+            let deciders = self.cursor.as_ref().and_then(|cursor| cursor.deciders.get(*step));
+            deciders.is_some_and(|deciders| deciders.iter().any(|decider| is_same_person(decider, person)))
+        };
+        self.open_task()?.distinct_from.iter().find(decided).map(String::as_str)
+    }
+
     /// Returns the email addresses of the people who are asked and have not yet said yes, and the groups that are asked.
     pub fn mailed(&self) -> Vec<&str> {
         let votes = self.waiting().map(|waiting| waiting.votes.as_slice()).unwrap_or_default();
@@ -311,7 +339,7 @@ impl Intent {
         });
         asked
             .filter(|person| is_email(person) || group_name(person).is_some())
-            .filter(|person| !votes.iter().any(|vote| is_same_person(&vote.by, person)))
+            .filter(|person| !votes.iter().any(|vote| vote.is_of(person)))
             .collect()
     }
 

@@ -210,8 +210,7 @@ pub fn standing(intent: &Intent, language: Language) -> String {
     let sentence = match intent.waiting() {
         Some(waiting) => match waiting.reason {
             WaitingReason::WaitingForHuman => {
-                let said =
-                    |person: &&&str| waiting.votes.iter().any(|vote| crate::human::is_same_person(&vote.by, person));
+                let said = |person: &&&str| waiting.votes.iter().any(|vote| vote.is_of(person));
                 let asked = intent.asked();
                 let open: Vec<&str> = asked.iter().filter(|person| !said(person)).copied().collect();
                 say(language, "standing-asked").with("names", people(&shown_list(&open, language)))

@@ -56,6 +56,8 @@ pub enum DeciderRole {
     /// The task asks this person by name.
     Assignee,
     GroupMember,
+    /// The deputy of an absent person whom the task asks.
+    Deputy,
     /// Another person who may answer: an administrator, or the holder of a link.
     StandIn,
 }
@@ -114,10 +116,16 @@ pub fn of(id: Uuid, workspace: Uuid, before: &Intent, event: &Event, spec: &Inte
         EventBody::InProgress { details, .. } => details.get("answered_for").and_then(|list| list.read().ok()),
         _ => None,
     };
-    let on_behalf_of: Vec<String> = on_behalf_of.unwrap_or_default();
+    let on_behalf_of: Vec<String> = match &event.body {
+        EventBody::Voted { vote, .. } | EventBody::Withdrawn { vote, .. } => {
+            vote.on_behalf_of.iter().cloned().collect()
+        }
+        _ => on_behalf_of.unwrap_or_default(),
+    };
     let has_group = before.asked().iter().any(|person| group_name(person).is_some());
     let role = match () {
         () if before.asks(&decided_by, &[]) => DeciderRole::Assignee,
+        () if is_of_deputy(event) => DeciderRole::Deputy,
         () if has_group && on_behalf_of.is_empty() => DeciderRole::GroupMember,
         () => DeciderRole::StandIn,
     };
@@ -151,6 +159,15 @@ pub fn of(id: Uuid, workspace: Uuid, before: &Intent, event: &Event, spec: &Inte
             evidence_required: task.evidence_required,
         },
     })
+}
+
+/// True for a decision in the place of an absent person.
+fn is_of_deputy(event: &Event) -> bool {
+    match &event.body {
+        EventBody::Voted { vote, .. } | EventBody::Withdrawn { vote, .. } => vote.on_behalf_of.is_some(),
+        EventBody::InProgress { details, .. } => details.contains_key("answered_as_deputy"),
+        _ => false,
+    }
 }
 
 /// Returns the SHA-256 of a value in canonical form: sorted keys, no blanks, numbers as they were sent.

@@ -65,7 +65,8 @@ impl Narrator {
             }
             EventBody::Voted { vote, needed } => {
                 let needed = self.say("event-vote").with("needed", *needed).to_string();
-                self.answer(&vote.result.value(), &vote.by, vote.via, &needed)
+                let absent = vote.on_behalf_of.as_slice();
+                self.answer(&vote.result.value(), &vote.by, vote.via, &format!("{}{needed}", self.behalf(absent)))
             }
             EventBody::Withdrawn { vote, via, comment, .. } => {
                 let said = self.say("event-withdrawn").with("name", self.name(&vote.by)).with("way", self.way(*via));
@@ -116,11 +117,7 @@ impl Narrator {
             let via = text("answered_via").and_then(Via::parse).unwrap_or_default();
             let asked = details.get("answered_for").and_then(Value::as_array).into_iter().flatten();
             let asked: Vec<String> = asked.filter_map(Value::as_str).map(str::to_owned).collect();
-            let behalf = match asked.is_empty() {
-                true => String::new(),
-                false => self.say("event-on-behalf").with("names", people(&asked)).to_string(),
-            };
-            return Some(self.answer(answer_given, by, via, &behalf));
+            return Some(self.answer(answer_given, by, via, &self.behalf(&asked)));
         }
         let Some(step) = step else {
             let reason = text("reason").or_else(|| text("message")).or_else(|| text("note"));
@@ -204,6 +201,14 @@ impl Narrator {
         let word = answered(self.language, result["outcome"].as_str().unwrap_or_default());
         let said = self.say("event-answer").with("answer", word).with("name", self.name(by));
         format!("{}{}", said.with("way", way).with("more", more), quoted(result["comment"].as_str()))
+    }
+
+    /// Returns the people in whose place an answer was given, as a part that follows another one.
+    fn behalf(&self, asked: &[String]) -> String {
+        match asked.is_empty() {
+            true => String::new(),
+            false => self.say("event-on-behalf").with("names", people(asked)).into(),
+        }
     }
 
     fn way(&self, via: Via) -> String {

@@ -8,6 +8,7 @@
 //! All SQL is in this crate, one file per family, and never decides anything. The store does not know HTTP, roles or
 //! the types of the API.
 
+pub mod absences;
 pub mod access_requests;
 pub mod alerts;
 pub mod alpha;

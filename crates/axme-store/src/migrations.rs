@@ -8,7 +8,7 @@ use refinery::{Migration, Runner};
 use crate::error::StoreError;
 
 /// All migrations in order. Refinery parses the names: version, two underscores, name.
-const MIGRATIONS: [(&str, &str); 13] = [
+const MIGRATIONS: [(&str, &str); 14] = [
     ("V1__schema", include_str!("migrations/0001_schema.sql")),
     ("V2__people", include_str!("migrations/0002_people.sql")),
     ("V3__keys_and_origins", include_str!("migrations/0003_keys_and_origins.sql")),
@@ -22,6 +22,7 @@ const MIGRATIONS: [(&str, &str); 13] = [
     ("V11__oauth", include_str!("migrations/0011_oauth.sql")),
     ("V12__operators", include_str!("migrations/0012_operators.sql")),
     ("V13__person_settings", include_str!("migrations/0013_person_settings.sql")),
+    ("V14__absences", include_str!("migrations/0014_absences.sql")),
 ];
 
 /// The table in which refinery records the applied migrations.
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     /// The SHA-256 of each released migration. A new migration adds a line; existing lines never change.
-    const RELEASED: [&str; 13] = [
+    const RELEASED: [&str; 14] = [
         "8671e28a968d482dceecf1fba53933a4d20aa1e5a9e9bce61e9b3dde13c6176a",
         "a8c0f8391b1a24d56f5ef47f270c2911450519445c59534253e00c99af47f073",
         "c3054451cab482ecac7de8aff05d9936aae7361704b890c7e41f00bf43b134b7",
@@ -79,6 +80,7 @@ mod tests {
         "7d58509d2dc522233bf96c5bb34b7471a9a9c812aa6bbd1903765736e0d81c3c",
         "3e0c333de5e8812eeb7233c35fd0cff5ff0fcba834edd86aede048dce644d49b",
         "bc2b174b49304cb4f3674ae1d4c1ed7290c354c28311592c833984722d34f492",
+        "c7dd15f4454706e8194872562f8390eed1aded3ef0c610bfd0696985a01ff123",
     ];
 
     #[test]

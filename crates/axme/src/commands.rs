@@ -2,6 +2,7 @@
 //! that they share (connections, output, exit codes) are outside this folder.
 
 mod about;
+mod absence;
 mod agents;
 mod api;
 mod audit;
@@ -77,6 +78,8 @@ pub(crate) enum Command {
     Scenarios(scenarios::Scenarios),
     #[command(subcommand, alias = "task")]
     Tasks(tasks::Tasks),
+    #[command(subcommand)]
+    Absence(absence::Absence),
     #[command(subcommand, alias = "intent")]
     Intents(intents::Intents),
     Logs(intents::Logs),
@@ -148,6 +151,7 @@ impl Command {
             Command::Examples(examples) => examples.run(flags).await,
             Command::Scenarios(scenarios) => scenarios.run(&flags).await,
             Command::Tasks(tasks) => tasks.run(&flags).await,
+            Command::Absence(absence) => absence.run(&flags).await,
             Command::Intents(intents) => intents.run(&flags).await,
             Command::Logs(logs) => logs.run(&flags).await,
             Command::Trace(trace) => trace.run(&flags).await,

@@ -19,6 +19,13 @@ pub(crate) fn read(text: &str) -> Result<Timestamp, String> {
     })
 }
 
+/// Reads a time, or a day, which begins at midnight in UTC.
+pub(crate) fn read_day(text: &str) -> Result<Timestamp, String> {
+    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    Timestamp::parse(&whole)
+        .ok_or_else(|| "write a time like 2027-01-31T09:00:00Z, or a day like 2027-01-31".to_owned())
+}
+
 /// Reads a length of time: a number with s, m, h or d.
 pub(crate) fn span(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;

@@ -76,6 +76,12 @@ pub struct EventDetails {
     /// In progress, waiting, completed: the client that sent the answer in the person's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answered_through: Option<AnswerClient>,
+    /// In progress, waiting: the people who were asked, if another person answered in their place. Our extension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered_for: Option<Vec<String>>,
+    /// In progress, waiting: true if the person answered as the deputy of an absent person. Our extension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered_as_deputy: Option<bool>,
     /// Waiting: how many people have to say yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quorum: Option<Number<1, 20>>,

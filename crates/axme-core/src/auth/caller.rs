@@ -59,6 +59,8 @@ pub struct Caller {
     pub key_owner: Option<String>,
     /// The groups of the person, as assignees: `group://<name>`.
     pub groups: Vec<String>,
+    /// The absent people whose deputy the person is. Whether that holds for a task depends on the task.
+    pub deputy_for: Vec<String>,
     /// The grant of a client that acts in the name of the person; `None` for a person or key that acts itself.
     pub grant: Option<Arc<Grant>>,
     /// True for the holder of a link to a task.
@@ -144,6 +146,7 @@ impl Caller {
             person_role: None,
             key_owner: None,
             groups: Vec::new(),
+            deputy_for: Vec::new(),
             grant: None,
             is_link: false,
             is_login: false,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axme_api::{ApiError, ErrorCode, Scope};
-use axme_intent::human::is_same_person;
+use axme_intent::human::{is_same_person, person_key};
 use axme_intent::{Address, Time};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -26,7 +26,7 @@ use crate::request::Credentials;
 use axme_store::organizations::{OrganizationStatus, WorkspaceStatus};
 use axme_store::person_accounts::{Account, Membership};
 use axme_store::service_accounts::{AccountRole, AccountStatus, KeyBounds, KeyScope};
-use axme_store::{Clock, Rng, Store, Tx, groups, oauth, person_accounts as records, service_accounts};
+use axme_store::{Clock, Rng, Store, Tx, absences, groups, oauth, person_accounts as records, service_accounts};
 
 /// How long a look-up is cached.
 const TRUST: Duration = Duration::from_secs(1);
@@ -284,11 +284,14 @@ impl Keys {
     }
 }
 
-/// Adds the groups of a person.
+/// Adds the groups of a person, and the absent people whose deputy the person is.
 async fn with_groups(store: &Store, mut caller: Caller) -> Result<Caller> {
     if caller.is_person() && !caller.workspace.is_nil() {
         let (workspace, person) = (caller.workspace, caller.owner.clone());
-        caller.groups = store.read(move |tx| groups::addresses_of(tx, workspace, &person)).await?;
+        let look = move |tx: &mut Tx<'_>| -> Result<_> {
+            Ok((groups::addresses_of(tx, workspace, &person)?, absences::absent_people(tx, &person_key(&person))?))
+        };
+        (caller.groups, caller.deputy_for) = store.read(look).await?;
     }
     Ok(caller)
 }
@@ -335,6 +338,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
         person_role: None,
         key_owner: None,
         groups: Vec::new(),
+        deputy_for: Vec::new(),
         grant: None,
         is_link: false,
         is_login: holder.role == AccountRole::Login,

@@ -99,6 +99,13 @@ pub fn has_left(tx: &mut Tx<'_>, workspace: Uuid, person: &str) -> Result<bool, 
     Ok(!counted.is_empty() && counted.iter().all(is_out))
 }
 
+/// Returns true for an active member of a workspace. `key` is a `person_key`.
+pub(crate) fn is_member(tx: &mut Tx<'_>, workspace: Uuid, key: &str) -> Result<bool, StoreError> {
+    let known = axme_store::members::standing(tx, workspace, [key, &name_of(key), &format!("user://{key}")])?;
+    let reaches = |role: OrgRole, of: Uuid| of.is_nil() || of == workspace || role.spans_organization();
+    Ok(known.iter().any(|(role, of, status)| *status == MemberStatus::Active && reaches(*role, *of)))
+}
+
 /// An organization that a person belongs to, with the workspaces they reach.
 pub struct Belonging {
     pub organization: Organization,

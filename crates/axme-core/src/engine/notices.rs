@@ -1,7 +1,7 @@
 //! Notices that decisions cause: messages to people and chats, which a worker sends after the commit. Messages to an
 //! inbox are written at once.
 
-use axme_intent::human::{group_name, is_email, is_same_person};
+use axme_intent::human::{group_name, is_email, is_same_person, person_key};
 use axme_intent::lifecycle::{Event, EventBody, IntentSpec, Occasion, Wait};
 use axme_intent::workflow::{Notice as Told, Target};
 use axme_intent::{Address, IntentId, Plan, template};
@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use super::GATEWAY;
 use crate::error::StoreError;
-use crate::policy::asking::asks;
+use crate::policy::askees::{self, asks};
 use crate::policy::payload_schemas;
 use axme_store::inbox::{self, Entry, EntryKind};
-use axme_store::intents::Head;
+use axme_store::intents::{self, Head};
 use axme_store::notices::{self, Notice};
-use axme_store::{Signal, Tx, groups};
+use axme_store::{Signal, Tx, absences, groups};
 
 /// The queue of mail about intents. All mail goes through one mail server.
 pub const MAIL_QUEUE: &str = "mail";
@@ -33,9 +33,13 @@ pub fn mail(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, about: Occasion, to: 
         Occasion::Questioned => json!({ "question": waiting.questions.len() }),
         _ => json!({ "about": about, "asking": waiting.asking }),
     };
-    let has_voted = |person: &String| waiting.votes.iter().any(|vote| is_same_person(&vote.by, person));
+    let has_voted = |person: &String| waiting.votes.iter().any(|vote| vote.is_of(person));
     let is_mailed = |person: &&String| is_email(person) && (about == Occasion::Questioned || !has_voted(person));
-    for person in with_members(tx, workspace, to)?.iter().filter(is_mailed) {
+    let mut people = with_members(tx, workspace, to)?;
+    if about != Occasion::Questioned {
+        add_deputies(tx, workspace, head, about, &mut people)?;
+    }
+    for person in people.iter().filter(is_mailed) {
         insert(tx, workspace, head.intent.id, &Target::Email(person.clone()), content.clone())?;
     }
     Ok(())
@@ -76,6 +80,31 @@ pub(super) fn call_off(
             insert(tx, workspace, head.intent.id, &target, json!({ "over": asking }))?;
         }
         told.push(mail.recipient);
+    }
+    Ok(())
+}
+
+/// Adds the deputies of absent people. A reminder goes to the deputy alone.
+fn add_deputies(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    head: &Head,
+    about: Occasion,
+    people: &mut Vec<String>,
+) -> Result<(), StoreError> {
+    for person in people.clone() {
+        let now = tx.now;
+        if !absences::find(tx, &person_key(&person))?.is_some_and(|absence| absence.is_at(now)) {
+            continue;
+        }
+        let spec = intents::spec(tx, workspace, head.intent.id)?;
+        let Some(deputy) = askees::deputy_of(tx, workspace, head, &spec, &person)? else { continue };
+        if about == Occasion::Reminded {
+            people.retain(|known| *known != person);
+        }
+        if !people.contains(&deputy) {
+            people.push(deputy);
+        }
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::auth::Caller;
 use crate::call::authorize;
 use crate::engine::intent_access::find_readable;
 use crate::error::Result;
-use crate::policy::asking::asks;
+use crate::policy::askees::asks;
 use crate::policy::key_scope::Activity;
 use crate::state::AppState;
 use crate::views;

@@ -61,12 +61,14 @@ pub fn find(tx: &mut Tx<'_>, caller: &Caller, id: IntentId) -> Result<HostTask> 
     let mut cx = CallContext::new(tx, caller, Via::Assistant).through(Edge::Model);
     check_may_decide_here(&mut cx, owner, &head)?;
     check_answers(caller, &head)?;
-    if !caller.person().is_some_and(|person| is_asked(&head, &person.email, &caller.groups)) {
+    let spec = intents::spec(cx.tx, owner, id)?;
+    let standing = standing(&mut cx, owner, &head, &spec)?;
+    let is_deputy = !standing.stands_in_for.is_empty();
+    if !is_deputy && !caller.person().is_some_and(|person| is_asked(&head, &person.email, &caller.groups)) {
         let message = "this task asks other people: only a person who is asked gets its form at the host";
         return Err(ApiError::new(ErrorCode::NotAsked, message).into());
     }
-    let spec = intents::spec(tx, owner, id)?;
-    if let Some(refusal) = head.intent.bars(&caller.actor(), &standing(caller, &spec)) {
+    if let Some(refusal) = head.intent.bars(&caller.actor(), &standing) {
         return Err(refusal.into());
     }
     let requester = requester::of(tx, owner, &spec, Language::English)?;

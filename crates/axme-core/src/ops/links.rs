@@ -16,7 +16,7 @@ use super::second_thoughts::{ask_as_person, has_open_vote, withdraw_as_person};
 use crate::auth::{Caller, Role, membership};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::policy::asking::asks;
+use crate::policy::askees::{self, asks};
 use crate::{auth, engine};
 use axme_store::intents::Head;
 use axme_store::links::{Link, LinkHome};
@@ -96,6 +96,8 @@ pub struct LinkedTask {
     pub link: Link,
     pub head: Head,
     pub spec: IntentSpec,
+    /// The absent people in whose place the person of the link may answer.
+    pub stands_in_for: Vec<String>,
 }
 
 impl LinkedTask {
@@ -132,6 +134,10 @@ pub enum LinkEnd {
     },
     /// This person has approved already; other approvals are needed.
     Voted,
+    /// The deputy of this person has approved in their place; other approvals are needed.
+    VotedByDeputy {
+        by: String,
+    },
     /// The task was reassigned.
     PassedOn,
     /// The intent ended or went on without this answer.
@@ -160,6 +166,7 @@ impl LinkEnd {
                 say("link-answered-by").with("name", by).with("outcome", outcome_of(outcome)).with("at", at)
             }
             LinkEnd::Voted => say("link-voted"),
+            LinkEnd::VotedByDeputy { by } => say("link-voted-by-deputy").with("name", by),
             LinkEnd::PassedOn => say("link-passed-on"),
             LinkEnd::Ended { outcome: Some(outcome), .. } if outcome.kind.is_decision() => {
                 say("link-decided").with("outcome", outcome.sentence(language))
@@ -180,7 +187,7 @@ impl LinkEnd {
             LinkEnd::Left => ErrorCode::LinkRevoked,
             LinkEnd::Expired { .. } => ErrorCode::LinkExpired,
             LinkEnd::Used { .. } => ErrorCode::LinkUsed,
-            LinkEnd::Answered { .. } | LinkEnd::Voted => ErrorCode::AlreadyAnswered,
+            LinkEnd::Answered { .. } | LinkEnd::Voted | LinkEnd::VotedByDeputy { .. } => ErrorCode::AlreadyAnswered,
             LinkEnd::PassedOn => ErrorCode::PassedOn,
             LinkEnd::Ended { .. } => ErrorCode::NotWaitingForHuman,
         };
@@ -215,8 +222,10 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
     let Some(waiting) = waiting.filter(|waiting| waiting.asking == link.asking) else {
         return Ok(LinkState::Ended(how_it_ended(tx, link.workspace, &head, link.asking)?));
     };
-    if waiting.votes.iter().any(|vote| is_same_person(&vote.by, &link.person)) {
-        return Ok(LinkState::Ended(LinkEnd::Voted));
+    if let Some(vote) = waiting.votes.iter().find(|vote| vote.is_of(&link.person)) {
+        let is_own = is_same_person(&vote.by, &link.person);
+        let end = if is_own { LinkEnd::Voted } else { LinkEnd::VotedByDeputy { by: vote.by.clone() } };
+        return Ok(LinkState::Ended(end));
     }
     // The link was mailed to a person whose part was reassigned since.
     let must_be_asked =
@@ -229,7 +238,8 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
     if now >= at {
         return Ok(LinkState::Ended(LinkEnd::Expired { at }));
     }
-    Ok(LinkState::Open(Box::new(LinkedTask { link, head, spec })))
+    let stands_in_for = askees::stands_in_for(tx, link.workspace, &head, &spec, &link.person)?;
+    Ok(LinkState::Open(Box::new(LinkedTask { link, head, spec, stands_in_for })))
 }
 
 /// True if the asking of a link has a yes of its person, and waits for others.
@@ -334,7 +344,7 @@ pub fn answer(tx: &mut Tx<'_>, token: &str, answer: &TaskResult) -> Result<Answe
         }
         LinkState::Ended(over) => return Err(over.refuse().into()),
     };
-    let LinkedTask { link, head, spec } = *asked;
+    let LinkedTask { link, head, spec, .. } = *asked;
     // The outcome as the task spells it. `answer_as_person` reports what is wrong with an answer.
     let recorded = head.intent.open_task().and_then(|task| task.check(answer).ok());
     let advanced = answer_as_person(&mut cx, head, &spec, answer.clone())?;

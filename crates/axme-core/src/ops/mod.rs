@@ -3,6 +3,7 @@
 //! Each operation is a function over an open transaction. Asynchronous ones, which hash or sign between two
 //! transactions, open their own.
 
+pub mod absences;
 pub mod access_requests;
 pub mod agents;
 pub mod alpha;
@@ -56,6 +57,7 @@ use crate::call::Binding;
 
 /// The bindings of every family.
 static FAMILIES: &[&[Binding]] = &[
+    absences::BINDINGS,
     access_requests::BINDINGS,
     agents::BINDINGS,
     alpha::BINDINGS,

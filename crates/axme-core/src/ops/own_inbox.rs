@@ -8,7 +8,7 @@ use axme_intent::{HumanTask, IntentId, Time};
 use axme_store::intents::{self, Head};
 use axme_store::receipts::{self, StoredReceipt};
 use axme_store::tasks::{self as task_rows, TaskPosition};
-use axme_store::{Tx, groups, organizations, person_accounts as records};
+use axme_store::{Tx, absences, groups, organizations, person_accounts as records};
 use axme_words::Language;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ use crate::auth::{Caller, Role, membership};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::parse_id;
-use crate::policy::asking::asks;
+use crate::policy::askees::asks;
 use crate::policy::guards::is_barred;
 use crate::policy::payload_schemas;
 
@@ -36,6 +36,8 @@ pub struct InboxTask {
     pub head: Head,
     pub spec: IntentSpec,
     pub requester: Requester,
+    /// The absent people in whose place the person may answer.
+    pub deputy_for: Vec<String>,
 }
 
 impl InboxTask {
@@ -56,7 +58,8 @@ pub fn waiting(tx: &mut Tx<'_>, email: &str, language: Language) -> Result<Vec<I
             }
             let id = workspace.workspace_id;
             let caller = caller_in(tx, email, &workspace)?;
-            let askees = Askees { person: email.to_owned(), groups: caller.groups.clone() };
+            let (groups, absent) = (caller.groups.clone(), caller.deputy_for.clone());
+            let askees = Askees { person: email.to_owned(), groups, absent };
             let mut cx = CallContext::new(tx, &caller, Via::Inbox);
             let (open, _) = tasks::waiting(&mut cx, id, Some(&askees), &TaskPage::first(left))?;
             for task in open {
@@ -64,7 +67,7 @@ pub fn waiting(tx: &mut Tx<'_>, email: &str, language: Language) -> Result<Vec<I
                 let mut spec = intents::spec(tx, id, head.intent.id)?;
                 spec.payload = payload_schemas::mask(tx, id, &head, &spec.payload)?;
                 let requester = requester::of(tx, id, &spec, language)?;
-                found.push(InboxTask { workspace: id, head, spec, requester });
+                found.push(InboxTask { workspace: id, head, spec, requester, deputy_for: task.deputy_for });
             }
         }
     }
@@ -191,6 +194,7 @@ fn caller_in(tx: &mut Tx<'_>, email: &str, workspace: &organizations::Workspace)
         owner: email.to_owned(),
         is_link: true,
         groups: groups::addresses_of(tx, workspace.workspace_id, email)?,
+        deputy_for: absences::absent_people(tx, &person_key(email))?,
         ..Caller::anonymous()
     })
 }

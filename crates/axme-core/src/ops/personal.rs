@@ -18,7 +18,7 @@ use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, read_id};
 use axme_store::person_accounts::{Account, Membership};
-use axme_store::{access_requests, groups, organizations, person_accounts as store};
+use axme_store::{absences, access_requests, groups, organizations, person_accounts as store};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -176,7 +176,8 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &GetPersonalOverview) -> Re
         _ => return Err(ApiError::invalid("org_id and workspace_id: give both or neither").into()),
     };
     let groups = groups::addresses_of(cx.tx, workspace.workspace_id, &account.email)?;
-    let askees = Askees { person: account.email.clone(), groups };
+    let absent = absences::absent_people(cx.tx, &account.email)?;
+    let askees = Askees { person: account.email.clone(), groups, absent };
     let (open, _) = tasks::waiting(cx, workspace.workspace_id, Some(&askees), &TaskPage::first(MAX_TASKS))?;
     let pending = access_requests::count_pending_of(cx.tx, &account.email)?;
     let sessions = store::list_live_sessions(cx.tx, account.account_id, cx.now, MAX_SESSIONS)?;

@@ -24,6 +24,7 @@ use crate::views;
 use axme_store::consumers::{Consumer, ConsumerName};
 use axme_store::intents::Head;
 use axme_store::{Shard, intents as store, queue};
+use uuid::Uuid;
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(
@@ -96,7 +97,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
         check_answers(cx.caller, &head)?;
     }
     check_step_is_own(cx.caller, &head, Action::Resume)?;
-    let Some(command) = command(cx, &head, &spec, resumption) else {
+    let Some(command) = command(cx, owner, &head, &spec, resumption)? else {
         return Ok(nothing(NotAppliedReason::NotApproved, &head));
     };
     // An agent of another workspace asks nobody in the name of the sender's: its hand-over stays one.
@@ -197,41 +198,56 @@ pub(crate) fn answer_as_person(
     spec: &IntentSpec,
     answer: TaskResult,
 ) -> Result<AdvanceOutcome> {
-    let command = decision(cx, spec, answer);
+    let command = decision(cx, cx.caller.workspace, &head, spec, answer)?;
     check_decider(cx, &head, spec)?;
     send(cx, head, spec.deadline_at, command)
 }
 
 /// Returns the command for a person's answer, with its channel and what is known of its author.
-fn decision(cx: &CallContext<'_, '_>, spec: &IntentSpec, answer: TaskResult) -> Command {
-    Command::Decide(Response { answer, via: cx.via, through: cx.through.clone(), standing: standing(cx.caller, spec) })
+fn decision(
+    cx: &mut CallContext<'_, '_>,
+    owner: Uuid,
+    head: &Head,
+    spec: &IntentSpec,
+    answer: TaskResult,
+) -> Result<Command> {
+    let standing = standing(cx, owner, head, spec)?;
+    Ok(Command::Decide(Response { answer, via: cx.via, through: cx.through.clone(), standing }))
 }
 
 /// Returns the command that the body means, given what the intent waits for; `None` for a declined go-ahead.
-fn command(cx: &CallContext<'_, '_>, head: &Head, spec: &IntentSpec, resumption: &Resumption) -> Option<Command> {
+fn command(
+    cx: &mut CallContext<'_, '_>,
+    owner: Uuid,
+    head: &Head,
+    spec: &IntentSpec,
+    resumption: &Resumption,
+) -> Result<Option<Command>> {
     let waits_for_person = head.intent.open_task().is_some();
-    let is_receiver = || cx.caller.address.as_ref().is_some_and(|own| engine::is_receiver(head, own));
-    Some(match &resumption.resume {
+    let caller = cx.caller;
+    let is_receiver = || caller.address.as_ref().is_some_and(|own| engine::is_receiver(head, own));
+    Ok(Some(match &resumption.resume {
         Resume::Bare(result) if head.intent.cursor.is_none() && !waits_for_person && is_receiver() => {
             Command::Answer(Answer::Complete(result.clone().into()))
         }
         Resume::Bare(body) => Command::Proceed { reason: body.string("reason") },
-        Resume::Human(answer) => decision(cx, spec, answer.clone()),
+        Resume::Human(answer) => decision(cx, owner, head, spec, answer.clone())?,
         Resume::Agent(Answer::Complete(_)) if waits_for_person && resumption.as_task_result.outcome.is_some() => {
-            decision(cx, spec, resumption.as_task_result.clone())
+            decision(cx, owner, head, spec, resumption.as_task_result.clone())?
         }
         // An explicit approval passes the same validation as any answer.
         Resume::Proceed { approve: true, comment, explicit: true } if waits_for_person => {
             let outcome = Some("approved".to_owned());
-            decision(cx, spec, TaskResult { outcome, comment: comment.clone(), data: JsonFields::new() })
+            let answer = TaskResult { outcome, comment: comment.clone(), data: JsonFields::new() };
+            decision(cx, owner, head, spec, answer)?
         }
         Resume::Proceed { approve: false, .. } if !waits_for_person && !head.intent.status().is_terminal() => {
-            return None;
+            return Ok(None);
         }
         Resume::Agent(answer) => Command::Answer(answer.clone()),
         Resume::Proceed { comment, .. } => Command::Proceed { reason: comment.clone() },
-        Resume::Unclear(_) => return None,
-    })
+        Resume::Unclear(_) => return Ok(None),
+    }))
 }
 
 /// Returns the waiting parent, if a person's answer was sent to the child of a step instead.

@@ -37,7 +37,7 @@ pub(crate) fn ask_as_person(
         email: spec.requester_email(),
         via: cx.via,
         through: cx.through.clone(),
-        standing: standing(cx.caller, spec),
+        standing: standing(cx, cx.caller.workspace, &head, spec)?,
     };
     send(cx, head, spec.deadline_at, Command::AskBack(ask))
 }
@@ -93,7 +93,7 @@ pub(crate) fn withdraw_as_person(
         comment: comment.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned),
         via: cx.via,
         through: cx.through.clone(),
-        standing: standing(cx.caller, &spec),
+        standing: standing(cx, cx.caller.workspace, &head, &spec)?,
     };
     send(cx, head, spec.deadline_at, Command::Withdraw(withdrawal))
 }

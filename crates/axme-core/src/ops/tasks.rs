@@ -22,7 +22,7 @@ use crate::engine::AdvanceOutcome;
 use crate::engine::intent_access::{lock_visible, send};
 use crate::error::Result;
 use crate::input::{check_chars, parse_id};
-use crate::policy::asking::asks;
+use crate::policy::askees::{self, asks};
 use crate::policy::guards::{Naming, check_answers, check_names_decider, is_asked, is_barred};
 use crate::views;
 use axme_store::intents::Head;
@@ -82,17 +82,21 @@ pub fn list(cx: &mut CallContext<'_, '_>, page: &TaskPage) -> Result<TaskList> {
     if cx.caller.role == Role::Agent && cx.caller.person().is_none() {
         return Ok(TaskList { ok: true, tasks: Vec::new(), next_cursor: None });
     }
-    let askees = (!cx.caller.decides_as_admin())
-        .then(|| Askees { person: cx.caller.owner.clone(), groups: cx.caller.groups.clone() });
+    let askees = (!cx.caller.decides_as_admin()).then(|| Askees {
+        person: cx.caller.owner.clone(),
+        groups: cx.caller.groups.clone(),
+        absent: cx.caller.deputy_for.clone(),
+    });
     let (tasks, next) = waiting(cx, cx.caller.workspace, askees.as_ref(), page)?;
     let next_cursor = next.map(|last| format!("{}:{}", last.since.micros(), last.id));
     Ok(TaskList { ok: true, tasks, next_cursor })
 }
 
-/// A person, and the addresses of their groups.
+/// A person, the addresses of their groups, and the absent people whose deputy the person is.
 pub(super) struct Askees {
     pub person: String,
     pub groups: Vec<String>,
+    pub absent: Vec<String>,
 }
 
 /// Returns a page of the tasks that ask a person, or of all, without those that would refuse the caller's answer. Returns
@@ -106,20 +110,25 @@ pub(super) fn waiting(
     let (mut tasks, mut last) = (Vec::new(), page.after);
     for _ in 0..MAX_BATCHES {
         let heads = match askees {
-            Some(Askees { person, groups }) => {
-                let names = [std::slice::from_ref(person), groups].concat();
+            Some(Askees { person, groups, absent }) => {
+                let names = [std::slice::from_ref(person), groups, absent].concat();
                 store::list_asking(cx.tx, workspace, &names, last, BATCH)?
             }
             None => store::list(cx.tx, workspace, last, BATCH)?,
         };
         let is_last = (heads.len() as i64) < BATCH;
         for head in &heads {
-            let is_meant = askees.is_none_or(|askees| is_asked(head, &askees.person, &askees.groups));
-            if is_meant && !is_barred(cx, workspace, head)? {
+            let absent = match askees {
+                Some(askees) => absent_askees(cx, workspace, askees, head)?,
+                None => Some(Vec::new()),
+            };
+            if let Some(deputy_for) = absent
+                && !is_barred(cx, workspace, head)?
+            {
                 if tasks.len() == page.limit {
                     return Ok((tasks, Some(last)));
                 }
-                tasks.extend(view(head));
+                tasks.extend(view(head).map(|task| Task { deputy_for, ..task }));
             }
             last = store::position(head).unwrap_or(last);
         }
@@ -128,6 +137,25 @@ pub(super) fn waiting(
         }
     }
     Ok((tasks, Some(last)))
+}
+
+/// Returns the absent people in whose place the task asks a person; none if it asks the person, by name or by a group.
+/// `None` if it does not ask the person at all.
+fn absent_askees(
+    cx: &mut CallContext<'_, '_>,
+    workspace: Uuid,
+    askees: &Askees,
+    head: &Head,
+) -> Result<Option<Vec<String>>> {
+    if is_asked(head, &askees.person, &askees.groups) {
+        return Ok(Some(Vec::new()));
+    }
+    if !askees.absent.iter().any(|absent| is_asked(head, absent, &[])) {
+        return Ok(None);
+    }
+    let spec = intents::spec(cx.tx, workspace, head.intent.id)?;
+    let absent = askees::stands_in_for(cx.tx, workspace, head, &spec, &askees.person)?;
+    Ok(Some(absent).filter(|absent| !absent.is_empty()))
 }
 
 pub(super) fn view(head: &Head) -> Option<Task> {
@@ -141,6 +169,7 @@ pub(super) fn view(head: &Head) -> Option<Task> {
         due_at: waiting.due_at.map(Timestamp),
         human_task: json!(waiting.task.as_ref()?),
         questions: views::questions(waiting),
+        deputy_for: Vec::new(),
     })
 }
 

@@ -7,9 +7,7 @@ use axme_intent::lifecycle::{Holder, IntentSpec};
 use axme_intent::workflow::StepKind;
 use axme_intent::{HolderKind, HumanTask, ReminderPlan};
 use axme_store::groups::{self, AskingRule};
-use axme_store::intents::Head;
-use axme_store::members::{MemberStatus, OrgRole};
-use axme_store::{StoreError, Tx, members};
+use axme_store::{StoreError, Tx};
 use uuid::Uuid;
 
 use super::snapshot::Snapshot;
@@ -100,6 +98,17 @@ pub(crate) fn check_answer(tx: &mut Tx<'_>, workspace: Uuid, person: &str) -> Re
     Err(ApiError::new(ErrorCode::MayNotBeAsked, message).into())
 }
 
+/// Returns true if the rule of the workspace allows a person to decide a task.
+pub(crate) fn may_decide(tx: &mut Tx<'_>, workspace: Uuid, task: &HumanTask, person: &str) -> Result<bool, StoreError> {
+    if !task.is_guarded() {
+        return Ok(true);
+    }
+    match Snapshot::of(tx, workspace)?.asking.clone() {
+        Some(rule) => allows(tx, workspace, &rule, person),
+        None => Ok(true),
+    }
+}
+
 /// Returns true if the rule allows to ask a person, a group, or the administrators of the workspace.
 fn allows(tx: &mut Tx<'_>, workspace: Uuid, rule: &AskingRule, name: &str) -> Result<bool, StoreError> {
     if let Some(group) = group_name(name) {
@@ -113,17 +122,11 @@ fn allows(tx: &mut Tx<'_>, workspace: Uuid, rule: &AskingRule, name: &str) -> Re
     if domain.is_some_and(|domain| rule.mail_domains.iter().any(|allowed| allowed == domain)) {
         return Ok(true);
     }
-    if rule.members && is_member(tx, workspace, &key)? {
+    if rule.members && membership::is_member(tx, workspace, &key)? {
         return Ok(true);
     }
     let groups = groups::of_person(tx, workspace, &key)?;
     Ok(groups.iter().any(|membership| rule.groups.contains(&membership.group)))
-}
-
-fn is_member(tx: &mut Tx<'_>, workspace: Uuid, key: &str) -> Result<bool, StoreError> {
-    let known = members::standing(tx, workspace, [key, &membership::name_of(key), &format!("user://{key}")])?;
-    let reaches = |role: OrgRole, of: Uuid| of.is_nil() || of == workspace || role.spans_organization();
-    Ok(known.iter().any(|(role, of, status)| *status == MemberStatus::Active && reaches(*role, *of)))
 }
 
 /// Returns the rule as words.
@@ -132,15 +135,4 @@ fn words(rule: &AskingRule) -> String {
     let groups = rule.groups.iter().map(|group| format!("group {group} or one of its members"));
     let domains = rule.mail_domains.iter().map(|domain| format!("an address at {domain}"));
     members.into_iter().chain(groups).chain(domains).collect::<Vec<_>>().join(", or ")
-}
-
-/// Returns true if the waiting task asks for a person: by name, or by a group that the person belongs to.
-pub fn asks(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, person: &str) -> Result<bool, StoreError> {
-    if head.intent.asks(person, &[]) {
-        return Ok(true);
-    }
-    if !head.intent.asked().iter().any(|asked| group_name(asked).is_some()) {
-        return Ok(false);
-    }
-    Ok(head.intent.asks(person, &groups::addresses_of(tx, workspace, person)?))
 }

@@ -2,7 +2,8 @@
 //! person that the task asks. A guarded task restricts this: its requester may neither answer it nor name a decider, and
 //! every decision on it is a person's.
 //!
-//! Each way to name a decider of a live task is a [`Naming`], and [`check_names_decider`] decides them all. Roles are a
+//! Each way to name a decider of a live task is a [`Naming`], and [`check_names_decider`] decides them all. An absent person
+//! names a deputy for tasks to come; [`standing`] takes the deputy from `askees`, which decides for each task. Roles are a
 //! way too: a role that the requester gave after the start of the intent does not count ([`is_independent`]).
 
 use axme_api::{ApiError, ErrorCode};
@@ -14,6 +15,7 @@ use axme_store::intents::{self, Head};
 use axme_store::{groups, members};
 use uuid::Uuid;
 
+use super::askees;
 use super::asking::{self, NamedDecider};
 use crate::auth::{Caller, membership};
 use crate::context::CallContext;
@@ -75,8 +77,9 @@ pub fn is_asked(head: &Head, person: &str, groups: &[String]) -> bool {
 /// person needs a role in the workspace; the role of a key beside the token does not count.
 pub fn answers(caller: &Caller, head: &Head) -> bool {
     let is_member = caller.person_role.is_some();
-    caller.decides_as_admin()
-        || caller.person().is_some_and(|person| is_member && is_asked(head, &person.email, &caller.groups))
+    let is_deputy = || caller.deputy_for.iter().any(|absent| is_asked(head, absent, &[]));
+    let is_theirs = |email: &str| is_asked(head, email, &caller.groups) || is_deputy();
+    caller.decides_as_admin() || caller.person().is_some_and(|person| is_member && is_theirs(&person.email))
 }
 
 /// Refuses a caller who may not answer the waiting task.
@@ -102,7 +105,8 @@ pub(crate) fn is_barred(cx: &mut CallContext<'_, '_>, workspace: Uuid, head: &He
         return Ok(false);
     }
     let spec = intents::spec(cx.tx, workspace, head.intent.id)?;
-    Ok(head.intent.bars(&cx.caller.actor(), &standing(cx.caller, &spec)).is_some())
+    let standing = standing(cx, workspace, head, &spec)?;
+    Ok(head.intent.bars(&cx.caller.actor(), &standing).is_some())
 }
 
 /// Refuses a command that decides a waiting task where a model may choose the call. There, only a client decides to which
@@ -150,25 +154,53 @@ pub(crate) fn check_granted_to_decide(cx: &CallContext<'_, '_>) -> Result<()> {
     Err(ApiError::new(ErrorCode::PersonRequired, message).into())
 }
 
+/// Refuses a call that names the deputy of the caller where a model may choose it: only the absent person names a deputy.
+pub(crate) fn check_names_deputy(cx: &CallContext<'_, '_>) -> Result<()> {
+    if !is_model(cx) {
+        return Ok(());
+    }
+    let message = "the person sets an absence, not a model: use the inbox, the command line or the API";
+    Err(ApiError::new(ErrorCode::PersonRequired, message).into())
+}
+
 /// Returns true if a model may have chosen the call.
 fn is_model(cx: &CallContext<'_, '_>) -> bool {
     cx.edge == Edge::Model || cx.caller.grant.is_some()
 }
 
 /// Returns what the rules need to know about the author of an answer.
-pub(crate) fn standing(caller: &Caller, spec: &IntentSpec) -> Standing {
-    Standing { is_requester: is_requester(caller, spec), is_person: caller.is_person(), groups: caller.groups.clone() }
+pub(crate) fn standing(
+    cx: &mut CallContext<'_, '_>,
+    workspace: Uuid,
+    head: &Head,
+    spec: &IntentSpec,
+) -> Result<Standing> {
+    let caller = cx.caller;
+    // The key of a service account stands in for nobody.
+    let stands_in_for = match caller.is_person() {
+        true => askees::stands_in_for(cx.tx, workspace, head, spec, &caller.owner)?,
+        false => Vec::new(),
+    };
+    let (is_requester, is_person) = (is_requester(caller, spec), caller.is_person());
+    Ok(Standing { is_requester, is_person, groups: caller.groups.clone(), stands_in_for })
 }
 
 /// Refuses an answer to a guarded task by a person whom the rule of the workspace does not allow to ask. Refuses it too if
 /// the right to answer came from the requester: a role, or a place in a group.
 pub(crate) fn check_decider(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec) -> Result<()> {
     let (workspace, person) = (cx.caller.workspace, cx.caller.owner.clone());
+    let is_own = || is_asked(head, &person, &cx.caller.groups);
+    let must_stand_in = cx.caller.person().is_some() && !cx.caller.decides_as_admin() && !is_own();
+    if must_stand_in && askees::stands_in_for(cx.tx, workspace, head, spec, &person)?.is_empty() {
+        let message =
+            format!("{person} may not answer this task as a deputy: the requester and people who are asked may not");
+        return Err(ApiError::new(ErrorCode::NotAsked, message).into());
+    }
     if !head.intent.open_task().is_some_and(HumanTask::is_guarded) || !cx.caller.is_person() {
         return Ok(());
     }
     asking::check_answer(cx.tx, workspace, &person)?;
-    if is_asked(head, &person, &[]) {
+    if is_asked(head, &person, &[]) || !askees::stands_in_for(cx.tx, workspace, head, spec, &person)?.is_empty() {
         return Ok(());
     }
     for membership in groups::of_person(cx.tx, workspace, &person)? {
@@ -240,8 +272,7 @@ pub fn is_requester(caller: &Caller, spec: &IntentSpec) -> bool {
 /// Returns true for each name under which the intent was started. These are the sender, the person or owner of the key,
 /// and the owner of a key beside a token.
 pub(crate) fn names_requester(spec: &IntentSpec, name: &str) -> bool {
-    let others = [&spec.requested_by, &spec.requested_with].into_iter().flatten().map(String::as_str);
-    std::iter::once(spec.from.as_str()).chain(others).any(|requester| is_same_person(requester, name))
+    spec.names_requester(name)
 }
 
 fn check_independent(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec) -> Result<()> {

@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod agent_limits;
 pub mod agent_rules;
+pub mod askees;
 pub mod asking;
 pub mod body_budget;
 pub mod fair_gate;

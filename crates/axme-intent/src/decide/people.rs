@@ -58,7 +58,8 @@ impl DecisionBuilder<'_> {
         }
         let (mut record, verdict) = task.check(&response.answer)?;
         let (via, through) = (response.via, response.through.clone());
-        let vote = Vote { by: by.clone(), via, through, result: record.clone().into() };
+        let on_behalf_of = self.intent.seat_of_deputy(&response.standing.stands_in_for).map(str::to_owned);
+        let vote = Vote { by: by.clone(), on_behalf_of, via, through, result: record.clone().into() };
         if task.needed() > 1 {
             if verdict == Verdict::Positive && waiting.votes.len() + 1 < task.needed() {
                 let needed = task.quorum.unwrap_or(1);
@@ -73,9 +74,15 @@ impl DecisionBuilder<'_> {
         let result = Json::from(record);
         let (step, child) = (waiting.step.clone(), waiting.child);
         let mut details = task_details(&result, by, response);
-        let asked = self.asked_by_name(&response.standing.groups);
+        let asked = match &vote.on_behalf_of {
+            Some(absent) => vec![absent.clone()],
+            None => self.asked_by_name(&response.standing.groups),
+        };
         if !asked.is_empty() {
             details.set("answered_for", Json::of(&asked));
+        }
+        if vote.on_behalf_of.is_some() {
+            details.set("answered_as_deputy", Json::of(&true));
         }
         if let Some(child) = child {
             let reason = format!("{by} answered instead");
@@ -210,24 +217,29 @@ impl Intent {
             let message = "the person who started the intent may not answer this task: ask another person".to_owned();
             return Some(Refusal::new(ErrorCode::RequesterMayNotAnswer, message));
         }
-        if task.needed() > 1 && task.assignees.is_some() && !self.asks(by, &standing.groups) {
+        let is_deputy = !standing.stands_in_for.is_empty();
+        if is_deputy && self.seat_of_deputy(&standing.stands_in_for).is_none() {
+            let absent = standing.stands_in_for.join(", ");
+            let message = format!("the part of {absent}, for whom {by} is the deputy, is answered already");
+            return Some(Refusal::new(ErrorCode::AlreadyAnswered, message));
+        }
+        if task.needed() > 1 && task.assignees.is_some() && !is_deputy && !self.asks(by, &standing.groups) {
             let message = format!("{by} is not asked to answer this task: only {} may answer", self.asked().join(", "));
             return Some(Refusal::new(ErrorCode::NotAsked, message));
         }
-        if waiting.votes.iter().any(|vote| is_same_person(&vote.by, by)) {
-            let message = format!("{by} already said yes: {} different people have to", task.needed());
+        if let Some(vote) = waiting.votes.iter().find(|vote| vote.is_of(by)) {
+            let message = match is_same_person(&vote.by, by) {
+                true => format!("{by} already said yes: {} different people have to", task.needed()),
+                false => format!("{} already said yes on behalf of {by}", vote.by),
+            };
             return Some(Refusal::new(ErrorCode::AlreadyAnswered, message));
         }
         if let Some(refusal) = task.needs_person(standing) {
             return Some(refusal);
         }
-        let decided = |step: &&String| {
-            let deciders = self.cursor.as_ref().and_then(|cursor| cursor.deciders.get(*step));
-            deciders.is_some_and(|deciders| deciders.iter().any(|decider| is_same_person(decider, by)))
-        };
-        if let Some(step) = task.distinct_from.iter().find(decided) {
+        if let Some(step) = self.step_decided_by(by) {
             let message = format!("{by} answered step {step}, and this step needs another person: ask one");
-            return Some(Refusal::new(ErrorCode::AnotherPersonRequired, message).with("step_id", step.as_str()));
+            return Some(Refusal::new(ErrorCode::AnotherPersonRequired, message).with("step_id", step));
         }
         None
     }

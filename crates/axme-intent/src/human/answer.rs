@@ -6,7 +6,7 @@ use axme_words::{Language, say};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::HumanTask;
+use super::{HumanTask, is_same_person};
 use crate::refusal::Refusal;
 use crate::task_types::{TaskType, is_no, is_yes};
 use crate::{Json, JsonFields, Object, form};
@@ -47,16 +47,28 @@ pub struct Standing {
     pub is_person: bool,
     /// The groups that the author belongs to, as assignees: `group://<name>`.
     pub groups: Vec<String>,
+    /// The absent people in whose place the author may answer this task. Empty if the task asks the author.
+    pub stands_in_for: Vec<String>,
 }
 
 /// One yes of a quorum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Vote {
     pub by: String,
+    /// The absent person in whose place the author has said yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
     pub via: Via,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<AnswerClient>,
     pub result: Json,
+}
+
+impl Vote {
+    /// True if this is the vote of a person: cast by the person, or by a deputy in the person's place.
+    pub fn is_of(&self, person: &str) -> bool {
+        is_same_person(&self.by, person) || self.on_behalf_of.as_deref().is_some_and(|one| is_same_person(one, person))
+    }
 }
 
 /// A person's answer as sent, not yet checked.

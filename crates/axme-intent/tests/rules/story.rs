@@ -324,8 +324,12 @@ fn command(text: &str, children: &[IntentId]) -> Command {
                 Some((group, rest)) => (rest, vec![group.to_owned()]),
                 None => (rest, Vec::new()),
             };
+            let (rest, stands_in_for) = match rest.strip_prefix("in_place_of ").map(split) {
+                Some((absent, rest)) => (rest, absent.split(',').map(str::to_owned).collect()),
+                None => (rest, Vec::new()),
+            };
             let answer = TaskResult::read(&object(rest).into());
-            let standing = Standing { is_requester, is_person, groups };
+            let standing = Standing { is_requester, is_person, groups, stands_in_for };
             Command::Decide(Response { answer, standing, ..Response::default() })
         }
         ("ask_back", text) => Command::AskBack(AskBack {

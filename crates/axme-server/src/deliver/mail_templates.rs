@@ -31,6 +31,8 @@ pub struct TaskMail {
     /// The key facts, or else the fields of the payload: labels and values.
     pub facts: Vec<(String, String)>,
     pub prospects: Prospects,
+    /// The absent person in whose place the recipient may answer; empty if the task asks the recipient.
+    pub deputy_for: String,
     /// The deciders, as a sentence.
     pub deciders: String,
     /// The events since the person was asked, as sentences.
@@ -49,12 +51,16 @@ impl TaskMail {
     }
 
     fn why(&self) -> String {
-        match self.about {
+        let why = match self.about {
             Occasion::Asked => String::new(),
             Occasion::Reminded => self.say("mail-reminded").into(),
             Occasion::Escalated => self.say("mail-escalated").into(),
             // A requester gets a mail of their own.
             Occasion::Replied | Occasion::Questioned => self.say("mail-replied").into(),
+        };
+        match self.deputy_for.is_empty() {
+            true => why,
+            false => format!("{} {why}", self.say("task-deputy").with("names", &self.deputy_for)).trim().to_owned(),
         }
     }
 

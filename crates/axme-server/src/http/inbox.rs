@@ -45,6 +45,7 @@ pub fn routes() -> Router<Gateway> {
         .route(api::WITHDRAW.path, post(withdraw))
         .route(api::SESSIONS.path, get(sessions).post(revoke))
         .route(api::SETTINGS.path, get(inbox_settings::show).post(inbox_settings::change))
+        .route(api::ABSENCE.path, post(inbox_settings::change_absence))
 }
 
 /// A decision as the list shows it.

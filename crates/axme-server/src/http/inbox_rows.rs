@@ -16,6 +16,8 @@ pub(super) struct Row {
     pub title: String,
     pub requester: String,
     pub place: String,
+    /// The absent people in whose place the person may answer; empty if the task asks the person.
+    pub deputy_for: String,
     pub facts: Vec<Fact>,
     pub since: Time,
     pub due: Option<Time>,
@@ -39,6 +41,7 @@ pub(super) fn row(task: &InboxTask, language: Language) -> Row {
         title: human.map(|human| human.title.clone()).unwrap_or_default(),
         requester: task.requester.name.clone(),
         place: format!("{} · {}", task.requester.organization, task.requester.workspace),
+        deputy_for: task.deputy_for.join(", "),
         facts,
         since: intent.waiting().map_or(intent.created_at, |waiting| waiting.since),
         due: intent.due_at(task.spec.deadline_at),

@@ -1,11 +1,13 @@
-//! The settings of a person in a browser: the language of pages and mail, and the hours without mail.
+//! The settings of a person in a browser: the language of pages and mail, the hours without mail, and the absence.
 
 use askama::Template;
+use axme_api::ErrorKind;
 use axme_api::me::PersonSettings as Settings;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
 use axum::http::Response;
 
+use super::inbox_absence::{self, AbsenceForm};
 use super::inbox_session::{self, form};
 use super::letterhead::Letterhead;
 use super::page_state::PageState;
@@ -27,6 +29,7 @@ struct SettingsPage {
     time_zone: String,
     quiet_from: String,
     quiet_until: String,
+    absence: AbsenceForm,
     error: String,
 }
 
@@ -41,13 +44,25 @@ pub(super) async fn show(app: PageState, request: HttpRequest) -> Response<Body>
 
 async fn current(app: &PageState, session: &BrowserSession, token: &str) -> Result<Page> {
     let app = &app.for_person(&session.account.email).await?;
+    let absence = inbox_absence::load(app, &session.account.email).await?;
+    settings_page(app, token, &saved(app, session).await?, absence, String::new())
+}
+
+/// Returns the settings that were saved.
+async fn saved(app: &PageState, session: &BrowserSession) -> Result<Settings> {
     let account = session.account.account_id;
     let settings = app.store.read(move |tx| store::find(tx, account)).await?;
     let store::PersonSettings { language, time_zone, quiet_from, quiet_until } = settings;
-    settings_page(app, token, &Settings { language, time_zone, quiet_from, quiet_until }, String::new())
+    Ok(Settings { language, time_zone, quiet_from, quiet_until })
 }
 
-fn settings_page(app: &PageState, token: &str, settings: &Settings, error: String) -> Result<Page> {
+fn settings_page(
+    app: &PageState,
+    token: &str,
+    settings: &Settings,
+    absence: AbsenceForm,
+    error: String,
+) -> Result<Page> {
     let text = |given: &Option<String>| given.clone().unwrap_or_default();
     let template = SettingsPage {
         head: Letterhead::from(app, "../app/"),
@@ -56,6 +71,7 @@ fn settings_page(app: &PageState, token: &str, settings: &Settings, error: Strin
         time_zone: text(&settings.time_zone),
         quiet_from: text(&settings.quiet_from),
         quiet_until: text(&settings.quiet_until),
+        absence,
         error,
     };
     page(if template.error.is_empty() { 200 } else { 422 }, &template)
@@ -87,11 +103,44 @@ async fn save(app: &PageState, request: HttpRequest) -> Result<Option<Page>> {
                 Language::English => told(app, &error.into_api()),
                 _ => app.say("settings-wrong").into(),
             };
-            return settings_page(app, &token, &chosen, message).map(Some);
+            let absence = inbox_absence::load(app, &session.account.email).await?;
+            return settings_page(app, &token, &chosen, absence, message).map(Some);
         }
     };
     let account = session.account.account_id;
     let job = move |tx: &mut Tx<'_>| -> Result<()> { Ok(store::put(tx, account, &settings)?) };
     app.store.write(Shard::CONTROL, job).await?;
     Ok(None)
+}
+
+/// Saves or ends the absence, and leads back to the settings.
+pub(super) async fn change_absence(app: PageState, request: HttpRequest) -> Response<Body> {
+    match save_absence(&app, request).await {
+        Ok(None) => leads(&app, "settings"),
+        Ok(Some(page)) => sent(&app, Ok(page)),
+        Err(error) => sent(&app, Err(error)),
+    }
+}
+
+/// Saves an absence. Returns the settings with the entries, if they were refused.
+async fn save_absence(app: &PageState, request: HttpRequest) -> Result<Option<Page>> {
+    let (session, token, filled) = form(app, request).await?;
+    let email = &session.account.email;
+    let app = &app.for_person(email).await?;
+    let message = match inbox_absence::save(app, email, &filled).await {
+        Ok(()) => return Ok(None),
+        Err(error) if error.kind() == Some(ErrorKind::Invalid) => match app.language {
+            Language::English => told(app, &error.into_api()),
+            _ => app.say("absence-wrong").into(),
+        },
+        Err(error) => return Err(error),
+    };
+    let typed = |name: &str| filled.get(name).to_owned();
+    let absence = AbsenceForm {
+        deputy: typed("deputy"),
+        first_day: typed("first_day"),
+        last_day: typed("last_day"),
+        ..inbox_absence::load(app, email).await?
+    };
+    settings_page(app, &token, &saved(app, &session).await?, absence, message).map(Some)
 }

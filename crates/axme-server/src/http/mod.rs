@@ -11,6 +11,7 @@ mod form;
 mod frames;
 mod gateway;
 mod inbox;
+mod inbox_absence;
 mod inbox_bulk;
 mod inbox_rows;
 mod inbox_session;

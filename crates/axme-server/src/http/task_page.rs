@@ -29,6 +29,7 @@ use axme_core::error::Result;
 use axme_core::input::check_size;
 use axme_core::ops::links::{LinkEnd, LinkState, LinkedTask};
 use axme_core::ops::{links, requester, second_thoughts};
+use axme_core::policy::askees;
 use axme_core::state::AppState;
 use axme_core::views;
 use axme_store::intents::Head;
@@ -76,7 +77,7 @@ fn over(app: &PageState, over: &LinkEnd) -> Result<Page> {
         LinkEnd::Left => (410, "link-broken"),
         LinkEnd::Expired { .. } => (410, "link-expired"),
         LinkEnd::Used { .. } => (200, "link-you-answered"),
-        LinkEnd::Answered { .. } => (200, "link-was-answered"),
+        LinkEnd::Answered { .. } | LinkEnd::VotedByDeputy { .. } => (200, "link-was-answered"),
         LinkEnd::Voted => (200, "link-you-answered"),
         LinkEnd::PassedOn => (200, "link-reassigned"),
         LinkEnd::Ended { .. } => (200, "link-not-needed"),
@@ -124,8 +125,15 @@ fn asking(tx: &mut Tx<'_>, task: LinkedTask, token: &str, language: Language) ->
     for question in task.head.intent.waiting().into_iter().flat_map(|waiting| &waiting.questions) {
         people.extend([question.by.as_str(), question.to.reference.as_str()]);
     }
+    people.extend(task.stands_in_for.iter().map(String::as_str));
     let names = requester::display_names(tx, &people)?;
-    Ok(Asking { task, history, requester, names, token: token.to_owned(), language })
+    let mut deputies = BTreeMap::new();
+    for person in task.head.intent.asked() {
+        if let Some(deputy) = askees::deputy_of(tx, task.link.workspace, &task.head, &task.spec, person)? {
+            deputies.insert(person_key(person), deputy);
+        }
+    }
+    Ok(Asking { deputies, task, history, requester, names, token: token.to_owned(), language })
 }
 
 async fn show(app: &PageState, id: &str, pairs: &[(String, String)]) -> Result<Page> {

@@ -32,6 +32,8 @@ pub(super) struct Asking {
     pub requester: Requester,
     /// Display names, by `person_key`.
     pub names: BTreeMap<String, String>,
+    /// The deputies of the absent people who are asked, by `person_key`.
+    pub deputies: BTreeMap<String, String>,
     pub token: String,
     /// The language of the person.
     pub language: Language,
@@ -43,13 +45,17 @@ struct Decider {
     /// The address, if it says more than the name.
     address: String,
     is_reader: bool,
-    /// The vote, if the person has said yes.
+    /// The name of the deputy who may answer, if the person is absent; else empty.
+    deputy: String,
+    /// The vote, if the person or a deputy has said yes.
     vote: Option<Said>,
 }
 
 /// A yes that was said already.
 struct Said {
     at: Option<Time>,
+    /// The name of the deputy who said it; empty if the person did.
+    by: String,
     comment: String,
 }
 
@@ -75,6 +81,8 @@ struct TaskPage<'a> {
     waited: String,
     due: Option<Time>,
     reader: String,
+    /// A sentence that says in whose place the reader answers; empty if the task asks the reader.
+    behalf: String,
     facts: Vec<Fact>,
     description: String,
     /// The other fields of the payload, folded if the author has chosen key facts.
@@ -122,6 +130,8 @@ struct ConfirmPage<'a> {
     title: &'a str,
     requester: &'a Requester,
     reader: String,
+    /// As on the form.
+    behalf: String,
     button: Button,
     facts: Vec<Fact>,
     rows: Vec<(String, String)>,
@@ -168,6 +178,13 @@ impl Asking {
         if address.is_empty() { name } else { format!("{name} ({address})") }
     }
 
+    /// Returns the sentence that says in whose place the reader answers; empty if the task asks the reader.
+    fn behalf(&self, language: Language) -> String {
+        let absent = self.task.head.intent.seat_of_deputy(&self.task.stands_in_for);
+        let sentence = absent.map(|absent| say(language, "task-deputy").with("names", self.called(absent, language).0));
+        sentence.map(String::from).unwrap_or_default()
+    }
+
     pub(super) fn form_page(
         &self,
         app: &PageState,
@@ -194,6 +211,7 @@ impl Asking {
             waited: span(app, since),
             due: intent.due_at(self.task.spec.deadline_at),
             reader: self.reader(language),
+            behalf: self.behalf(language),
             is_folded: !facts.is_empty(),
             facts,
             description: task.description.as_deref().map(task_prose::html).unwrap_or_default(),
@@ -250,6 +268,7 @@ impl Asking {
             title: &task.title,
             requester: &self.requester,
             reader: self.reader(language),
+            behalf: self.behalf(language),
             button: button::of(task, answer.outcome.as_deref().unwrap_or_default(), language),
             facts,
             rows,
@@ -269,23 +288,28 @@ impl Asking {
         let key = |person: &str| person_key(person);
         let reader = key(&self.task.link.person);
         let voted_at = |person: &str| {
-            let is_theirs =
-                |event: &&Event| matches!(&event.body, EventBody::Voted { vote, .. } if key(&vote.by) == key(person));
+            let is_theirs = |event: &&Event| matches!(&event.body, EventBody::Voted { vote, .. } if vote.is_of(person));
             self.history.iter().rev().find(is_theirs).map(|event| event.at)
         };
         // A member of a group votes under a name of their own.
         let asked = intent.asked();
-        let others =
-            votes.iter().map(|vote| vote.by.as_str()).filter(|by| !asked.iter().any(|person| key(person) == key(by)));
+        let others = votes.iter().filter(|vote| !asked.iter().any(|person| vote.is_of(person)));
+        let others = others.map(|vote| vote.by.as_str());
         let decider = |person: &str| {
-            let vote = votes.iter().find(|vote| key(&vote.by) == key(person));
+            let vote = votes.iter().find(|vote| vote.is_of(person));
+            let deputy = self.deputies.get(&key(person));
             let (name, address) = self.called(person, language);
             Decider {
                 name,
                 address,
                 is_reader: key(person) == reader,
+                deputy: deputy.map(|deputy| self.called(deputy, language).0).unwrap_or_default(),
                 vote: vote.map(|vote| Said {
                     at: voted_at(person),
+                    by: match key(&vote.by) == key(person) {
+                        true => String::new(),
+                        false => self.called(&vote.by, language).0,
+                    },
                     comment: vote.result.field("comment").and_then(|comment| comment.string()).unwrap_or_default(),
                 }),
             }

@@ -31,7 +31,7 @@ use axme_core::error::{Result, StoreError};
 use axme_core::metrics::Attempt;
 use axme_core::ops::links::LinkRequest;
 use axme_core::ops::{alpha, links, logins, requester};
-use axme_core::policy::asking::asks;
+use axme_core::policy::askees::{self, asks};
 use axme_core::policy::payload_schemas;
 use axme_core::state::AppState;
 use axme_core::system::{Mail, MailError, Post, PostError, SpanKind};
@@ -420,6 +420,8 @@ async fn task_mail(
         let request = LinkRequest { person: &notice.recipient, via: Via::Email, issued_by: None };
         let link = links::make(tx, notice.workspace, &head, &request)?;
         let told = |event: &Event| sentences::of_event(event, language).filter(|_| concerns_answer(event));
+        let absent = askees::stands_in_for(tx, notice.workspace, &head, &spec, &notice.recipient)?;
+        let deputy_for = head.intent.seat_of_deputy(&absent).map(str::to_owned).unwrap_or_default();
         Ok(Some(TaskMail {
             language,
             about,
@@ -431,6 +433,7 @@ async fn task_mail(
             requester,
             facts: task_facts(task, &head, &spec, language),
             prospects: prospect::of(&head.intent, &spec, language),
+            deputy_for,
             deciders: prospect::deciders(&head.intent, language),
             host: host(&base_url),
             url: links::url(&base_url, &link),

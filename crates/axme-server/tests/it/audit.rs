@@ -263,6 +263,10 @@ fn changes_of_people() -> Vec<Change> {
             .told_as("portal.select_workspace"),
         change("portal.personal.profile", json!({ "display_name": "Owner" })).by(Who::Person).told_as("portal.profile"),
         change("me.settings.put", json!({ "language": "de" })).by(Who::Person).told_as("me.settings"),
+        change("me.absence.put", json!({ "deputy": "bob@example.com", "until": "{tomorrow}" }))
+            .by(Who::Person)
+            .told_as("me.absence"),
+        change("me.absence.end", json!({})).by(Who::Person).told_as("me.absence"),
         change("auth.logout", json!({})).by(Who::Person).told_as("auth.sign_out"),
         change("auth.dashboard_token", json!({})).giving(&[("exchange_token", "/token")]),
         change("auth.exchange", json!({ "token": "{exchange_token}" })).by(Who::Nobody).told_as("auth.sign_in"),
@@ -383,7 +387,9 @@ async fn every_change_leaves_a_line(engine: Engine) {
 async fn every_change_of_a_person_leaves_a_line(engine: Engine) {
     let site = Site { trials: true, ..Site::default() };
     let server = Server::start_at(engine, Limits::default(), site).await;
+    server.give("bob@example.com", "member", None).await;
     let mut names = BTreeMap::from([
+        ("tomorrow".to_owned(), server.now().plus_seconds(86_400).to_string()),
         ("own_org".to_owned(), server.bootstrap.org_id.clone()),
         ("own_workspace".to_owned(), server.bootstrap.workspace_id.clone()),
     ]);

@@ -49,7 +49,7 @@ impl<'s> Browser<'s> {
         between(&text(&self.get("/inbox/sessions").await), "name=\"csrf\" value=\"", "\"")
     }
 
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let csrf = self.csrf().await;
         send(self.server, &self.cookie, path, &[&[("csrf", csrf.as_str())], fields].concat()).await
     }

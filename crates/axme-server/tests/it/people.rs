@@ -211,7 +211,7 @@ async fn a_link_ends_with_its_expiry_its_task_or_its_assignee(engine: Engine) {
     let to = json!({ "to": BOB, "note": "on leave" });
     let given = server.post(&server.admin, &format!("/v1/tasks/{passed}/reassign"), to).await;
     assert_eq!((&given["assigned_to"], &given["task"]["status"]), (&json!(BOB), &json!("WAITING")));
-    assert!(text(&server.page(&link).await).contains("Another person has this task now"));
+    assert!(text(&server.page(&link).await).contains("This task does not ask you any more"));
     let mails = server.mails().await;
     assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), [BOB]);
     let last = server.events(&passed).await.pop().unwrap();

@@ -23,13 +23,13 @@ async fn ask(server: &Server, task: Value) -> String {
     id_of(&server.post(&server.admin, "/v1/intents", body).await)
 }
 
-async fn receipts(server: &Server, id: &str) -> Vec<Value> {
+pub async fn receipts(server: &Server, id: &str) -> Vec<Value> {
     let list = server.get(&server.admin, &format!("/v1/intents/{id}/receipts")).await;
     list["receipts"].as_array().expect("receipts").clone()
 }
 
 /// Verifies a receipt with the published keys, as a stranger does.
-async fn read(server: &Server, receipt: &Value) -> Value {
+pub async fn read(server: &Server, receipt: &Value) -> Value {
     let keys = server.page("/.well-known/receipt-keys.json").await.body;
     let keys: JwkSet = serde_json::from_value(keys).expect("a key set");
     let signed = receipt["signed"].as_str().expect("signed");

@@ -75,3 +75,17 @@ settings-zone = Zeitzone
 settings-zone-help = Zum Beispiel Europe/Berlin. Ohne Angabe gelten die Zeiten in UTC.
 settings-save = Speichern
 settings-wrong = Geben Sie beide Zeiten der Ruhezeit an oder keine. Die Zeitzone braucht einen Namen wie Europe/Berlin.
+
+absence-title = Abwesenheit
+absence-help = Während Sie fort sind, beantwortet Ihre Vertretung die Aufgaben, die Sie namentlich fragen. Jede Antwort sagt, dass sie an Ihrer Stelle gegeben wurde. Sie können weiterhin selbst antworten.
+absence-current = Sie sind von { $from } bis { $until } abwesend. { $deputy } antwortet an Ihrer Stelle.
+absence-deputy-for = Sie antworten von { $from } bis { $until } an Stelle von { $person }.
+absence-deputy = Mailadresse Ihrer Vertretung
+absence-deputy-help = Ein Mitglied eines Ihrer Arbeitsbereiche. Ihre Vertretung beantwortet keine Aufgaben, die sie selbst gestellt hat oder die auch sie fragen.
+absence-first-day = Erster Tag
+absence-first-day-help = Ohne Angabe beginnt Ihre Abwesenheit jetzt.
+absence-last-day = Letzter Tag
+absence-save = Abwesenheit speichern
+absence-end = Abwesenheit beenden
+absence-wrong = Geben Sie die Adresse einer anderen Person aus einem Ihrer Arbeitsbereiche an und Tage, von denen der letzte nicht vorbei ist.
+inbox-deputy = an Stelle von { $names }

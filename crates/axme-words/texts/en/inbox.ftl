@@ -75,3 +75,17 @@ settings-zone = Time zone
 settings-zone-help = For example Europe/Berlin. Without one, the hours are in UTC.
 settings-save = Save
 settings-wrong = Enter both times of the quiet hours or neither. The time zone needs a name such as Europe/Berlin.
+
+absence-title = Absence
+absence-help = While you are away, your deputy answers the tasks that ask you by name. Each answer says that it was given in your place. You can still answer yourself.
+absence-current = You are away from { $from } until { $until }. { $deputy } answers in your place.
+absence-deputy-for = You answer in place of { $person } from { $from } until { $until }.
+absence-deputy = Email address of your deputy
+absence-deputy-help = A member of one of your workspaces. Your deputy does not answer tasks that they requested or that ask them too.
+absence-first-day = First day
+absence-first-day-help = Without one, your absence begins now.
+absence-last-day = Last day
+absence-save = Save the absence
+absence-end = End the absence
+absence-wrong = Enter the address of another person who belongs to one of your workspaces, and days of which the last is not over.
+inbox-deputy = in place of { $names }

@@ -226,7 +226,14 @@ async fn list(session: &Session) -> Result<(), Failure> {
         vec![
             task.intent_id.to_string(),
             task.intent_type.clone(),
-            task.human_task["title"].as_str().unwrap_or("(no title)").to_owned(),
+            match task.deputy_for.is_empty() {
+                true => task.human_task["title"].as_str().unwrap_or("(no title)").to_owned(),
+                false => format!(
+                    "{} (in place of {})",
+                    task.human_task["title"].as_str().unwrap_or("(no title)"),
+                    task.deputy_for.join(", ")
+                ),
+            },
             task.due_at.map_or_else(|| "-".to_owned(), day_time),
         ]
     });
@@ -329,7 +336,8 @@ fn votes(events: &[EventView]) -> Vec<String> {
     let vote = |event: &EventView| {
         let by = event.details.string("answered_by")?;
         let outcome = event.details.get("task_result")?.field("outcome")?.string()?;
-        Some((by, outcome))
+        let behalf = absent_person(event).map(|absent| format!(" on behalf of {absent}")).unwrap_or_default();
+        Some((by, format!("{behalf} ({outcome})")))
     };
     let mut votes: Vec<(String, String)> = Vec::new();
     for event in events[task_start..].iter().filter(|event| event.event_type == EventType::Waiting) {
@@ -337,7 +345,13 @@ fn votes(events: &[EventView]) -> Vec<String> {
         let withdrawn_by = event.details.string("withdrawn_by");
         votes.retain(|(by, _)| Some(by) != withdrawn_by.as_ref());
     }
-    votes.into_iter().map(|(by, outcome)| format!("{by} ({outcome})")).collect()
+    votes.into_iter().map(|(by, said)| format!("{by}{said}")).collect()
+}
+
+/// Returns the absent person in whose place a deputy answered.
+fn absent_person(event: &EventView) -> Option<String> {
+    let is_deputy = event.details.get("answered_as_deputy")?.value() == Value::Bool(true);
+    event.details.get("answered_for").filter(|_| is_deputy)?.value()[0].as_str().map(str::to_owned)
 }
 
 fn describe(intent: &IntentView, votes: &[String], answer: &str, program: &str) -> Vec<String> {
