@@ -9,6 +9,8 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
+use crate::cargo;
+
 /// The numbers of the last commit that changed them: instructions per step.
 const KEPT: &str = "xtask/count/instructions.json";
 /// The intents of each counted step, as in `axme-count`.
@@ -49,7 +51,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Runs the program under callgrind.
 fn count() -> anyhow::Result<Counts> {
-    let built = Command::new(env!("CARGO")).args(["build", "--release", "--package", "axme-count"]).status()?;
+    let built = cargo().args(["build", "--release", "--package", "axme-count"]).status()?;
     ensure!(built.success(), "axme-count was not built");
     let program = std::env::current_exe()?.with_file_name("axme-count");
     let folder = tempfile::tempdir()?;

@@ -13,6 +13,8 @@ mod schemas;
 mod sim;
 mod upgrade;
 
+use std::process::Command;
+
 use clap::{Parser, Subcommand};
 
 /// The same allocator as in the shipped program.
@@ -76,4 +78,9 @@ fn main() -> anyhow::Result<()> {
         Chore::BenchIdle { data } => bench::idle::serve(data),
         Chore::BenchServe { data, url } => bench::waiting::serve(data, url.as_deref()),
     }
+}
+
+/// Returns the Cargo that runs this program. The Cargo that built it may be another one, or gone.
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }

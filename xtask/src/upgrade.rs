@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
+use crate::cargo;
+
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The earlier commit
@@ -28,15 +30,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         "there is no commit {}",
         options.from
     );
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "-p", "axme"])
-        .current_dir(&source)
-        .env("CARGO_TARGET_DIR", &build)
-        .status();
+    let built = cargo().args(["build", "-p", "axme"]).current_dir(&source).env("CARGO_TARGET_DIR", &build).status();
     let removed = git(&["worktree", "remove", "--force", path])?;
     ensure!(built?.success(), "the commit {} does not build", options.from);
     ensure!(removed.success(), "the worktree {path} could not be removed");
-    let tested = Command::new(env!("CARGO"))
+    let tested = cargo()
         .args(["test", "-p", "axme", "--test", "crash", "upgrade::", "--", "--nocapture"])
         .current_dir(&root)
         .env("AXME_TEST_PREVIOUS", build.join("debug/axme"))

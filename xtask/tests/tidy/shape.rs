@@ -44,3 +44,14 @@ fn lints_are_expected_with_a_reason_and_not_allowed() {
     }
     complaints.none();
 }
+
+/// `env!` would start the Cargo that built the program, which may be of another toolchain.
+#[test]
+fn the_cargo_that_runs_is_the_one_that_is_started() {
+    let mut complaints = Complaints::default();
+    let built_in = pattern(r#"\benv!\("CARGO"\)"#);
+    for file in rust() {
+        complaints.add_matches(&file, &built_in, "read the variable CARGO at run time");
+    }
+    complaints.none();
+}
