@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from playwright.sync_api import Page, expect
 
 from browser import is_accessible
@@ -86,11 +88,7 @@ def a_person_answers_from_the_inbox_without_scripts(world: World) -> None:
     other = world.ask(person, {"title": "Say why", "required_comment": True})
     until("the tasks are mailed", lambda: len(world.letters(person)) == 3)
     with world.browser.page(java_script_enabled=False, **PHONE) as page:
-        page.goto(f"{world.server.base_url}/inbox")
-        page.get_by_label("Email address").fill(person)
-        _press(page, "Send me a code")
-        page.get_by_label("Code").fill(world.letter(person, 4).subject.split(" ")[0])
-        _press(page, "Sign in")
+        _sign_in(world, page, person, 4)
         expect(page.get_by_text("3 tasks wait for you.")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         for title in titles:
@@ -121,6 +119,76 @@ def a_person_answers_from_the_inbox_without_scripts(world: World) -> None:
         _press(page, "Sign out")
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in to your inbox")
     assert [world.intent(intent_id)["result"]["outcome"] for intent_id in [*ids, other]] == ["approved", "approved", "rejected"]
+
+
+def a_person_asks_back_and_withdraws_a_yes(world: World) -> None:
+    first, second = world.new_person(), world.new_person()
+    intent_id = world.ask(first, {"title": "Pay the deposit", "assignees": [first, second], "quorum": 2})
+    link = world.letter(first).link
+    with world.browser.page(java_script_enabled=False, **PHONE) as page:
+        page.goto(link)
+        page.get_by_text("before you answer").click()
+        page.get_by_label("Your question").fill("Which cost center?")
+        page.get_by_role("button", name="Ask ").click()
+        expect(page.get_by_text("has not replied yet")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        reply = world.post(f"/v1/tasks/{intent_id}/reply", b'{"reply": "4711"}')
+        assert reply.status == 200, reply
+        page.reload()
+        questions = page.get_by_role("region", name="Questions to the requester")
+        for text in ("Which cost center?", "4711"):
+            expect(questions.get_by_text(text)).to_be_visible()
+        _press(page, "Approve")
+        _press(page, "Confirm: Approve")
+        _press(page, "Withdraw your answer")
+        expect(page.get_by_text("0 of 2 yes answers so far.")).to_be_visible()
+        _press(page, "Reject")
+        _press(page, "Confirm: Reject")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your answer was recorded")
+    assert world.outcome(intent_id)["result"]["outcome"] == "rejected"
+
+
+def a_deputy_answers_in_the_place_of_an_absent_person(world: World) -> None:
+    absent, deputy = world.new_person(), world.new_person()
+    for person in (absent, deputy):
+        _make_member(world, person)
+    last_day = (date.today() + timedelta(days=3)).isoformat()
+    with world.browser.page(bypass_csp=True, **PHONE) as page:
+        _sign_in(world, page, absent, 1)
+        page.get_by_role("link", name="Your settings").click()
+        page.get_by_label("Email address of your deputy").fill("nobody@example.com")
+        page.get_by_label("Last day").fill(last_day)
+        _press(page, "Save the absence")
+        expect(page.get_by_role("alert")).to_contain_text("is not a member of any of your workspaces")
+        page.get_by_label("Email address of your deputy").fill(deputy)
+        _press(page, "Save the absence")
+        expect(page.get_by_text(f"{deputy} answers in your place.")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        is_accessible(page, "settings")
+    intent_id = world.ask(absent, {"title": "Pay the rent"})
+    until("the deputy is mailed", lambda: len(world.letters(deputy)) == 1)
+    with world.browser.page(java_script_enabled=False, **PHONE) as page:
+        _sign_in(world, page, deputy, 2)
+        expect(page.get_by_text(f"in place of {absent}")).to_be_visible()
+        page.get_by_role("button", name="Open Pay the rent").click()
+        behalf = page.get_by_text(f"You answer in place of {absent}")
+        expect(behalf).to_be_visible()
+        _press(page, "Approve")
+        expect(behalf).to_be_visible()
+        _press(page, "Confirm: Approve")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your answer was recorded")
+    assert world.outcome(intent_id)["result"]["outcome"] == "approved"
+    answer = next(event for event in world.events(intent_id) if event["details"].get("answered_as_deputy"))
+    assert answer["details"]["answered_for"] == [absent], answer
+
+
+def _sign_in(world: World, page: Page, person: str, letter: int) -> None:
+    """Signs in to the inbox. `letter` is the number of the mail with the code among those of the person."""
+    page.goto(f"{world.server.base_url}/inbox")
+    page.get_by_label("Email address").fill(person)
+    _press(page, "Send me a code")
+    page.get_by_label("Code").fill(world.letter(person, letter).subject.split(" ")[0])
+    _press(page, "Sign in")
 
 
 def _make_member(world: World, person: str) -> None:
