@@ -5,6 +5,7 @@
 
 mod complaint;
 mod effective;
+mod files;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::Object;
 use crate::fields::shown;
 pub use effective::{effective, resolved};
+pub use files::{FileRule, NamedFile, files};
 
 /// The longest schema, in bytes of JSON.
 pub const MAX_SCHEMA_BYTES: usize = 32_768;

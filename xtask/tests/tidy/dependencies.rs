@@ -29,7 +29,7 @@ const SOURCE: &str = "registry+https://github.com/rust-lang/";
 
 /// Crates that may have several versions in the lock file, with the reason. An entry that is no longer needed is an
 /// error.
-const DUPLICATES: [(&str, &str); 31] = [
+const DUPLICATES: [(&str, &str); 32] = [
     ("aead", "0.5 for age, 0.6 for what we seal"),
     ("base64", "0.22 for us, tokens and PostgreSQL; 0.23 for mail, HTTP and S3; 0.21 for age"),
     ("block-buffer", "0.10 comes with digest 0.10"),
@@ -52,6 +52,7 @@ const DUPLICATES: [(&str, &str); 31] = [
     ("rustc-hash", "1 for the texts of age, 2 for the rest"),
     ("self_cell", "0.10 for the texts of age, 1 for the rest"),
     ("sha2", "0.10 for age, 0.11 for hashes"),
+    ("spin", "0.9 for forms with files, 0.10 for S3"),
     ("sse-stream", "0.2 for rmcp, 0.3 for our client"),
     ("syn", "derive macros are moving from 2 to 3"),
     ("thiserror", "1 for the texts of age, 2 for us"),

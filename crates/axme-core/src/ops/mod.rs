@@ -14,6 +14,7 @@ pub mod capabilities;
 pub mod console;
 pub mod control;
 pub mod deliveries;
+pub mod form_files;
 pub mod groups;
 pub mod host_tasks;
 pub mod inbox;

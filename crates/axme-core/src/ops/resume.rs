@@ -9,6 +9,7 @@ use axme_intent::policy::Action;
 use axme_intent::resume::Resume;
 use axme_intent::{Holder, HolderKind, HumanTask, IntentId, Json, JsonFields, TaskResult};
 
+use super::form_files;
 use crate::call::{AfterCall, Binding, PrepareContext, handler};
 use crate::consumers;
 use crate::context::CallContext;
@@ -211,6 +212,7 @@ fn decision(
     spec: &IntentSpec,
     answer: TaskResult,
 ) -> Result<Command> {
+    form_files::keep(cx, owner, head, &answer)?;
     let standing = standing(cx, owner, head, spec)?;
     Ok(Command::Decide(Response { answer, via: cx.via, through: cx.through.clone(), standing }))
 }

@@ -14,11 +14,13 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 pub use axme_intent::fields::words;
+use axme_intent::form::FileRule;
 use axme_intent::{HumanTask, Object, facts, form};
 use axme_words::{Language, Text, say};
 use serde_json::Value;
 
 pub(super) use read::{Reading, read};
+pub(super) use shown::size;
 use shown::{help, limits, shown, typed};
 
 /// The prefix of field names on the page, which keeps them apart from the page's own names.
@@ -71,6 +73,8 @@ pub enum Kind {
     Lines,
     /// One of several values.
     Choice(Vec<Choice>),
+    /// A file: the id of one that was sent, and a new one.
+    File(FileRule),
     /// Yes or no.
     YesNo,
     /// Any number of values.
@@ -251,6 +255,22 @@ pub fn fields(
     builder.object(schema, Some(data), PREFIX, "", 0)
 }
 
+/// Returns the place and the limits of a field that takes a file, by the name of the field on the page.
+pub(super) fn file_field(task: &HumanTask, filled: &FormFields, name: &str) -> Option<(String, FileRule)> {
+    let data = Object::new();
+    let fields = fields(task, filled, &data, &BTreeMap::new(), Language::English);
+    let leaf = fields.iter().flat_map(Field::leaves).map(|(_, field)| field).find(|field| field.name == name)?;
+    match &leaf.kind {
+        Kind::File(rule) => Some((leaf.place.clone(), rule.clone())),
+        _ => None,
+    }
+}
+
+/// Returns whether some field takes a file.
+pub(super) fn has_files(fields: &[Field]) -> bool {
+    fields.iter().flat_map(Field::leaves).any(|(_, field)| matches!(field.kind, Kind::File(_)))
+}
+
 /// Returns whether a schema shows other fields when some are filled in.
 pub fn has_conditions(task: &HumanTask) -> bool {
     task.form_schema.as_deref().is_some_and(|schema| {
@@ -342,7 +362,11 @@ impl Builder<'_> {
             id: format!("field-{number}"),
             help: help(property, &kind, self.language),
             is_required: of.is_required || matches!(kind, Kind::Tick(_)),
-            shown: shown(&kind, data, self.language),
+            shown: match kind {
+                // The answer has the id of a file, which says nothing to people.
+                Kind::File(_) => self.filled.get(&format!("name.{}", of.name)).to_owned(),
+                _ => shown(&kind, data, self.language),
+            },
             error: self.wrong.get(&of.place).cloned().unwrap_or_default(),
             limits: limits(property, &kind),
             language: self.language,
@@ -466,6 +490,7 @@ fn kind(property: &Value, root: &Value, language: Language) -> KindOf {
         Some("time") => Kind::TimeOfDay,
         Some("uri" | "url") => Kind::Input("url"),
         Some("password") => Kind::Input("password"),
+        Some("file") => FileRule::of(property).map_or(Kind::Input("text"), Kind::File),
         _ if is_long => Kind::Text,
         _ => Kind::Input("text"),
     })

@@ -8,6 +8,7 @@ mod edge;
 mod encoding;
 mod extract;
 mod form;
+mod form_files;
 mod frames;
 mod gateway;
 mod inbox;

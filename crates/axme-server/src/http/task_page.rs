@@ -12,13 +12,14 @@ use axme_intent::{Json, JsonFields, TaskResult, prospect};
 use axme_words::Language;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request as HttpRequest;
+use axum::extract::{Request as HttpRequest, State as GatewayState};
 use axum::http::Response;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::extract::{PathFields, meta, query, read_answer};
 use super::form::{FormFields, Reading};
+use super::form_files::{self, SentForm};
 use super::page_state::PageState;
 use super::pages::{Page, leads, message, sent, told};
 use super::task_view::{Asking, Done, done};
@@ -49,8 +50,13 @@ async fn show_task(app: State, path: PathFields, request: HttpRequest) -> Respon
     sent(&app, show(&app, &path.get("intent_id"), &asked).await)
 }
 
-async fn answer_task(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {
-    match take(&app, &path.get("intent_id"), request).await {
+async fn answer_task(
+    gateway: GatewayState<Gateway>,
+    app: State,
+    path: PathFields,
+    request: HttpRequest,
+) -> Response<Body> {
+    match take(&gateway, &app, &path.get("intent_id"), request).await {
         Ok(FormAnswer::Page(page)) => sent(&app, Ok(page)),
         Ok(FormAnswer::Leads(to)) => leads(&app, &to),
         Err(error) => sent(&app, Err(error)),
@@ -166,14 +172,8 @@ async fn show(app: &PageState, id: &str, pairs: &[(String, String)]) -> Result<P
 }
 
 /// Handles a sent form: shows it again with its errors, asks to confirm it, or records it.
-async fn take(app: &PageState, id: &str, request: HttpRequest) -> Result<FormAnswer> {
-    let (parts, body) = request.into_parts();
-    let body = read_answer(app, meta(app, &parts).source_ip, body).await?;
-    let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
-    let pairs = query(Some(text));
-    if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
-        return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());
-    }
+async fn take(gateway: &Gateway, app: &PageState, id: &str, request: HttpRequest) -> Result<FormAnswer> {
+    let SentForm { pairs, wrong: refused_files } = read_form(gateway, app, id, request).await?;
     let mut filled = FormFields::new(pairs);
     let token = filled.get("token").to_owned();
     if filled.get("step") == "withdraw" {
@@ -198,9 +198,10 @@ async fn take(app: &PageState, id: &str, request: HttpRequest) -> Result<FormAns
     }
     if filled.change_list() || matches!(filled.get("step"), "change" | "update") {
         let reading = read(app, &asking, &filled);
-        return asking.form_page(app, &filled, &reading, &BTreeMap::new(), 200).map(FormAnswer::Page);
+        return asking.form_page(app, &filled, &reading, &refused_files, 200).map(FormAnswer::Page);
     }
-    let reading = read(app, &asking, &filled);
+    let mut reading = read(app, &asking, &filled);
+    reading.wrong.extend(refused_files);
     let again = |wrong: BTreeMap<String, String>, status: u16| {
         asking.form_page(app, &filled, &reading, &wrong, status).map(FormAnswer::Page)
     };
@@ -222,6 +223,21 @@ async fn take(app: &PageState, id: &str, request: HttpRequest) -> Result<FormAns
         }
         Err(error) => Err(error),
     }
+}
+
+/// Reads a form, with files or without.
+async fn read_form(gateway: &Gateway, app: &PageState, id: &str, request: HttpRequest) -> Result<SentForm> {
+    let (parts, body) = request.into_parts();
+    if form_files::is_multipart(&parts.headers) {
+        return form_files::read(gateway, app, id, &parts.headers, body).await;
+    }
+    let body = read_answer(app, meta(app, &parts).source_ip, body).await?;
+    let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
+    let pairs = query(Some(text));
+    if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());
+    }
+    Ok(SentForm { pairs, wrong: BTreeMap::new() })
 }
 
 fn read(app: &PageState, asking: &Asking, filled: &FormFields) -> Reading {

@@ -120,6 +120,8 @@ struct TaskPage<'a> {
     has_errors: bool,
     /// True if some fields appear only when others are filled in.
     has_conditions: bool,
+    /// True if some field takes a file.
+    has_files: bool,
 }
 
 /// The answer for review, before it is recorded.
@@ -243,6 +245,7 @@ impl Asking {
             error: unshown(&fields, wrong),
             has_errors: !wrong.is_empty(),
             has_conditions: form::has_conditions(task),
+            has_files: form::has_files(&fields),
             fields,
         };
         page(status, &template)

@@ -34,6 +34,7 @@ mod edge;
 mod exact_numbers;
 mod examples;
 mod folder;
+mod form_files;
 mod forms;
 mod garbage;
 mod groups;

@@ -66,9 +66,27 @@ pub(super) fn help(property: &Value, kind: &Kind, language: Language) -> String 
             parts.extend(number("maxItems").map(most));
         }
         Kind::Lines => parts.push(say(language, "help-lines").into()),
+        Kind::File(rule) => {
+            let most = size(rule.max_bytes);
+            parts.push(match rule.types.is_empty() {
+                true => say(language, "help-file").with("most", most).into(),
+                false => {
+                    say(language, "help-file-types").with("types", rule.types.join(", ")).with("most", most).into()
+                }
+            });
+        }
         _ => parts.extend(number("maxLength").map(|most| say(language, "help-characters").with("most", most).into())),
     }
     parts.join(" ")
+}
+
+/// Returns a number of bytes for people.
+pub(in crate::http) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        1_024..1_048_576 => format!("{} KB", bytes / 1_024),
+        _ => format!("{} MB", bytes / 1_048_576),
+    }
 }
 
 pub(super) fn limits(property: &Value, kind: &Kind) -> Vec<(&'static str, String)> {
@@ -81,6 +99,7 @@ pub(super) fn limits(property: &Value, kind: &Kind) -> Vec<(&'static str, String
             ]
         }
         Kind::Input("password") => vec![("autocomplete", "off".to_owned())],
+        Kind::File(rule) if !rule.types.is_empty() => vec![("accept", rule.types.join(","))],
         Kind::Input(_) | Kind::Text => most.map(|most| ("maxlength", most)).into_iter().collect(),
         _ => Vec::new(),
     }
