@@ -16,7 +16,20 @@ from world import World
 
 # With this variable, the check of the main path writes pictures of the pages.
 PICTURES = os.environ.get("AXME_PICTURES")
-SECTIONS = ("Overview", "Intents", "Agents", "Deliveries", "Webhooks", "People and keys", "Quotas", "Audit")
+SECTIONS = (
+    "Overview",
+    "Intents",
+    "Scenarios",
+    "Agents",
+    "Deliveries",
+    "Webhooks",
+    "People and keys",
+    "Policies",
+    "Schemas",
+    "Quotas",
+    "Audit",
+    "Server",
+)
 BUNDLE = {
     "scenario_id": "release.v1",
     "agents": [{"role": "checker", "address": "release-checker", "create_if_missing": True}],
@@ -96,6 +109,43 @@ def the_console_works_without_scripts_and_on_a_phone(world: World) -> None:
         expect(page.locator(".badge").first).to_contain_text("Canceled")
         _picture(page, "intent-phone")
     assert {world.intent(intent_id)["status"] for intent_id in ids} == {"CANCELED"}
+
+
+def an_operator_edits_a_bundle_and_makes_a_key(world: World) -> None:
+    with world.browser.page(viewport={"width": 1280, "height": 900}) as page:
+        _open(world, page)
+        page.goto(f"{world.server.base_url}/app/scenarios")
+        editor = page.get_by_label("Bundle, as JSON")
+        # The check runs while one types; nobody presses a button.
+        editor.fill(json.dumps({**BUNDLE, "humans": []}, indent=2))
+        expect(page.locator("#checked .diagnostics li").first).to_contain_text("line")
+        editor.fill(json.dumps(BUNDLE, indent=2))
+        expect(page.locator("#checked .badge.good")).to_have_text("valid")
+        expect(page.locator("#checked g.step")).to_have_count(3)
+        _picture(page, "scenarios")
+        page.get_by_role("button", name="Apply", exact=True).click()
+        expect(page.get_by_text("The bundle was applied.")).to_be_visible()
+        page.get_by_role("link", name="scenario release.v1").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Intents")
+        page.get_by_text("Saved views", exact=True).click()
+        page.get_by_label("Save this filter and these columns as").fill("Releases")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_role("link", name="Releases", exact=True)).to_be_visible()
+        page.goto(f"{world.server.base_url}/app/people")
+        page.get_by_role("link", name="release-checker", exact=True).click()
+        page.get_by_text("Make a key", exact=True).first.click()
+        page.get_by_role("button", name="Make a key", exact=True).click()
+        expect(page.locator("pre.copy").first).to_contain_text("axme_sa_")
+        page.get_by_role("link", name="Go on", exact=True).click()
+        page.locator("td .form summary").first.click()
+        page.get_by_role("button", name="Revoke…", exact=True).first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Are you sure?")
+        page.get_by_role("button", name="Do it", exact=True).click()
+        expect(page.get_by_text("The change was made.")).to_be_visible()
+        page.goto(f"{world.server.base_url}/app/server")
+        page.get_by_role("button", name="Check now", exact=True).click()
+        expect(page.get_by_text("fsync time")).to_be_visible(timeout=30_000)
+        _picture(page, "server")
 
 
 def every_page_of_the_console_is_narrow_and_accessible(world: World) -> None:

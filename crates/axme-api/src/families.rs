@@ -108,6 +108,12 @@ pub const FAMILIES: &[Family] = &[
         .routes(inbox_pages::ROUTES),
     Family::new("console", "Console", "Watch and steer a workspace in a browser. See docs/console.md.")
         .routes(console_pages::ROUTES),
+    Family::new(
+        "console-settings",
+        "Console: settings",
+        "Edit scenarios, members, keys, quotas, policies and schemas in a browser, and look at the server.",
+    )
+    .routes(console_pages::SETTINGS_ROUTES),
     Family::new("webhooks", "Webhooks", "Subscribe an HTTPS address to events, and publish events."),
     Family::new("users", "Users", "Register people under a nick, and look them up."),
     Family::new("invites", "Invites", "Invite a person to become a user of the workspace."),

@@ -140,6 +140,7 @@ pub fn routes() -> Vec<Route> {
         receipts::ROUTES,
         inbox_pages::ROUTES,
         console_pages::ROUTES,
+        console_pages::SETTINGS_ROUTES,
         auth::ROUTES,
         alpha::ROUTES,
     ]

@@ -108,11 +108,14 @@ static FORMS: &[(&Route, MakeForm)] = &[
         let form = form.query("waiting_reason", "As in `intents.list`.");
         let form = form.query("intent_type", "As in `intents.list`.").query("holder", "As in `intents.list`.");
         let form = form.query("from_agent", "As in `intents.list`.").query("to_agent", "As in `intents.list`.");
+        let form = form.query("scenario_id", "As in `intents.list`.").query("intent_ids", "As in `intents.list`.");
+        let form = form.query("columns", "The columns to show, with commas between them.");
         let form = form.query("since", "Only intents of the last minutes, hours or days, such as `24h`.");
         let form = form.query("stuck", "Only intents unchanged for so long, such as `1h`.");
         form.query("before", "As in `intents.list`.").query("id", "An intent to lead to.")
     }),
     (&console::BULK, |_| both("The action, the intents or the filter, and the token of the forms.", STEERING)),
+    (&console::VIEWS, |_| both("The action, the name and the filter, and the token of the forms.", STEERING)),
     (&console::INTENT, |_| seen().query("at", "The number of the event after which the intent is shown.")),
     (&console::ACT, |_| both("The action with its fields, and the token of the session's forms.", STEERING)),
     (&console::LIVE, |_| stream(15, INTENT_FRAMES, &[ErrorCode::NotFound])),
@@ -121,7 +124,14 @@ static FORMS: &[(&Route, MakeForm)] = &[
     (&console::DELIVERIES, |_| seen().query("status", "As in `deliveries.list`.").query("before", "As in the API.")),
     (&console::DELIVERY_REPLAY, |_| both("The delivery, and the token of the session's forms.", STEERING)),
     (&console::WEBHOOKS, |_| seen()),
+    (&console::CHANGE, |_| both("The operation with its fields, and the token of the session's forms.", STEERING)),
     (&console::PEOPLE, |_| seen().query("account", "The id of one service account.").query("after", "As in the API.")),
+    (&console::SCENARIOS, |_| seen().query("after", "The name of the last scenario of the previous page.")),
+    (&console::SCENARIO_EDIT, |_| both("The action, the bundle, and the token of the session's forms.", STEERING)),
+    (&console::POLICIES, |_| seen()),
+    (&console::SCHEMAS, |_| {
+        seen().query("semantic_type", "As in `schemas.get`.").query("owner_agent", "As in `schemas.get`.")
+    }),
     (&console::QUOTAS, |_| seen()),
     (&console::AUDIT, |_| {
         let form = seen().query("action_prefix", "As in `audit.events`.").query("before", "As in `audit.events`.");
@@ -131,6 +141,8 @@ static FORMS: &[(&Route, MakeForm)] = &[
         let form = seen().query("format", "`csv` or `jsonl`.").query("action_prefix", "As in `audit.events`.");
         form.query("owner_agent", "As in `audit.events`.")
     }),
+    (&console::SERVER, |_| seen()),
+    (&console::SERVER_CHECK, |_| both(CSRF, STEERING)),
     (&console::STYLE, |_| Form::answering("The style sheet.", "text/css", json!({ "type": "string" }))),
     (&console::SCRIPT, |_| Form::answering("The script.", "text/javascript", json!({ "type": "string" }))),
     (&receipts::KEYS, |_| Form::json("A JSON Web Key Set (RFC 7517).", json!({ "type": "object" }))),

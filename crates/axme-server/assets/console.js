@@ -145,6 +145,30 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/" || event.key === "g") event.preventDefault();
 });
 
+// A bundle is checked while it is typed, by the form that its button sends.
+const editor = document.querySelector("[data-check]");
+if (editor) {
+  let typing;
+  let latest = 0;
+  editor.addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(async () => {
+      const turn = ++latest;
+      const body = new URLSearchParams(new FormData(editor.form));
+      body.set("action", "check");
+      try {
+        const answer = await fetch(editor.form.getAttribute("action"), { method: "POST", body, redirect: "manual" });
+        if (!answer.ok || turn !== latest) return;
+        const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const fresh = next.getElementById(editor.dataset.check);
+        document.getElementById(editor.dataset.check).replaceChildren(...document.importNode(fresh, true).childNodes);
+      } catch {
+        // The server is away: the next change asks again.
+      }
+    }, 500);
+  });
+}
+
 // A long action goes on by itself.
 const onward = document.querySelector("form[data-go-on]");
 if (onward) setTimeout(() => onward.requestSubmit(), 300);

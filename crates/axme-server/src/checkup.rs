@@ -16,7 +16,7 @@ use crate::deliver::mailer::Mailer;
 use crate::system;
 
 /// Below this, writes will fail soon.
-const LITTLE_SPACE: u64 = 1 << 30;
+pub const LITTLE_SPACE: u64 = 1 << 30;
 /// A disk whose fsync takes longer makes every write slow.
 const SLOW_FSYNC: Duration = Duration::from_millis(50);
 const FSYNCS: usize = 9;
@@ -78,10 +78,9 @@ fn folder(data: &Path) -> Found {
     Ok(shown.to_string())
 }
 
-#[cfg(unix)]
 fn space(data: &Path) -> Found {
-    let found = rustix::fs::statvfs(data).map_err(|error| format!("{}: {error}", data.display()))?;
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let free = free_bytes(data).map_err(|error| format!("{}: {error}", data.display()))?;
+    let Some(free) = free else { return Ok("not measured on this system".to_owned()) };
     let shown = format!("{} MiB free", free >> 20);
     match free < LITTLE_SPACE {
         true => Err(format!("{shown}: writes fail when the disk is full; make room, or set retention")),
@@ -89,9 +88,16 @@ fn space(data: &Path) -> Found {
     }
 }
 
+/// Returns the bytes that are free on the disk of a folder; `None` on a system that does not tell.
+#[cfg(unix)]
+pub fn free_bytes(folder: &Path) -> std::io::Result<Option<u64>> {
+    let found = rustix::fs::statvfs(folder)?;
+    Ok(Some(found.f_bavail.saturating_mul(found.f_frsize)))
+}
+
 #[cfg(not(unix))]
-fn space(_: &Path) -> Found {
-    Ok("not measured on this system".to_owned())
+pub fn free_bytes(_: &Path) -> std::io::Result<Option<u64>> {
+    Ok(None)
 }
 
 /// Measures the time until a small write is on the disk, as each commit waits for it.

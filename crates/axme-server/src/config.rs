@@ -53,6 +53,17 @@ pub struct Config {
     /// Networks of proxies whose `X-Forwarded-For` is trusted, such as `10.1.0.0/16`.
     pub trusted_proxies: Vec<String>,
     pub limits: Limits,
+    /// Every setting in force with its source, for the page of the operators. It is not a setting itself.
+    #[serde(skip)]
+    pub in_force: Vec<Setting>,
+}
+
+/// One setting in force. A secret is masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    pub name: String,
+    pub value: String,
+    pub source: String,
 }
 
 /// Reads a tier by name. The error lists the choices, and the environment variable that may hold the wrong name.
@@ -245,6 +256,7 @@ impl Default for Config {
             tier: Tier::SelfHosted,
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
+            in_force: Vec::new(),
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod first_start;
 pub mod folder;
 pub mod http;
 pub mod log_filter;
+pub mod machine;
 pub mod move_database;
 pub mod private_file;
 pub mod system;
@@ -35,7 +36,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-pub use config::Config;
+pub use config::{Config, Setting};
 pub use folder::{Bootstrap, RunFile};
 use folder::{Folder, FolderError};
 use http::Gateway;
@@ -185,7 +186,8 @@ pub async fn start_on(config: Config, inherited: Option<std::net::TcpListener>) 
         workers.push(spawn("pg_wakeups", workers::pg_wakeups::run(app.clone(), url.clone())));
         workers.push(spawn("statistics", workers::statistics::run(app.clone(), url.clone())));
     }
-    let gateway = Gateway { app: app.clone(), files, scrapes: Arc::default() };
+    let machine = Arc::new(machine::Machine::new(config.clone()));
+    let gateway = Gateway { app: app.clone(), files, scrapes: Arc::default(), machine };
     if let Some((listener, addr)) = metrics_listener {
         let router = http::metrics::open_router(gateway.clone());
         workers.push(spawn("metrics", http::connections::serve(listener, router, app.clone(), None)));

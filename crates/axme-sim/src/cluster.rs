@@ -141,7 +141,8 @@ impl Cluster {
         let (store, commits) = Store::open_simulated(&file, &options).expect("the store opens");
         let (stop, stopping) = watch::channel(false);
         let app = AppState::new(store, system, limits, Site::default(), stopping);
-        let front = http::front(Gateway { app: app.clone(), files: None, scrapes: Arc::default() });
+        let front =
+            http::front(Gateway { app: app.clone(), files: None, scrapes: Arc::default(), machine: Arc::default() });
         Node { front, app, commits, is_down: false, _stop: stop }
     }
 

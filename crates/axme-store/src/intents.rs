@@ -20,6 +20,9 @@ pub struct Head {
     pub to: Address,
 }
 
+/// The most ids of a [`Filter`]: each is one look-up.
+pub const MAX_IDS: usize = 100;
+
 /// A filter of intents.
 #[derive(Debug, Clone)]
 pub struct Filter {
@@ -31,6 +34,10 @@ pub struct Filter {
     /// Only intents from this address.
     pub sender: Option<Address>,
     pub intent_type: Option<String>,
+    /// Only intents that a bundle of this scenario has started.
+    pub scenario: Option<String>,
+    /// Only these intents; empty for all. At most [`MAX_IDS`].
+    pub ids: Vec<IntentId>,
     /// Only intents that ended so.
     pub outcome: Option<OutcomeKind>,
     /// Only intents that wait for this reason.
@@ -55,6 +62,8 @@ impl Filter {
             party: None,
             sender: None,
             intent_type: None,
+            scenario: None,
+            ids: Vec::new(),
             outcome: None,
             reason: None,
             holder: None,
@@ -282,8 +291,8 @@ fn no_first_event(id: IntentId) -> StoreError {
 /// Lists a page of intents, newest first, and the id at which the next page continues, if there may be one. With a
 /// receiver the list includes steps; otherwise it has roots only.
 ///
-/// An index finds the intents to a receiver, those that ended early, and those that are live. The rest of the filter, such
-/// as the sender, applies to the rows found: an index on senders would make every creation slower. A call reads a bounded
+/// An index finds the intents of a scenario, those to a receiver, those that ended early, and those that are live. The rest
+/// of the filter, such as the sender, applies to the rows found: an index on senders would make every creation slower. A call reads a bounded
 /// number of rows, so a short page may have a next.
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<Head>, Option<IntentId>), StoreError> {
     const BATCH: i64 = 500;
@@ -377,6 +386,39 @@ pub(super) fn received(
     newest_of(&pages, limit)
 }
 
+/// Lists a page of the intents that bundles of a scenario have started, newest first.
+fn of_scenario(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    scenario: &str,
+    before: IntentId,
+    limit: i64,
+) -> Result<Vec<Head>, StoreError> {
+    // The limit is inside: the index of the runs bounds the rows that are read.
+    let rows = tx.rows(
+        heads!(
+            "WHERE workspace_id = $1 AND intent_id IN (SELECT r.intent_id FROM scenario_runs r WHERE r.workspace_id = $1 \
+             AND r.name = $2 AND r.version = 0 AND r.intent_id < $3 ORDER BY r.intent_id DESC LIMIT $4) \
+             ORDER BY intent_id DESC"
+        ),
+        &[workspace.into(), scenario.into(), before.into(), limit.into()],
+    )?;
+    rows.iter().map(head).collect()
+}
+
+/// Finds the intents with these ids, newest first. An unknown id is left out.
+fn of_ids(tx: &mut Tx<'_>, workspace: Uuid, ids: &[IntentId], before: IntentId) -> Result<Vec<Head>, StoreError> {
+    let mut ids: Vec<IntentId> = ids.iter().copied().filter(|id| *id < before).collect();
+    ids.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+    ids.dedup();
+    ids.truncate(MAX_IDS);
+    let mut heads = Vec::new();
+    for id in ids {
+        heads.extend(find(tx, workspace, id)?);
+    }
+    Ok(heads)
+}
+
 /// Merges pages that each have at most `limit` rows, newest first.
 fn newest_of(pages: &[Vec<Row>], limit: i64) -> Result<Vec<Head>, StoreError> {
     let heads: Result<Vec<Head>, StoreError> = pages.iter().flatten().map(head).collect();
@@ -387,15 +429,22 @@ fn newest_of(pages: &[Vec<Row>], limit: i64) -> Result<Vec<Head>, StoreError> {
 }
 
 impl Filter {
-    /// Returns true if the filter admits every root.
+    /// Returns true if the filter admits everything that [`Filter::read`] finds.
     fn is_open(&self) -> bool {
         let is_by_party = self.to.is_some() || self.party.is_some() || self.sender.is_some() || self.holder.is_some();
         let is_by_state = self.reason.is_some() || self.outcome.is_some() || self.unchanged_since.is_some();
-        self.statuses.is_empty() && self.intent_type.is_none() && !is_by_party && !is_by_state
+        let is_by_name = self.intent_type.is_some() || !self.ids.is_empty();
+        self.statuses.is_empty() && !is_by_name && !is_by_party && !is_by_state
     }
 
     /// Reads a page from the index that fits the filter best.
     fn read(&self, tx: &mut Tx<'_>, workspace: Uuid, before: IntentId, limit: i64) -> Result<Vec<Head>, StoreError> {
+        if let Some(scenario) = &self.scenario {
+            return of_scenario(tx, workspace, scenario, before, limit);
+        }
+        if !self.ids.is_empty() {
+            return of_ids(tx, workspace, &self.ids, before);
+        }
         if let Some(to) = &self.to {
             return received(tx, workspace, to, self.stages(), before, limit);
         }
@@ -425,6 +474,7 @@ impl Filter {
             && self.sender.as_ref().is_none_or(|sender| *sender == head.from)
             && self.party.as_ref().is_none_or(|party| *party == head.to || *party == head.from)
             && self.intent_type.as_ref().is_none_or(|intent_type| *intent_type == head.intent_type)
+            && (self.ids.is_empty() || self.ids.contains(&head.intent.id))
             && self.unchanged_since.is_none_or(|since| head.intent.updated_at <= since)
             && self.outcome.is_none_or(|kind| head.intent.outcome().is_some_and(|outcome| outcome.kind == kind))
             && self.reason.is_none_or(|reason| head.intent.waiting().is_some_and(|waiting| waiting.reason == reason))

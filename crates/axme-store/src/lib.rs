@@ -57,6 +57,8 @@ pub mod rng;
 pub mod routed_deliveries;
 pub mod routing;
 mod rules_cache;
+pub mod saved_views;
+pub mod scenarios;
 pub mod schemas;
 pub mod service_accounts;
 pub mod sessions;

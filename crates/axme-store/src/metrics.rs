@@ -1,4 +1,4 @@
-//! Measurements of the writers: how many jobs share a commit, and how long a commit takes.
+//! Measurements of the store: how many jobs share a commit, how long a commit takes, and how much is read.
 //!
 //! Recording is a few atomic additions, so a writer may do it between two groups. Nothing here reads the database.
 
@@ -18,6 +18,8 @@ pub struct StoreMetrics {
     group_jobs: Histogram,
     commit_seconds: Histogram,
     failed_commits: IntCounter,
+    statements: IntCounter,
+    rows: IntCounter,
 }
 
 impl Default for StoreMetrics {
@@ -26,6 +28,7 @@ impl Default for StoreMetrics {
             let options = HistogramOpts::new(name, help).buckets(bounds.to_vec());
             Histogram::with_opts(options).expect("the name is valid and the bounds ascend")
         };
+        let counter = |name: &str, help: &str| IntCounter::new(name, help).expect("the name is valid");
         StoreMetrics {
             group_jobs: histogram("axme_write_group_jobs", "Jobs that shared one commit.", &GROUP_BOUNDS),
             commit_seconds: histogram(
@@ -33,8 +36,9 @@ impl Default for StoreMetrics {
                 "Duration of a commit until it is on disk (the fsync).",
                 &COMMIT_BOUNDS,
             ),
-            failed_commits: IntCounter::new("axme_failed_commits_total", "Commits that failed.")
-                .expect("the name is valid"),
+            failed_commits: counter("axme_failed_commits_total", "Commits that failed."),
+            statements: counter("axme_statements_total", "Statements that jobs ran, also those sent with the commit."),
+            rows: counter("axme_rows_total", "Rows that statements returned."),
         }
     }
 }
@@ -49,9 +53,17 @@ impl StoreMetrics {
         }
     }
 
+    /// Records one statement, and the rows that it returned.
+    pub(crate) fn statement(&self, rows: usize) {
+        self.statements.inc();
+        self.rows.inc_by(rows as u64);
+    }
+
     /// Returns the measurements for a registry.
     pub fn collectors(&self) -> Vec<Box<dyn Collector>> {
-        let StoreMetrics { group_jobs, commit_seconds, failed_commits } = self.clone();
-        vec![Box::new(group_jobs), Box::new(commit_seconds), Box::new(failed_commits)]
+        let StoreMetrics { group_jobs, commit_seconds, failed_commits, statements, rows } = self.clone();
+        let counters = [failed_commits, statements, rows].map(|counter| Box::new(counter) as Box<dyn Collector>);
+        let histograms = [group_jobs, commit_seconds].map(|histogram| Box::new(histogram) as Box<dyn Collector>);
+        histograms.into_iter().chain(counters).collect()
     }
 }

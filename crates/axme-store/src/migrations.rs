@@ -8,7 +8,7 @@ use refinery::{Migration, Runner};
 use crate::error::StoreError;
 
 /// All migrations in order. Refinery parses the names: version, two underscores, name.
-const MIGRATIONS: [(&str, &str); 14] = [
+const MIGRATIONS: [(&str, &str); 15] = [
     ("V1__schema", include_str!("migrations/0001_schema.sql")),
     ("V2__people", include_str!("migrations/0002_people.sql")),
     ("V3__keys_and_origins", include_str!("migrations/0003_keys_and_origins.sql")),
@@ -23,6 +23,7 @@ const MIGRATIONS: [(&str, &str); 14] = [
     ("V12__operators", include_str!("migrations/0012_operators.sql")),
     ("V13__person_settings", include_str!("migrations/0013_person_settings.sql")),
     ("V14__absences", include_str!("migrations/0014_absences.sql")),
+    ("V15__saved_views", include_str!("migrations/0015_saved_views.sql")),
 ];
 
 /// The table in which refinery records the applied migrations.
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     /// The SHA-256 of each released migration. A new migration adds a line; existing lines never change.
-    const RELEASED: [&str; 14] = [
+    const RELEASED: [&str; 15] = [
         "8671e28a968d482dceecf1fba53933a4d20aa1e5a9e9bce61e9b3dde13c6176a",
         "a8c0f8391b1a24d56f5ef47f270c2911450519445c59534253e00c99af47f073",
         "c3054451cab482ecac7de8aff05d9936aae7361704b890c7e41f00bf43b134b7",
@@ -81,6 +82,7 @@ mod tests {
         "3e0c333de5e8812eeb7233c35fd0cff5ff0fcba834edd86aede048dce644d49b",
         "bc2b174b49304cb4f3674ae1d4c1ed7290c354c28311592c833984722d34f492",
         "c7dd15f4454706e8194872562f8390eed1aded3ef0c610bfd0696985a01ff123",
+        "b638f375e77014a32fb132fa3b85f3dffc04f6615809555aa893a0634127e198",
     ];
 
     #[test]

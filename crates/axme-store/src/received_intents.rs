@@ -65,6 +65,10 @@ pub fn list(
     filter: &Filter,
 ) -> Result<(Vec<Head>, Option<IntentId>), StoreError> {
     let (mut found, mut before) = (Vec::new(), filter.before);
+    // A scenario belongs to the workspace that applied it.
+    if filter.scenario.is_some() {
+        return Ok((found, None));
+    }
     for _ in 0..MAX_BATCHES {
         let rows = tx.rows(
             "SELECT intent_id, sender_workspace_id FROM received_intents \

@@ -35,6 +35,7 @@ pub struct Tx<'a> {
     pub limits: &'a Arc<Limits>,
     cache: &'a RulesCache,
     rules: RulesInUse,
+    metrics: &'a StoreMetrics,
     /// True if the store reports ended steps to a listener.
     pub is_traced: bool,
     /// True when an earlier run of the job failed: cached rules may have been stale.
@@ -148,24 +149,42 @@ pub(crate) trait Connection {
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(connection: &'a mut dyn Connection, environment: &'a Environment, now: Time) -> Tx<'a> {
-        let Environment { rng, limits, rules: cache, clock, latest, steps, .. } = environment;
+        let Environment { rng, limits, rules: cache, clock, latest, steps, metrics, .. } = environment;
         let (rules, began, is_traced) = (RulesInUse::default(), clock.running(), steps.get().is_some());
         let (signals, ended_steps) = Default::default();
         let latest = Time::from_micros(latest.fetch_max(now.micros(), Ordering::Relaxed)).max(now);
         let is_repeated = false;
-        Tx { connection, signals, ended_steps, now, latest, began, rng, limits, cache, rules, is_traced, is_repeated }
+        Tx {
+            connection,
+            signals,
+            ended_steps,
+            now,
+            latest,
+            began,
+            rng,
+            limits,
+            cache,
+            rules,
+            metrics,
+            is_traced,
+            is_repeated,
+        }
     }
 
     pub fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.metrics.statement(0);
         self.connection.run(sql, params)
     }
 
     pub fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError> {
+        self.metrics.statement(0);
         self.connection.push(sql, params)
     }
 
     pub fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        self.connection.rows(sql, params)
+        let rows = self.connection.rows(sql, params)?;
+        self.metrics.statement(rows.len());
+        Ok(rows)
     }
 
     /// Takes an idempotency key that is known to be free.
@@ -186,7 +205,7 @@ impl<'a> Tx<'a> {
 
     /// The first row, if any.
     pub fn row(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Option<Row>, StoreError> {
-        Ok(self.connection.rows(sql, params)?.into_iter().next())
+        Ok(self.rows(sql, params)?.into_iter().next())
     }
 
     /// Counts `count` uses. Even this transaction may not see them before the commit.

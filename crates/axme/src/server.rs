@@ -6,7 +6,7 @@ use axme_server::folder::FolderError;
 pub(crate) use axme_server::log_filter::may_log;
 pub(crate) use axme_server::system::now;
 pub(crate) use axme_server::{
-    Bootstrap, Config, Running, StartError, audit, backup, check, checkup, move_database, start, start_on,
+    Bootstrap, Config, Running, Setting, StartError, audit, backup, check, checkup, move_database, start, start_on,
 };
 
 /// Whether the start failed because another server uses the data folder.

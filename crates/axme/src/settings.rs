@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
-pub(crate) use effective::Setting;
-
 use crate::failure::Failure;
 use crate::{folders, server, text_file};
 
@@ -77,8 +75,6 @@ pub(crate) struct Settings {
     pub(crate) server: server::Config,
     pub(crate) log: Option<String>,
     pub(crate) log_format: LogFormat,
-    /// Every setting in force, with its source.
-    pub(crate) effective: Vec<Setting>,
 }
 
 impl Settings {
@@ -93,7 +89,6 @@ impl Settings {
         let data = if has("data") { None } else { Some(folders::default_data()?) };
         let wrong = |e: config::ConfigError| Failure::usage(format!("settings: {e}"));
         let mut settings = Settings {
-            effective: Vec::new(),
             log: if has("log") { Some(config.get_string("log").map_err(wrong)?) } else { None },
             log_format: if has("log_format") { config.get("log_format").map_err(wrong)? } else { LogFormat::usual() },
             server: config.clone().try_deserialize().map_err(wrong)?,
@@ -101,8 +96,16 @@ impl Settings {
         if let Some(data) = data {
             settings.server.data = data;
         }
-        settings.effective = effective::list(flags, file.as_deref(), &config, &settings.server);
+        settings.server.in_force = effective::list(flags, file.as_deref(), &config, &settings.server);
         Ok(settings)
+    }
+
+    /// Changes settings in the name of `source`, which the list of those in force then shows.
+    pub(crate) fn adjust(&mut self, source: &str, adjust: impl FnOnce(&mut server::Config)) {
+        adjust(&mut self.server);
+        let mut in_force = std::mem::take(&mut self.server.in_force);
+        effective::update(&mut in_force, &self.server, source);
+        self.server.in_force = in_force;
     }
 }
 

@@ -24,6 +24,12 @@ pub struct ListIntents {
     /// Only intents of this type.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub intent_type: Option<String>,
+    /// Only intents of this scenario, as its bundle names it. Steps are not listed.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub scenario_id: Option<String>,
+    /// Only these intents: at most 100 ids with commas between them.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub intent_ids: Option<String>,
     /// Only intents that ended so.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub outcome_kind: Option<OutcomeKind>,

@@ -1,4 +1,5 @@
-//! The console of operators: what it counts and looks up beside the operations. It decides nothing and changes nothing.
+//! The console of operators: what it counts and looks up beside the operations. It decides nothing, and
+//! changes only the saved views of the caller.
 //!
 //! The numbers of a workspace are for its admins. An intent shows what `intents.get` shows to the same caller, and more of
 //! its history.
@@ -7,18 +8,23 @@ use std::sync::Arc;
 
 use axme_api::intents::IntentView;
 use axme_api::{Access, ApiError};
+use axme_intent::human::Via;
 use axme_intent::lifecycle::{Event, EventBody, Intent};
 use axme_intent::workflow::{Cursor, Plan};
 use axme_intent::{HumanTask, IntentId, Time, apply};
 use axme_store::console::{Backlog, Numbers};
 use axme_store::intents::{self as store, Head};
+pub use axme_store::saved_views::SavedView;
+use axme_store::scenarios::{self as runs, Scenario};
 use axme_store::timers::{self, Timer};
-use axme_store::{Tx, console as records};
+use axme_store::{Shard, Tx, console as records, saved_views};
 
-use crate::auth::Caller;
+use crate::auth::{Caller, placement};
 use crate::call::authorize;
+use crate::context::CallContext;
 use crate::engine::intent_access::find_readable;
 use crate::error::Result;
+use crate::input::check_chars;
 use crate::policy::askees::asks;
 use crate::policy::key_scope::Activity;
 use crate::state::AppState;
@@ -26,6 +32,15 @@ use crate::views;
 
 /// A look at the numbers of a workspace.
 const LOOK: Activity = Activity::reading("console.numbers", Access::Admin);
+/// A check of the server's machine.
+const CHECK: Activity = Activity::changing("console.server_check", Access::Admin);
+/// The saved views of a caller, and changes to them.
+const VIEWS: Activity = Activity::reading("console.views", Access::Key);
+const CHANGE_VIEWS: Activity = Activity::changing("console.views", Access::Key);
+/// The saved views of one owner in a workspace.
+const MAX_VIEWS: i64 = 30;
+const MAX_VIEW_NAME_CHARS: usize = 60;
+const MAX_VIEW_QUERY_CHARS: usize = 4_000;
 /// The most events of an intent that one look reads.
 const MAX_EVENTS: i64 = 10_000;
 /// The most timers of an intent that are shown.
@@ -43,6 +58,71 @@ pub async fn backlogs(app: &AppState, caller: &Caller) -> Result<Vec<Backlog>> {
     authorize(LOOK, caller)?;
     let workspace = caller.workspace;
     Ok(app.read_for(&caller.service_account_id, move |tx| records::backlogs(tx, workspace)).await?)
+}
+
+/// Returns true if the caller is an operator of the server and works in the operators' organization.
+pub async fn is_operator(app: &AppState, caller: &Arc<Caller>) -> Result<bool> {
+    if !caller.is_admin() || caller.org_slug != placement::OPERATORS_ORG_SLUG {
+        return Ok(false);
+    }
+    let caller = caller.clone();
+    let own = caller.service_account_id.clone();
+    let job = move |tx: &mut Tx<'_>| placement::is_operator(&mut CallContext::new(tx, &caller, Via::Api));
+    app.read_for(&own, job).await
+}
+
+/// Refuses a key whose limits exclude a check of the machine, which writes to the disk and opens connections.
+pub fn may_check(caller: &Caller) -> Result<()> {
+    authorize(CHECK, caller)
+}
+
+/// The scenarios on one page.
+pub const MAX_SCENARIOS: usize = 50;
+
+/// Lists the scenarios that were applied in the caller's workspace, by name, each with its newest run.
+pub async fn scenarios(app: &AppState, caller: &Caller, after: String) -> Result<Vec<Scenario>> {
+    authorize(LOOK, caller)?;
+    let workspace = caller.workspace;
+    let read = move |tx: &mut Tx<'_>| runs::list(tx, workspace, &after, MAX_SCENARIOS);
+    Ok(app.read_for(&caller.service_account_id, read).await?)
+}
+
+/// Lists the views that the caller has saved in its workspace, by name.
+pub async fn views(app: &AppState, caller: &Caller) -> Result<Vec<SavedView>> {
+    authorize(VIEWS, caller)?;
+    let (workspace, owner) = (caller.workspace, caller.service_account_id.clone());
+    let read = move |tx: &mut Tx<'_>| saved_views::list(tx, workspace, &owner, MAX_VIEWS);
+    Ok(app.read_for(&caller.service_account_id, read).await?)
+}
+
+/// Saves a view under its name, also in place of an earlier one.
+pub async fn save_view(app: &AppState, caller: &Caller, view: SavedView) -> Result<()> {
+    authorize(CHANGE_VIEWS, caller)?;
+    check_chars("name", Some(&view.name), 1, MAX_VIEW_NAME_CHARS)?;
+    check_chars("query", Some(&view.query), 0, MAX_VIEW_QUERY_CHARS)?;
+    let (workspace, owner) = (caller.workspace, caller.service_account_id.clone());
+    let save = move |tx: &mut Tx<'_>| -> Result<()> {
+        let known = saved_views::list(tx, workspace, &owner, MAX_VIEWS)?;
+        let is_new = known.iter().all(|known| known.name != view.name);
+        if is_new && known.len() as i64 == MAX_VIEWS {
+            return Err(ApiError::invalid(format!("you have {MAX_VIEWS} saved views: remove one first")).into());
+        }
+        Ok(saved_views::put(tx, workspace, &owner, &view)?)
+    };
+    app.store.write(Shard::CONTROL, save).await
+}
+
+/// Removes a saved view of the caller.
+pub async fn remove_view(app: &AppState, caller: &Caller, name: String) -> Result<()> {
+    authorize(CHANGE_VIEWS, caller)?;
+    let (workspace, owner) = (caller.workspace, caller.service_account_id.clone());
+    let remove = move |tx: &mut Tx<'_>| -> Result<()> {
+        match saved_views::delete(tx, workspace, &owner, &name)? {
+            true => Ok(()),
+            false => Err(ApiError::not_found("saved view").into()),
+        }
+    };
+    app.store.write(Shard::CONTROL, remove).await
 }
 
 /// The step of a workflow in one run of an intent.

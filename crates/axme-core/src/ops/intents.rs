@@ -302,6 +302,7 @@ pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> 
     let read = |text: &Option<String>, name: &str| text.as_deref().map(|text| address(text, name, home)).transpose();
     check_chars("intent_type", input.intent_type.as_deref(), 1, 255)?;
     check_chars("holder", input.holder.as_deref(), 1, MAX_ADDRESS_CHARS)?;
+    check_chars("scenario_id", input.scenario_id.as_deref(), 1, 255)?;
     let youngest = input.created_before.map_or(IntentId(Uuid::max()), |at| IntentId::first_at(at.into()));
     let before = read_before(input.before.as_deref(), youngest, "an intent id")?.min(youngest);
     let unchanged = input.unchanged_seconds.map(Number::get);
@@ -311,6 +312,8 @@ pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> 
         party: context.caller.address.clone().filter(|_| !context.caller.is_admin()),
         sender: read(&input.from_agent, "from_agent")?,
         intent_type: input.intent_type,
+        scenario: input.scenario_id,
+        ids: input.intent_ids.as_deref().map(read_ids).transpose()?.unwrap_or_default(),
         outcome: input.outcome_kind,
         reason: input.waiting_reason,
         holder: input.holder,
@@ -318,6 +321,18 @@ pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> 
         from: input.created_after.map_or(IntentId(Uuid::nil()), |at| IntentId::first_at(at.into())),
         ..Filter::before(before, input.limit.items()? as usize)
     })
+}
+
+/// Reads ids with commas between them.
+fn read_ids(text: &str) -> Result<Vec<IntentId>> {
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let read =
+        |word: &str| parse_id(word).map_err(|_| ApiError::invalid(format!("intent_ids: \"{word}\" is not an id")));
+    let ids: Vec<IntentId> = words.map(read).collect::<Result<_, ApiError>>()?;
+    match ids.len() {
+        1..=store::MAX_IDS => Ok(ids),
+        count => Err(ApiError::invalid(format!("intent_ids: {count} ids; send 1 to {}", store::MAX_IDS)).into()),
+    }
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList> {

@@ -25,7 +25,7 @@ use crate::policy::asking;
 use crate::policy::receivers;
 use crate::{engine, views};
 use axme_store::service_accounts::AccountStatus;
-use axme_store::{Shard, hex, service_accounts as store};
+use axme_store::{Shard, hex, scenarios as runs, service_accounts as store};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -246,6 +246,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
     asking::check_new(cx.tx, cx.caller.workspace, new.spec())?;
     let decided_again = engine::create(cx.tx, cx.caller.workspace, new)?;
     cx.note_trace(new.intent().id)?;
+    runs::insert_run(cx.tx, cx.caller.workspace, &scenario.scenario_id, new.intent().id, &cx.caller.actor())?;
     let intent = decided_again.as_ref().unwrap_or(new).intent();
     let pending_with = intent.pending_with().map(|holder| holder.reference.clone());
     let pending_with =

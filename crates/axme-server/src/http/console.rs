@@ -4,24 +4,34 @@
 //! A browser session is the credential ([`visit`]). Each page is one file, and works without scripts. The script keeps a page
 //! live: it loads the page again and replaces the parts that changed.
 
+mod account;
 mod act;
 mod agents;
 mod audit;
 mod bulk;
+mod change;
+mod columns;
 mod deliveries;
 mod filter;
+mod form;
 mod frame;
 mod graph;
 mod intent;
 mod intents;
 mod overview;
 mod people;
+mod place;
+mod policies;
 mod quotas;
 mod repeat;
 mod same;
+mod scenarios;
+mod schemas;
+mod server;
 mod sign_in;
 mod table;
 mod tree;
+mod views;
 mod visit;
 mod webhooks;
 
@@ -54,11 +64,13 @@ pub(super) fn entrance() -> Router<Gateway> {
 pub(super) fn routes() -> Router<Gateway> {
     Router::new()
         .route(api::ROOT.path, get(root))
-        .route(api::OVERVIEW.path, get(async |app: State, request| visit::show(app.0, request, overview::page).await))
+        .route(api::OVERVIEW.path, get(overview))
+        .route(api::SERVER.path, get(server).post(examine))
         .route(api::SIGN_OUT.path, post(sign_in::leave))
         .route(api::WORKSPACE.path, post(async |app: State, request| visit::take(app.0, request, people::select).await))
         .route(api::INTENTS.path, get(async |app: State, request| visit::show(app.0, request, intents::page).await))
         .route(api::BULK.path, post(async |app: State, request| visit::take(app.0, request, bulk::page).await))
+        .route(api::VIEWS.path, post(async |app: State, request| visit::take(app.0, request, views::change).await))
         .route(api::INTENT.path, get(intent).post(act))
         .route(api::LIVE.path, get(live))
         .route(
@@ -72,7 +84,15 @@ pub(super) fn routes() -> Router<Gateway> {
                 .post(async |app: State, request| visit::take(app.0, request, deliveries::replay).await),
         )
         .route(api::WEBHOOKS.path, get(async |app: State, request| visit::show(app.0, request, webhooks::page).await))
+        .route(api::CHANGE.path, post(async |app: State, request| visit::take(app.0, request, change::take).await))
         .route(api::PEOPLE.path, get(async |app: State, request| visit::show(app.0, request, people::page).await))
+        .route(
+            api::SCENARIOS.path,
+            get(async |app: State, request| visit::show(app.0, request, scenarios::page).await)
+                .post(async |app: State, request| visit::take(app.0, request, scenarios::take).await),
+        )
+        .route(api::POLICIES.path, get(async |app: State, request| visit::show(app.0, request, policies::page).await))
+        .route(api::SCHEMAS.path, get(async |app: State, request| visit::show(app.0, request, schemas::page).await))
         .route(api::QUOTAS.path, get(async |app: State, request| visit::show(app.0, request, quotas::page).await))
         .route(api::AUDIT.path, get(async |app: State, request| visit::show(app.0, request, audit::page).await))
         .route(
@@ -87,6 +107,20 @@ pub(super) fn routes() -> Router<Gateway> {
             api::SCRIPT.path,
             get(async || asset("text/javascript; charset=utf-8", include_str!("../../assets/console.js"))),
         )
+}
+
+type AllState = axum::extract::State<Gateway>;
+
+async fn overview(gateway: AllState, request: HttpRequest) -> Response<Body> {
+    visit::show(gateway.app.clone(), request, |guest| overview::page(guest, gateway.0)).await
+}
+
+async fn server(gateway: AllState, request: HttpRequest) -> Response<Body> {
+    visit::show(gateway.app.clone(), request, |guest| server::page(guest, gateway.0)).await
+}
+
+async fn examine(gateway: AllState, request: HttpRequest) -> Response<Body> {
+    visit::take(gateway.app.clone(), request, |guest, filled| server::examine(guest, filled, gateway.0)).await
 }
 
 async fn intent(app: State, path: PathFields, request: HttpRequest) -> Response<Body> {

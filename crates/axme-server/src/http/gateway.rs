@@ -10,6 +10,7 @@ use axum::extract::FromRef;
 
 use super::scrapes::Scrapes;
 use crate::files::Files;
+use crate::machine::Machine;
 
 /// The state that all routes share.
 #[derive(Clone)]
@@ -18,6 +19,7 @@ pub struct Gateway {
     /// The file store. Without one, the routes of files return 503.
     pub files: Option<Files>,
     pub scrapes: Arc<Scrapes>,
+    pub machine: Arc<Machine>,
 }
 
 impl FromRef<Gateway> for Arc<AppState> {

@@ -1,5 +1,6 @@
 //! A server in process, on either engine, with a clock that tests move.
 
+pub mod browser;
 mod databases;
 mod engines;
 mod log_lines;
@@ -14,13 +15,14 @@ use crate::{coverage, examples};
 use axme_core::state::{AppState, Site};
 use axme_core::system::{Mail, System};
 use axme_intent::Time;
-use axme_server::config::MailSettings;
+use axme_server::config::{Config, MailSettings, Setting};
 use axme_server::deliver::guard::Guard;
 use axme_server::deliver::mailer::Mailer;
 use axme_server::deliver::outbound::Web;
 use axme_server::files::Files;
 use axme_server::folder::{Bootstrap, Folder};
 use axme_server::http::{self, Front, Gateway};
+use axme_server::machine::Machine;
 use axme_server::{first_start, workers};
 use axme_store::clock::ManualClock;
 use axme_store::organizations::{self, Organization, Workspace};
@@ -186,7 +188,17 @@ impl Server {
         };
         let bootstrap: Bootstrap = known.cloned().unwrap_or_else(first_start);
         let files = Files::in_folder(folder.path().join("media"), false);
-        let front = http::front(Gateway { app: app.clone(), files: Some(files.clone()), scrapes: Arc::default() });
+        let machine = Arc::new(Machine::new(Config {
+            data: folder.path().to_owned(),
+            in_force: vec![Setting {
+                name: "database_url".to_owned(),
+                value: "postgres://app:…@db/axme".to_owned(),
+                source: "the environment variable AXME_DATABASE_URL".to_owned(),
+            }],
+            ..Config::default()
+        }));
+        let front =
+            http::front(Gateway { app: app.clone(), files: Some(files.clone()), scrapes: Arc::default(), machine });
         log.note_text(&bootstrap.api_key);
         Server { engine, files, app, clock, admin: bootstrap.api_key.clone(), bootstrap, front, stop, folder, log }
     }

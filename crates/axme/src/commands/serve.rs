@@ -12,7 +12,8 @@ use crate::contexts::{self, Context, Contexts, Secrets};
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::output::line;
-use crate::settings::{ServerFlags, Setting, Settings};
+use crate::server::Setting;
+use crate::settings::{ServerFlags, Settings};
 use crate::{local, logs, server, systemd};
 
 /// Run a server
@@ -103,8 +104,8 @@ impl Dev {
 fn check(mut settings: ServerFlags, flags: &Flags) -> Result<(), Failure> {
     settings.data = settings.data.or_else(|| flags.data.clone());
     let settings = Settings::load(&settings)?;
-    let width = settings.effective.iter().map(|setting| setting.name.len()).max().unwrap_or_default();
-    for Setting { name, value, source } in &settings.effective {
+    let width = settings.server.in_force.iter().map(|setting| setting.name.len()).max().unwrap_or_default();
+    for Setting { name, value, source } in &settings.server.in_force {
         line(format!("{name:width$}  {value}  ({source})"))?;
     }
     server::check(&settings.server).map_err(Failure::usage)
@@ -142,13 +143,15 @@ async fn start(
 ) -> Result<server::Running, Failure> {
     settings.data = settings.data.or_else(|| flags.data.clone());
     let mut settings = Settings::load(&settings)?;
-    adjust(&mut settings.server);
+    settings.adjust("axme dev", adjust);
     logs::start(settings.log.as_deref().unwrap_or(level), settings.log_format)?;
     // Files, the database and outgoing calls need open files too.
     let most = raise_file_limit().map_or(usize::MAX, |most| usize::try_from(most / 4 * 3).unwrap_or(usize::MAX));
-    let limits = &mut settings.server.limits;
-    limits.connections = limits.connections.min(most);
-    limits.connections_per_address = limits.connections_per_address.min((limits.connections / 2).max(1));
+    settings.adjust("the limit of open files", |server| {
+        let limits = &mut server.limits;
+        limits.connections = limits.connections.min(most);
+        limits.connections_per_address = limits.connections_per_address.min((limits.connections / 2).max(1));
+    });
     server::start_on(settings.server, systemd::listener()?).await.map_err(Failure::new)
 }
 

@@ -5,36 +5,43 @@ use std::path::Path;
 use config::{Config, Value};
 
 use super::{ServerFlags, names};
-use crate::server;
-
-/// One setting in force.
-#[derive(Debug, PartialEq, serde::Serialize)]
-pub(crate) struct Setting {
-    pub(crate) name: String,
-    pub(crate) value: String,
-    pub(crate) source: String,
-}
+use crate::server::{self, Setting};
 
 /// Lists the settings in force by name.
 pub(super) fn list(flags: &ServerFlags, file: Option<&Path>, merged: &Config, server: &server::Config) -> Vec<Setting> {
-    let shown = |name: String, value: &serde_json::Value| {
-        let source = source(flags, file, merged, &name);
-        let value = match value {
-            serde_json::Value::Null => "none".to_owned(),
-            serde_json::Value::String(text) if names::SECRETS.contains(&name.as_str()) => masked(text),
-            serde_json::Value::String(text) => text.clone(),
-            serde_json::Value::Array(items) if items.is_empty() => "none".to_owned(),
-            serde_json::Value::Array(_) if names::SECRETS.contains(&name.as_str()) => "(set)".to_owned(),
-            serde_json::Value::Array(items) => items
-                .iter()
-                .map(|item| item.as_str().map_or(item.to_string(), str::to_owned))
-                .collect::<Vec<_>>()
-                .join(", "),
-            other => other.to_string(),
-        };
+    let setting = |(name, value): (String, serde_json::Value)| {
+        let (value, source) = (shown(&name, &value), source(flags, file, merged, &name));
         Setting { name, value, source }
     };
-    names::flat(server).into_iter().map(|(name, value)| shown(name, &value)).collect()
+    names::flat(server).into_iter().map(setting).collect()
+}
+
+/// Brings a list up to date after the program itself has changed settings.
+pub(super) fn update(list: &mut [Setting], server: &server::Config, source: &str) {
+    let now = names::flat(server);
+    for setting in list {
+        let Some(value) = now.get(&setting.name).map(|value| shown(&setting.name, value)) else { continue };
+        if value != setting.value {
+            setting.value = value;
+            setting.source = source.to_owned();
+        }
+    }
+}
+
+fn shown(name: &str, value: &serde_json::Value) -> String {
+    let is_secret = names::SECRETS.contains(&name);
+    match value {
+        serde_json::Value::Null => "none".to_owned(),
+        serde_json::Value::String(text) if is_secret => masked(text),
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) if items.is_empty() => "none".to_owned(),
+        serde_json::Value::Array(_) if is_secret => "(set)".to_owned(),
+        serde_json::Value::Array(items) => {
+            let text = |item: &serde_json::Value| item.as_str().map_or(item.to_string(), str::to_owned);
+            items.iter().map(text).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
 }
 
 fn source(flags: &ServerFlags, file: Option<&Path>, merged: &Config, name: &str) -> String {
@@ -81,6 +88,19 @@ fn masked(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_program_changes_has_another_source() {
+        let mut config = server::Config::default();
+        let merged = Config::builder().build().unwrap();
+        let mut all = list(&ServerFlags::default(), None, &merged, &config);
+        config.sign_up = !config.sign_up;
+        config.database_url = Some("postgres://app:hunter2@db/axme".to_owned());
+        update(&mut all, &config, "axme dev");
+        let changed: Vec<&Setting> = all.iter().filter(|setting| setting.source == "axme dev").collect();
+        let names: Vec<(&str, &str)> = changed.iter().map(|one| (one.name.as_str(), one.value.as_str())).collect();
+        assert_eq!(names, [("database_url", "postgres://app:…@db/axme"), ("sign_up", "true")]);
+    }
 
     #[test]
     fn a_mask_hides_every_part_of_a_secret() {

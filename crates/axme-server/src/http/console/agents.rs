@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use axme_api::ApiError;
 use axme_api::mesh::{
-    self as api, ActionRule, AgentHealth, AgentRef, ListMeshAgents, ListMeshEvents, MeshAgentAnswer, MeshEventView,
+    self as api, ActionRule, AgentHealth, AgentRef, CostPolicy, ListMeshAgents, ListMeshEvents, MeshAgentAnswer,
+    MeshEventView,
 };
 use axme_core::error::Result;
 use axme_core::ops::console;
@@ -12,9 +13,11 @@ use axme_intent::{IntentId, Time};
 use axme_store::console::Backlog;
 
 use super::filter::{WITH_AGENTS, query};
+use super::form::{Form, FormField};
 use super::frame::{Section, age, short};
+use super::policies;
 use super::same::Same;
-use super::table::{Cell, Table, TablePage, draw};
+use super::table::{Cell, Table, TablePage, draw, draw_with};
 use super::visit::{Answer, Guest};
 use crate::http::form::FormFields;
 
@@ -112,7 +115,7 @@ async fn one(guest: Guest, agent: String) -> Result<Answer> {
         facts.push(row("Switch", switch_button(&found.agent.address, found.agent.health_status)));
     }
     let about = "Stopping an agent refuses new intents to and from it, and delivers nothing to it.".to_owned();
-    let page = TablePage {
+    let mut page = TablePage {
         section: Section::Agents,
         title: short(&found.agent.address),
         path: "/app/agents",
@@ -125,7 +128,20 @@ async fn one(guest: Guest, agent: String) -> Result<Answer> {
         links: vec![("All agents", "/app/agents".to_owned())],
         same: Same::of(&guest.app.site.base_url, &api::GET, &input),
     };
-    draw(&guest, page)
+    let mut forms = Vec::new();
+    let address = &found.agent.address;
+    if guest.is_admin() {
+        forms.push(limit(address, found.cost_policy.as_ref()));
+        forms.extend(found.cost_policy.as_ref().map(|_| no_limit(address)));
+        forms.push(types(address));
+        let has_rule = found.action_policy.send.is_some() || found.action_policy.receive.is_some();
+        forms.extend(has_rule.then(|| every_type(address)));
+        if let Some((table, more)) = policies::of_agent(&guest, address).await {
+            page.tables.insert(1, table);
+            forms.extend(more);
+        }
+    }
+    draw_with(&guest, page, forms, &query([("agent", address.as_str())].into_iter()))
 }
 
 /// Stops or resumes the agent of a form.
@@ -144,6 +160,50 @@ pub(super) async fn switch(guest: Guest, filled: FormFields) -> Result<Answer> {
     };
     let to = query([("agent", input.address_id.as_str()), ("said", said)].into_iter());
     Ok(Answer::Lead(format!("/agents?{to}")))
+}
+
+fn limit(address: &str, policy: Option<&CostPolicy>) -> Form {
+    let shown = |limit: Option<u64>| limit.map(|limit| limit.to_string()).unwrap_or_default();
+    let cost = policy.and_then(|policy| policy.max_cost_per_day_usd);
+    let number = FormField::text;
+    Form::new(api::PUT_COST.info.id, "Limit intents and cost", "Limit")
+        .about("Beyond a limit, new intents are refused. Leave a field empty for no limit.")
+        .hidden("address_id", address)
+        .field(
+            number("Intents an hour", "max_intents_per_hour:number")
+                .with(shown(policy.and_then(|p| p.max_intents_per_hour))),
+        )
+        .field(
+            number("Intents a day", "max_intents_per_day:number")
+                .with(shown(policy.and_then(|p| p.max_intents_per_day))),
+        )
+        .field(
+            number("Reported cost a day in USD", "max_cost_per_day_usd:number")
+                .with(cost.map(|cost| cost.to_string()).unwrap_or_default()),
+        )
+}
+
+fn no_limit(address: &str) -> Form {
+    Form::new(api::DELETE_COST.info.id, "Remove the limits", "Remove…")
+        .hidden("address_id", address)
+        .hidden("what", format!("The limits of {}", short(address)))
+}
+
+fn types(address: &str) -> Form {
+    let directions = [("both", "send and receive"), ("send", "send"), ("receive", "receive")];
+    let modes = [("allowlist", "only these types"), ("denylist", "all but these types"), ("open", "every type")];
+    Form::new(api::PUT_ACTION.info.id, "Limit the types of its intents", "Limit")
+        .about("Replaces the rule of the direction. A * at the end of a type matches a family.")
+        .hidden("address_id", address)
+        .field(FormField::choice("It may", "direction", &directions, "both"))
+        .field(FormField::choice("Which", "mode", &modes, "allowlist"))
+        .field(FormField::text("Types (blanks between)", "intent_types:list"))
+}
+
+fn every_type(address: &str) -> Form {
+    Form::new(api::DELETE_ACTION.info.id, "Allow every type again", "Allow…")
+        .hidden("address_id", address)
+        .hidden("what", format!("The rules of {}", short(address)))
 }
 
 fn path_of(address: &str) -> String {

@@ -7,8 +7,19 @@ use axme_intent::Time;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The parameters of the filter, in the order of the form.
-const NAMES: [&str; 9] =
-    ["status", "waiting_reason", "outcome_kind", "intent_type", "from_agent", "to_agent", "holder", "since", "stuck"];
+const NAMES: [&str; 11] = [
+    "status",
+    "waiting_reason",
+    "outcome_kind",
+    "intent_type",
+    "scenario_id",
+    "from_agent",
+    "to_agent",
+    "holder",
+    "intent_ids",
+    "since",
+    "stuck",
+];
 
 /// The characters that a query keeps unchanged.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b',').remove(b':').remove(b'@');
@@ -66,6 +77,9 @@ impl Filter {
             waiting_reason: text("waiting_reason").map(reason).transpose()?,
             outcome_kind: text("outcome_kind").map(outcome).transpose()?,
             intent_type: text("intent_type"),
+            scenario_id: text("scenario_id"),
+            // People paste ids one below another.
+            intent_ids: text("intent_ids").map(|ids| ids.split_whitespace().collect::<Vec<&str>>().join(",")),
             from_agent: text("from_agent"),
             to_agent: text("to_agent"),
             holder: text("holder"),

@@ -1,6 +1,8 @@
 //! The frame of every page of the console: its sections, whose session it is, and words for times and statuses.
 
-use axme_api::{OpInfo, audit, deliveries, intents, mesh, quotas, service_accounts, webhooks};
+use axme_api::{
+    OpInfo, audit, deliveries, intents, mesh, policies, quotas, scenarios, schemas, service_accounts, webhooks,
+};
 use axme_core::auth::{Caller, Role};
 use axme_core::call::authorize;
 use axme_core::state::AppState;
@@ -13,23 +15,30 @@ use crate::http::letterhead::{Letterhead, base_path};
 pub(super) enum Section {
     Overview,
     Intents,
+    Scenarios,
     Agents,
     Deliveries,
     Webhooks,
     People,
+    Policies,
+    Schemas,
     Quotas,
     Audit,
+    Server,
     None,
 }
 
 /// The sections, with the title and path of each, and the operation that its page begins with.
-static SECTIONS: [(Section, &str, &str, Option<&OpInfo>); 8] = [
+static SECTIONS: [(Section, &str, &str, Option<&OpInfo>); 11] = [
     (Section::Overview, "Overview", "/app", None),
     (Section::Intents, "Intents", "/app/intents", Some(&intents::LIST.info)),
+    (Section::Scenarios, "Scenarios", "/app/scenarios", Some(&scenarios::VALIDATE.info)),
     (Section::Agents, "Agents", "/app/agents", Some(&mesh::LIST.info)),
     (Section::Deliveries, "Deliveries", "/app/deliveries", Some(&deliveries::LIST.info)),
     (Section::Webhooks, "Webhooks", "/app/webhooks", Some(&webhooks::LIST.info)),
     (Section::People, "People and keys", "/app/people", Some(&service_accounts::LIST.info)),
+    (Section::Policies, "Policies", "/app/policies", Some(&policies::RECEIVE_GET.info)),
+    (Section::Schemas, "Schemas", "/app/schemas", Some(&schemas::GET.info)),
     (Section::Quotas, "Quotas", "/app/quotas", Some(&quotas::GET.info)),
     (Section::Audit, "Audit", "/app/audit", Some(&audit::LIST.info)),
 ];
@@ -87,6 +96,14 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// Adds the section of the operators.
+    pub fn with_server(mut self, here: Section) -> Frame {
+        self.sections.push(Entry { title: "Server", path: "/app/server", is_here: here == Section::Server });
+        self
+    }
+}
+
 /// Returns the path of the server; empty if it is at the root of its host.
 pub(super) fn root(app: &AppState) -> String {
     base_path(&app.site.base_url).to_owned()
@@ -106,7 +123,12 @@ fn said(word: &str) -> &'static str {
         "copied" => "This is the new intent. The earlier one is unchanged.",
         "replayed" => "The delivery is sent again.",
         "reassigned" => "The task was reassigned.",
+        "saved" => "The view was saved.",
+        "removed" => "The view was removed.",
         "resumed" => "The intent goes on.",
+        "applied" => "The bundle was applied. This is its intent.",
+        "done" => "The change was made.",
+        "checked" => "The machine was checked.",
         "stopped" => "The agent is stopped.",
         "continues" => "The agent continues.",
         "selected" => "The console shows this workspace now.",

@@ -14,6 +14,7 @@ use axme_intent::button::{self, Button, Tone};
 use axme_intent::{HumanTask, Time, TimerKind, WaitingReason};
 use axme_words::Language;
 
+use super::filter::query;
 use super::frame::{Badge, Frame, Section, badge, distance, holder, reason, short};
 use super::graph::{Graph, graph};
 use super::same::Same;
@@ -99,6 +100,8 @@ struct IntentPage {
     newer: Option<u64>,
     graph: Option<Graph>,
     scenario: String,
+    /// The query of the list of its runs.
+    scenario_query: String,
     children: Vec<(String, String)>,
     undelivered: Vec<DeliveryView>,
     parts: Vec<Part>,
@@ -130,6 +133,7 @@ pub(super) async fn page(guest: Guest, id: String) -> Result<Answer> {
     let outcome = view.outcome.outcome_kind.zip(view.outcome.outcome_text.as_deref());
     let waits = view.lifecycle_waiting_reason.map(reason).unwrap_or_default().to_owned();
     let base_url = &guest.app.site.base_url;
+    let scenario = look.plan.as_ref().map(|plan| plan.scenario_id.clone()).unwrap_or_default();
     let template = IntentPage {
         head: guest.head(),
         workspace: guest.caller().workspace.to_string(),
@@ -156,7 +160,8 @@ pub(super) async fn page(guest: Guest, id: String) -> Result<Answer> {
         older: Some(since.saturating_sub(2 * EVENTS)).filter(|_| since > 0),
         newer: Some(last_here).filter(|seq| *seq > 0 && *seq < look.last_seq),
         lines,
-        scenario: look.plan.as_ref().map(|plan| plan.scenario_id.clone()).unwrap_or_default(),
+        scenario_query: query([("scenario_id", scenario.as_str())].into_iter()),
+        scenario,
         graph: look.plan.as_ref().map(|plan| graph(plan, &look.steps)),
         children: look.children.iter().map(|(step, child)| (step.clone(), child.to_string())).collect(),
         undelivered,

@@ -1,16 +1,19 @@
-//! The list of intents: a filter in the address, pages by key, and a form that acts on many.
+//! The list of intents: a filter and columns in the address, saved views, pages by key, and a form that acts on many.
 
 use askama::Template;
 use axme_api::intents::{self as api, IntentSummary};
 use axme_intent::Time;
 
+use super::columns::{COLUMNS, Columns};
 use super::filter::{Filter, RUNNING, WITH_AGENTS};
 use super::frame::{Badge, Frame, Section, age, badge, holder, short};
 use super::same::Same;
+use super::views::query_of;
 use super::visit::{Answer, Guest};
 use crate::http::letterhead::Letterhead;
 use crate::http::pages::page as rendered;
 use axme_core::error::Result;
+use axme_core::ops::console;
 
 /// The intents on one page.
 const PAGE: u64 = 100;
@@ -23,8 +26,8 @@ pub(super) struct Choice {
 }
 
 /// A view that operators often need: a name, a query, and whether it is the present one.
-pub(super) struct SavedView {
-    name: &'static str,
+pub(super) struct View {
+    name: String,
     query: String,
     is_here: bool,
 }
@@ -49,7 +52,10 @@ struct IntentsPage {
     head: Letterhead,
     frame: Frame,
     filter: Filter,
-    views: Vec<SavedView>,
+    columns: Columns,
+    views: Vec<View>,
+    /// The views that the caller has saved.
+    saved: Vec<View>,
     statuses: Vec<Choice>,
     reasons: Vec<Choice>,
     outcomes: Vec<Choice>,
@@ -112,11 +118,11 @@ fn choices(known: &[(&'static str, &'static str)], chosen: &str) -> Vec<Choice> 
     known.iter().map(|(value, name)| Choice { value, name, is_chosen: *value == chosen }).collect()
 }
 
-fn views(filter: &Filter) -> Vec<SavedView> {
+fn views(filter: &Filter) -> Vec<View> {
     let of = |name: &'static str, pairs: &[(&str, &str)]| {
         let view =
             Filter::read(|field| pairs.iter().find(|(known, _)| *known == field).map_or("", |(_, v)| v).to_owned());
-        SavedView { name, query: view.query(&[]), is_here: view == *filter }
+        View { name: name.to_owned(), query: view.query(&[]), is_here: view == *filter }
     };
     vec![
         of("All", &[]),
@@ -140,17 +146,23 @@ pub(super) async fn page(guest: Guest) -> Result<Answer> {
     let input = filter.input(frame.now, Some(&before), PAGE)?;
     let list = guest.call(&api::LIST, &input).await?;
     let rows = list.intents.iter().map(|intent| row(intent, frame.now)).collect();
-    let next = list.next_before.map(|id| filter.query(&[("before", &id)])).unwrap_or_default();
+    let columns = Columns::read(guest.asked_all(COLUMNS));
+    let next = list.next_before.map(|id| query_of(&filter, &columns, &[("before", &id)])).unwrap_or_default();
+    let first = query_of(&filter, &columns, &[]);
+    let saved = console::views(&guest.app, guest.caller()).await?;
+    let saved = saved.into_iter().map(|view| View { is_here: view.query == first, name: view.name, query: view.query });
     let template = IntentsPage {
         head: guest.head(),
         views: views(&filter),
+        saved: saved.collect(),
+        columns,
         statuses: choices(&STATUSES, filter.get("status")),
         reasons: choices(&REASONS, filter.get("waiting_reason")),
         outcomes: choices(&OUTCOMES, filter.get("outcome_kind")),
         periods: choices(&PERIODS, filter.get("since")),
         spans: choices(&SPANS, filter.get("stuck")),
         rows,
-        first: filter.query(&[]),
+        first,
         next,
         is_later: !before.is_empty(),
         same: Same::of(&guest.app.site.base_url, &api::LIST, &input),

@@ -9,7 +9,9 @@ use axme_store::console::{Backlog, MAX_ROWS, Numbers, Recent};
 
 use super::filter::{RUNNING, WITH_AGENTS, query};
 use super::frame::{Frame, Section, age, short, span};
+use super::server::{LATE_SECONDS, Vitals, bytes};
 use super::visit::{Answer, Guest};
+use crate::http::gateway::Gateway;
 use crate::http::letterhead::Letterhead;
 use crate::http::pages::page as rendered;
 
@@ -72,7 +74,7 @@ struct OverviewPage {
     most: i64,
 }
 
-pub(super) async fn page(guest: Guest) -> Result<Answer> {
+pub(super) async fn page(guest: Guest, gateway: Gateway) -> Result<Answer> {
     // The numbers of a workspace are for its admins. Others begin with their own intents.
     if !guest.is_admin() {
         return Ok(Answer::Lead("/intents".to_owned()));
@@ -88,9 +90,13 @@ pub(super) async fn page(guest: Guest) -> Result<Answer> {
         waiting: backlog.rows,
         oldest: backlog.oldest.map(|id| age(now, IntentId(id).created_at())).unwrap_or_default(),
     });
+    let mut tiles = tiles(&numbers, &backlogs, &agents.summary, now);
+    if guest.is_operator {
+        tiles.extend(of_server(&Vitals::read(&guest, &gateway).await));
+    }
     let template = OverviewPage {
         head: guest.head(),
-        tiles: tiles(&numbers, &backlogs, &agents.summary, now),
+        tiles,
         plots: plots(&numbers.recent, now),
         durations: durations(&numbers.recent),
         oldest_task: numbers.oldest_task.map(|(id, since)| (id.to_string(), age(now, since))),
@@ -152,6 +158,33 @@ fn tiles(numbers: &Numbers, backlogs: &[Backlog], agents: &MeshSummary, now: Tim
         tile("Silent agents", sum(silent), format!("of {}", agents.total), "/app/agents", true),
         tile("Stopped agents", sum(agents.killed), String::new(), "/app/agents", true),
     ]
+}
+
+/// The tiles of an operator: the disk, the database and the timers of the server.
+fn of_server(vitals: &Vitals) -> Vec<Tile> {
+    let tile = |name, number: String, note: &str, is_bad| Tile {
+        name,
+        number,
+        note: note.to_owned(),
+        path: "/app/server".to_owned(),
+        class: if is_bad { "tile alarm" } else { "tile" },
+    };
+    let unknown = || "?".to_owned();
+    let lag = vitals.timer_lag;
+    let free = vitals.free_bytes.map(|free| tile("Free disk", bytes(free), "of this node", vitals.is_disk_full()));
+    let size = vitals.database_bytes;
+    let note = if size.is_some() { "all workspaces" } else { "it does not answer" };
+    free.into_iter()
+        .chain([
+            tile("Database", size.map_or_else(unknown, bytes), note, size.is_none()),
+            tile(
+                "Timer lag",
+                lag.map_or_else(unknown, span),
+                "until a due timer fires",
+                lag.is_none_or(|lag| lag > LATE_SECONDS),
+            ),
+        ])
+        .collect()
 }
 
 fn plots(recent: &[Recent], now: Time) -> Vec<Plot> {

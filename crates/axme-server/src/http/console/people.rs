@@ -1,26 +1,27 @@
-//! People, roles, open requests, service accounts and keys; and the workspace that the console shows.
+//! People, roles, open requests and service accounts; and the workspace that the console shows. An account with its keys is in
+//! `account`.
 
-use axme_api::access_requests::{self, ListAccessRequests};
-use axme_api::capabilities::EmptyInput;
-use axme_api::members::{self, ListMembers};
-use axme_api::personal::{self, SelectWorkspace};
-use axme_api::service_accounts::{self as accounts, GetServiceAccount, KeyStatus, ListServiceAccounts};
-use axme_core::error::Result;
-use axme_intent::Time;
-
+use super::account;
 use super::filter::query;
+use super::form::{Form, FormField};
 use super::frame::{Section, short};
 use super::same::Same;
-use super::table::{Cell, Table, TablePage, draw};
-use super::visit::{Answer, Guest};
+use super::table::{Cell, Table, TablePage, draw_with};
+use super::visit::{Answer, ConsoleCall, Guest};
 use crate::http::form::FormFields;
+use axme_api::access_requests::{self, AccessRequest, ListAccessRequests, RequestState};
+use axme_api::capabilities::EmptyInput;
+use axme_api::members::{self, ListMembers, Member, MemberStatus};
+use axme_api::personal::{self, SelectWorkspace};
+use axme_api::service_accounts::{self as accounts, ListServiceAccounts};
+use axme_core::error::Result;
 
 const PAGE: u64 = 200;
 
 pub(super) async fn page(guest: Guest) -> Result<Answer> {
     match guest.asked("account") {
         account if account.is_empty() => list(guest).await,
-        account => one(guest, account).await,
+        account => account::page(guest, account).await,
     }
 }
 
@@ -31,29 +32,37 @@ async fn list(guest: Guest) -> Result<Answer> {
     let input = ListServiceAccounts { limit: PAGE.into(), after, workspace: Default::default() };
     let accounts = guest.call(&accounts::LIST, &input).await?.service_accounts;
     let asked = ListMembers { org_id: caller.org.into(), limit: PAGE.into(), ..ListMembers::default() };
+    let may_change = guest.is_admin();
     let mut tables = Vec::new();
     // Each list has its own right. A list that is not open to the caller is left out.
     if let Ok(list) = guest.call(&members::LIST, &asked).await {
         let rows = list.members.iter().map(|member| {
             let place = if member.workspace_id.is_some() { "one workspace" } else { "the whole organization" };
-            vec![
+            let mut cells = vec![
                 Cell::text(member.actor_id.clone()),
                 Cell::text(member.role.to_string()),
                 Cell::text(place),
                 Cell::text(member.status.to_string()),
                 Cell::time(now, Some(member.created_at.into())),
-            ]
+            ];
+            cells.extend(may_change.then(|| Cell::Forms(vec![change_member(member), remove_member(member)])));
+            cells
         });
+        let mut columns = vec!["Person", "Role", "In", "Status", "Since"];
+        columns.extend(may_change.then_some("Action"));
         tables.push(Table {
             title: "People",
             about: String::new(),
-            columns: vec!["Person", "Role", "In", "Status", "Since"],
+            columns,
             rows: rows.collect(),
             empty: "Nobody is a member.",
         });
     }
     if let Ok(list) = guest.call(&access_requests::LIST, &ListAccessRequests::default()).await {
         let rows = list.access_requests.iter().map(|request| {
+            let is_open =
+                matches!(request.state, RequestState::Pending | RequestState::UnderReview | RequestState::Waitlisted)
+                    && may_change;
             vec![
                 Cell::text(request.requester_actor_id.clone()),
                 Cell::text(request.request_type.to_string()),
@@ -61,12 +70,13 @@ async fn list(guest: Guest) -> Result<Answer> {
                 Cell::text(request.state.to_string()),
                 Cell::text(request.justification.clone().unwrap_or_default()),
                 Cell::time(now, Some(request.created_at.into())),
+                if is_open { Cell::Forms(vec![review(request)]) } else { Cell::Empty },
             ]
         });
         tables.push(Table {
             title: "Access requests",
             about: String::new(),
-            columns: vec!["Person", "Asks for", "Role", "State", "Why", "When"],
+            columns: vec!["Person", "Asks for", "Role", "State", "Why", "When", "Action"],
             rows: rows.collect(),
             empty: "Nobody has asked for access.",
         });
@@ -100,7 +110,67 @@ async fn list(guest: Guest) -> Result<Answer> {
         links: Vec::new(),
         same: Same::of(&guest.app.site.base_url, &accounts::LIST, &input),
     };
-    draw(&guest, page)
+    let forms = if may_change { vec![add_member(&guest), register()] } else { Vec::new() };
+    draw_with(&guest, page, forms, "")
+}
+
+/// The roles, each with what it may do.
+const ROLES: [(&str, &str); 6] = [
+    ("member", "member: works in a workspace"),
+    ("workspace_admin", "workspace admin: changes a workspace, its members and keys"),
+    ("org_admin", "organization admin: everything except owners"),
+    ("org_owner", "owner: everything"),
+    ("security_auditor", "auditor: reads members, policies and the audit trail"),
+    ("billing_viewer", "billing viewer: reads usage and billing"),
+];
+
+fn add_member(guest: &ConsoleCall) -> Form {
+    let caller = guest.caller();
+    let workspace = caller.workspace.to_string();
+    let places = [(workspace.as_str(), "this workspace only"), ("", "the whole organization")];
+    Form::new(members::ADD.info.id, "Add a person", "Add")
+        .about("The person is mailed where to sign in.")
+        .hidden("org_id", caller.org.to_string())
+        .field(FormField::text("Email address", "actor_id").required())
+        .field(FormField::choice("Role", "role", &ROLES, "member"))
+        .field(FormField::choice("In", "workspace_id", &places, ""))
+}
+
+fn of_member(form: Form, member: &Member) -> Form {
+    form.hidden("org_id", member.org_id.to_string())
+        .hidden("member_id", member.member_id.to_string())
+        .hidden("what", format!("{} as {}", member.actor_id, member.role))
+}
+
+fn change_member(member: &Member) -> Form {
+    let statuses = [("", "as it is"), ("active", "active"), ("suspended", "suspended: the role has no effect")];
+    let status = if member.status == MemberStatus::Suspended { "suspended" } else { "" };
+    of_member(Form::new(members::UPDATE.info.id, "Change", "Change"), member)
+        .field(FormField::choice("Role", "role", &ROLES, &member.role.to_string()))
+        .field(FormField::choice("Status", "status", &statuses, status))
+}
+
+fn remove_member(member: &Member) -> Form {
+    of_member(Form::new(members::REMOVE.info.id, "Remove", "Remove…"), member)
+}
+
+fn review(request: &AccessRequest) -> Form {
+    let decisions = [("approve", "Grant it"), ("reject", "Refuse it"), ("waitlist", "Put it off")];
+    Form::new(access_requests::REVIEW.info.id, "Decide", "Decide")
+        .about("Granting a request carries it out at once.")
+        .hidden("access_request_id", request.access_request_id.to_string())
+        .field(FormField::choice("Decision", "decision", &decisions, "approve"))
+        .field(FormField::text("Why", "review_comment"))
+}
+
+fn register() -> Form {
+    Form::new(accounts::CREATE.info.id, "Register an agent", "Register")
+        .about("Makes a service account with an address, to which intents can be sent. Make a key for it on its page.")
+        .field(FormField::text("Name (such as billing-bot)", "name").required())
+        .field(FormField::text("Name to show", "display_name"))
+        .field(FormField::text("Purpose", "description"))
+        .field(FormField::choice("Intents reach it by", "delivery_mode", &account::MODES, "stream"))
+        .field(FormField::text("URL for posts (only with http)", "callback_url"))
 }
 
 /// The workspaces of the person, if there are several.
@@ -130,69 +200,6 @@ async fn own_workspaces(guest: &Guest) -> Option<Table> {
         rows: rows.collect(),
         empty: "",
     })
-}
-
-async fn one(guest: Guest, account: String) -> Result<Answer> {
-    let now = guest.app.system.clock.now();
-    let input = GetServiceAccount { service_account_id: account };
-    let found = guest.call(&accounts::GET, &input).await?;
-    let account = found.service_account;
-    let keys = found.keys.unwrap_or_default();
-    let rows = keys.iter().map(|key| {
-        let status = match key.status {
-            KeyStatus::Active => Cell::badge("active", "good"),
-            KeyStatus::Expired => Cell::badge("expired", "plain"),
-            KeyStatus::Revoked => Cell::badge("revoked", "bad"),
-        };
-        vec![
-            Cell::Code(key.key_hint.clone()),
-            status,
-            Cell::time(now, key.last_used_at.map(Time::from)),
-            Cell::text(key.created_by_actor_id.clone().unwrap_or_default()),
-            Cell::time(now, Some(key.created_at.into())),
-            Cell::time(now, key.expires_at.map(Time::from)),
-        ]
-    });
-    let row = |name: &str, cell: Cell| vec![Cell::text(name), cell];
-    let mut facts = vec![
-        row("Id", Cell::Code(account.service_account_id.clone())),
-        row("Status", Cell::text(account.status.to_string())),
-        row("Delivery", Cell::text(account.delivery_mode.to_string())),
-        row("Made by", Cell::text(account.created_by_actor_id.clone())),
-    ];
-    if let Some(address) = &account.address {
-        let path = format!("/app/agents?{}", query([("agent", address.as_str())].into_iter()));
-        facts.push(row("Agent", Cell::Link(short(address), path)));
-    }
-    if let Some(callback) = &account.callback_url {
-        facts.push(row("Callback", Cell::Code(callback.clone())));
-    }
-    let page = TablePage {
-        section: Section::People,
-        title: account.name,
-        path: "/app/people",
-        fields: Vec::new(),
-        tables: vec![
-            Table {
-                title: "",
-                about: account.description.unwrap_or_default(),
-                columns: vec!["Fact", "Value"],
-                rows: facts,
-                empty: "",
-            },
-            Table {
-                title: "Keys",
-                about: "The newest 100 keys. Only a part of each is known: the server keeps no key.".to_owned(),
-                columns: vec!["Key", "Status", "Last used", "Made by", "Made", "Ends"],
-                rows: rows.collect(),
-                empty: "The account has no key.",
-            },
-        ],
-        next: String::new(),
-        links: vec![("All people and keys", "/app/people".to_owned())],
-        same: Same::of(&guest.app.site.base_url, &accounts::GET, &input),
-    };
-    draw(&guest, page)
 }
 
 fn account_path(id: &str) -> String {

@@ -1,12 +1,13 @@
 //! Limits and usage of the workspace, today and over the last days.
 
-use axme_api::quotas::{self as api, Dimensions, GetUsageSeries, GetUsageSummary, Usage, WorkspaceQuery};
+use axme_api::quotas::{self as api, Dimensions, GetUsageSeries, GetUsageSummary, QuotaPolicy, Usage, WorkspaceQuery};
 use axme_core::error::Result;
 
+use super::form::{Form, FormField};
 use super::frame::Section;
 use super::same::Same;
-use super::table::{Cell, Table, TablePage, draw};
-use super::visit::{Answer, Guest};
+use super::table::{Cell, Table, TablePage, draw_with};
+use super::visit::{Answer, ConsoleCall, Guest};
 
 /// The days of the series.
 const DAYS: u64 = 14;
@@ -59,7 +60,59 @@ pub(super) async fn page(guest: Guest) -> Result<Answer> {
         links: Vec::new(),
         same: Same::of(&guest.app.site.base_url, &api::SUMMARY, &GetUsageSummary::default()),
     };
-    draw(&guest, page)
+    // On a hosted server, only its operators change limits.
+    let may_change = guest.is_admin() && (!guest.app.limits.tier.is_hosted() || guest.is_operator);
+    let forms = if may_change { vec![change(&guest, &policy)] } else { Vec::new() };
+    draw_with(&guest, page, forms, "")
+}
+
+fn change(guest: &ConsoleCall, policy: &QuotaPolicy) -> Form {
+    let limits = &policy.dimensions;
+    let modes = [
+        ("block", "refuse it"),
+        ("grace", "permit it, and bill nothing"),
+        ("bill_overage", "permit it, and bill intents beyond their limit"),
+    ];
+    let enforced = [("true", "yes"), ("false", "no: everything is permitted")];
+    let number = |label, name, limit: u64| FormField::text(label, name).with(limit.to_string()).required();
+    Form::new(api::UPDATE.info.id, "Change the limits", "Change")
+        .about("0 removes a limit. A change applies from the next call on.")
+        .hidden("org_id", guest.caller().org.to_string())
+        .hidden("workspace_id", guest.caller().workspace.to_string())
+        .field(number(
+            "Calls of one operation by one caller in a minute",
+            "dimensions.requests_per_minute:number",
+            limits.requests_per_minute,
+        ))
+        .field(number("Intents a day", "dimensions.intents_per_day:number", limits.intents_per_day))
+        .field(number(
+            "Decisions in threads a day",
+            "dimensions.inbox_writes_per_day:number",
+            limits.inbox_writes_per_day,
+        ))
+        .field(number(
+            "Bytes of files that arrive in a day",
+            "dimensions.media_upload_bytes_per_day:number",
+            limits.media_upload_bytes_per_day,
+        ))
+        .field(number("Bytes of files kept", "dimensions.media_storage_bytes:number", limits.media_storage_bytes))
+        .field(number(
+            "Events to subscribers a day",
+            "dimensions.webhook_deliveries_per_day:number",
+            limits.webhook_deliveries_per_day,
+        ))
+        .field(number(
+            "Changes of payload schemas a day",
+            "dimensions.schema_writes_per_day:number",
+            limits.schema_writes_per_day,
+        ))
+        .field(FormField::choice("Usage beyond a limit", "overage_mode", &modes, &policy.overage_mode.to_string()))
+        .field(FormField::choice(
+            "Limits are enforced",
+            "hard_enforcement:flag",
+            &enforced,
+            if policy.hard_enforcement { "true" } else { "false" },
+        ))
 }
 
 fn bar(usage: &Usage) -> Cell {

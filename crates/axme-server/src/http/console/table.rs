@@ -5,6 +5,7 @@ use askama::Template;
 use axme_core::error::Result;
 use axme_intent::Time;
 
+use super::form::Form;
 use super::frame::{Badge, Frame, Section, distance};
 use super::same::Same;
 use super::visit::{Answer, Guest};
@@ -23,6 +24,8 @@ pub(super) enum Cell {
     Bar(u64, u64, String),
     /// A button that sends a form: its text, the path below the root of the server, and its fields.
     Button(&'static str, &'static str, Vec<(&'static str, String)>),
+    /// Forms that open in the cell.
+    Forms(Vec<Form>),
     Empty,
 }
 
@@ -83,12 +86,29 @@ struct Rendered {
     head: Letterhead,
     frame: Frame,
     page: TablePage,
+    forms: Vec<Form>,
     same: Same,
 }
 
 /// Draws a page of tables.
 pub(super) fn draw(guest: &Guest, page: TablePage) -> Result<Answer> {
+    draw_with(guest, page, Vec::new(), "")
+}
+
+/// Draws a page of tables with forms below. After a change, the page with the query `back` is shown again.
+pub(super) fn draw_with(guest: &Guest, mut page: TablePage, mut forms: Vec<Form>, back: &str) -> Result<Answer> {
     let frame = guest.frame(page.section);
+    let path = page.path.trim_start_matches("/app");
+    let back = if back.is_empty() { path.to_owned() } else { format!("{path}?{back}") };
+    let cells = page.tables.iter_mut().flat_map(|table| table.rows.iter_mut().flatten());
+    let in_cells = cells.filter_map(|cell| match cell {
+        Cell::Forms(forms) => Some(forms.iter_mut()),
+        _ => None,
+    });
+    for form in in_cells.flatten().chain(&mut forms) {
+        let once = guest.app.system.rng.uuid().simple().to_string();
+        form.on(&frame.root, &frame.csrf, &back, &once);
+    }
     let same = Same { command: page.same.command.clone(), call: page.same.call.clone() };
-    Ok(Answer::Page(rendered(200, &Rendered { head: guest.head(), frame, page, same })?))
+    Ok(Answer::Page(rendered(200, &Rendered { head: guest.head(), frame, page, forms, same })?))
 }

@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axme_api::{ApiError, ErrorKind, Input, Json, JsonFields, Op, me};
+use axme_api::{ApiError, ErrorKind, Input, Json, JsonFields, Op, OpInfo, me};
 use axme_core::auth::{Caller, Role, browser};
 use axme_core::call::{self, CallPermit};
 use axme_core::error::{Result, StoreError};
+use axme_core::ops::console;
 use axme_core::request::{Credentials, KeyHeader, RequestMeta};
 use axme_core::state::AppState;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request as HttpRequest;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
@@ -40,6 +41,8 @@ pub(super) struct ConsoleCall {
     pub permit: CallPermit,
     pub csrf: String,
     pub query: Vec<(String, String)>,
+    /// True for an operator of the server, who sees its machine.
+    pub is_operator: bool,
     meta: RequestMeta,
 }
 
@@ -68,6 +71,11 @@ impl ConsoleCall {
         field(&self.query, name).trim().to_owned()
     }
 
+    /// Returns every value of a parameter of the page.
+    pub fn asked_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.query.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// Calls an operation as its route does.
     pub async fn call<I, O>(&self, op: &'static Op<I, O>, input: &I) -> Result<O>
     where
@@ -84,19 +92,26 @@ impl ConsoleCall {
         O: DeserializeOwned,
     {
         let fault = |error: serde_json::Error| StoreError::Fault(error.to_string());
-        let binding = axme_core::ops::find(op.info.id).ok_or_else(ApiError::internal)?;
         let mut fields = Json::try_of(input).map_err(fault)?.fields().unwrap_or_default();
         if op.info.input == Input::RawBody {
             let body = fields.remove("body").and_then(|body| body.fields()).unwrap_or_default();
             let path = op.info.path_fields().filter_map(|name| Some((name.to_owned(), fields.remove(name)?)));
             fields = body.into_iter().chain(path).collect::<JsonFields>();
         }
+        let answer = self.call_fields(&op.info, fields, key).await?;
+        Ok(serde_json::from_slice(&answer).map_err(fault)?)
+    }
+
+    /// Calls an operation with the fields of its input. Returns the JSON of its answer, in which numbers are exact.
+    pub async fn call_fields(&self, info: &'static OpInfo, fields: JsonFields, key: Option<String>) -> Result<Bytes> {
+        let fault = |error: serde_json::Error| StoreError::Fault(error.to_string());
+        let binding = axme_core::ops::find(info.id).ok_or_else(ApiError::internal)?;
         let idempotency_key = key.map_or(KeyHeader::Absent, KeyHeader::Text);
         let meta = RequestMeta { idempotency_key, ..self.meta.clone() };
-        let request = request_of(&op.info, fields, meta).map_err(ApiError::invalid)?;
+        let request = request_of(info, fields, meta).map_err(ApiError::invalid)?;
         let reply = call::call(&self.app, binding, &self.permit, request).await?;
         if reply.status == 200 {
-            return Ok(serde_json::from_slice(&reply.body).map_err(fault)?);
+            return Ok(reply.body.into());
         }
         let refusal: Value = serde_json::from_slice(&reply.body).map_err(fault)?;
         Err(ApiError::invalid(refusal["message"].as_str().unwrap_or_default()).into())
@@ -104,7 +119,8 @@ impl ConsoleCall {
 
     /// Returns the frame of a page.
     pub fn frame(&self, here: Section) -> Frame {
-        Frame::new(&self.app, self.caller(), &self.csrf, (here, &self.asked("said")))
+        let frame = Frame::new(&self.app, self.caller(), &self.csrf, (here, &self.asked("said")));
+        if self.is_operator { frame.with_server(here) } else { frame }
     }
 
     pub fn head(&self) -> Letterhead {
@@ -124,7 +140,8 @@ async fn enter(app: &Arc<AppState>, parts: &Parts) -> Result<ConsoleCall> {
     };
     let permit = call::admit(app, &me::GET.info, &meta).await?;
     let query = query(parts.uri.query());
-    Ok(ConsoleCall { app: app.clone(), permit, csrf: browser::csrf(&cookie), query, meta })
+    let is_operator = console::is_operator(app, &permit.caller).await?;
+    Ok(ConsoleCall { app: app.clone(), permit, csrf: browser::csrf(&cookie), query, is_operator, meta })
 }
 
 /// Shows a page of the session.
