@@ -1,6 +1,7 @@
 //! The actors. Each action of an actor is a function, drawn by weight. To add an actor, add a file here and a line to
 //! [`ACTIONS`].
 
+mod absences;
 mod agents;
 mod bundles;
 mod faults;
@@ -48,7 +49,7 @@ pub(crate) const WORKERS: [&str; 5] = ["ada", "bob", "cyd", workers::TEAM, recei
 type Action = fn(&mut Simulation) -> CheckResult;
 
 /// Actions with their weights.
-const ACTIONS: [(u32, Action); 39] = [
+const ACTIONS: [(u32, Action); 42] = [
     (18, senders::submit),
     (16, senders::apply),
     (10, senders::repeat),
@@ -65,8 +66,8 @@ const ACTIONS: [(u32, Action); 39] = [
     (14, recipients::run_notice_worker),
     (24, recipients::answer),
     (3, recipients::open_links),
-    (6, second_thoughts::ask),
-    (6, second_thoughts::reply),
+    (10, second_thoughts::ask),
+    (8, second_thoughts::reply),
     (6, second_thoughts::withdraw),
     (5, operators::resolve),
     (2, operators::resolve_unknown),
@@ -76,6 +77,9 @@ const ACTIONS: [(u32, Action); 39] = [
     (5, operators::reassign),
     (3, operators::create_link),
     (4, operators::resume_timeout),
+    (8, absences::change),
+    (10, absences::answer),
+    (1, absences::change_membership),
     (4, groups::change_members),
     (3, groups::change_rule),
     (12, recipients::answer_without_right),
@@ -96,6 +100,7 @@ pub(crate) struct ActorState {
     pub(crate) agents: Vec<String>,
     /// The key of an admin who submits nothing.
     second_admin: String,
+    org: Uuid,
     /// A key of an admin of another workspace.
     pub(crate) other_workspace: String,
     /// Deliveries that agents hold: the index of the agent, and the intent.
@@ -133,6 +138,7 @@ pub(crate) fn register_all(sim: &mut Simulation) -> CheckResult {
     let id = |field: &str| text(&me.body, field)?.parse().map_err(|error: uuid::Error| error.to_string());
     sim.actors.second_admin = make_admin(sim, "chief", id("org_id")?, id("workspace_id")?, AccountRole::Login);
     make_person(sim, "chief", id("org_id")?);
+    absences::register(sim, id("org_id")?);
     sim.actors.other_workspace = make_other_workspace(sim);
     workers::register(sim)?;
     groups::register(sim)?;

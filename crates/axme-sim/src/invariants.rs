@@ -85,6 +85,12 @@ impl Checker {
         counts.fold((0, 0, 0), |all, one| (all.0 + one.0, all.1 + one.1, all.2 + one.2))
     }
 
+    /// Returns the number of decisions of deputies.
+    pub(crate) fn decisions_of_deputies(&self) -> usize {
+        let events = self.intents.values().flat_map(|observed| &observed.events);
+        events.filter(|event| tasks::absent_decider(event).is_some()).count()
+    }
+
     pub(crate) fn open_tasks(&self) -> Vec<IntentId> {
         let open = self.intents.iter().filter(|(_, observed)| observed.head.intent.open_task().is_some());
         open.map(|(id, _)| *id).collect()

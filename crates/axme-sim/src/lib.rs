@@ -79,6 +79,8 @@ pub struct Report {
     pub questions: usize,
     pub replies: usize,
     pub withdrawals: usize,
+    /// Decisions in the place of absent people.
+    pub deputy_decisions: usize,
 }
 
 impl Report {
@@ -96,6 +98,7 @@ impl Report {
             questions: self.questions + other.questions,
             replies: self.replies + other.replies,
             withdrawals: self.withdrawals + other.withdrawals,
+            deputy_decisions: self.deputy_decisions + other.deputy_decisions,
         }
     }
 }
@@ -205,6 +208,7 @@ pub fn run(seed: u64, options: Options) -> Result<Report, Failure> {
             let links_used = sim.promises.links_used();
             let (lapsed_claims, group_decisions) = (sim.actors.workers.lapsed_claims, sim.checker.group_decisions);
             let (questions, replies, withdrawals) = sim.checker.second_thoughts();
+            let deputy_decisions = sim.checker.decisions_of_deputies();
             return Ok(Report {
                 fingerprint,
                 intents,
@@ -217,6 +221,7 @@ pub fn run(seed: u64, options: Options) -> Result<Report, Failure> {
                 questions,
                 replies,
                 withdrawals,
+                deputy_decisions,
             });
         }
         Ok(Err(reason)) => reason,

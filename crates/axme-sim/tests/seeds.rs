@@ -35,6 +35,7 @@ fn seeds_hold() {
     assert!(total.group_decisions > SEEDS as usize / 10, "{total:?}");
     assert!(total.questions > SEEDS as usize / 10, "{total:?}");
     assert!(total.replies > 0, "{total:?}");
+    assert!(total.deputy_decisions > 0, "{total:?}");
 }
 
 #[test]

@@ -199,6 +199,10 @@ pub struct AskingState {
     /// The canonical names of the members of each group.
     pub groups: BTreeMap<String, BTreeSet<String>>,
     pub rule: Option<AskingRule>,
+    /// The deputy of each person who has named one.
+    pub deputies: BTreeMap<String, String>,
+    /// The active members.
+    pub members: BTreeSet<String>,
 }
 
 pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
@@ -242,6 +246,12 @@ fn asking(tx: &mut Tx<'_>, workspace: Option<Uuid>) -> Result<AskingState, Store
     let mut asking = AskingState::default();
     for row in tx.rows("SELECT group_name, person FROM group_members", &[])? {
         asking.groups.entry(row.string(0)?).or_default().insert(row.string(1)?);
+    }
+    for row in tx.rows("SELECT person, deputy FROM absences", &[])? {
+        asking.deputies.insert(row.string(0)?, row.string(1)?);
+    }
+    for row in tx.rows("SELECT actor_id FROM members WHERE status = 'active'", &[])? {
+        asking.members.insert(row.string(0)?);
     }
     if let Some(workspace) = workspace {
         asking.rule = groups::find_rule(tx, workspace)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axme_intent::human::{group_address, is_email, person_key};
+use axme_intent::human::{Vote, group_address, is_email, person_key};
 use axme_intent::lifecycle::{Event, EventBody, Intent};
 use axme_intent::workflow::MAX_STEP_RUNS;
 use axme_intent::{IntentId, Json, apply};
@@ -16,6 +16,9 @@ use crate::CheckResult;
 /// The owner of the admin's key, which belongs to a service account.
 const ADMIN: &str = "owner@local";
 
+/// The deputy of everybody who is away.
+pub(crate) const DEPUTY: &str = "dee@example.com";
+
 /// Checks that each asking is answered once, apart from votes. `before` is the intent before the event.
 pub(crate) fn check_event(observed: &ObservedIntent, before: &Intent, event: &Event) -> CheckResult {
     let (id, position) = (before.id, event.position);
@@ -25,8 +28,11 @@ pub(crate) fn check_event(observed: &ObservedIntent, before: &Intent, event: &Ev
             let Some(task) = before.open_task() else {
                 return Err(format!("{id}: vote {position} without an open task"));
             };
-            let is_new = votes.iter().all(|other| other.by != vote.by);
-            ensure!(is_new, "{id}: {} voted twice", vote.by);
+            let is_new = [Some(&vote.by), vote.on_behalf_of.as_ref()]
+                .into_iter()
+                .flatten()
+                .all(|person| is_unused(votes, person));
+            ensure!(is_new, "{id}: {} voted twice, or in a place that has voted", vote.by);
             ensure!(
                 *needed as usize == task.needed(),
                 "{id}: the vote says that {needed} are needed, the task {}",
@@ -45,8 +51,9 @@ pub(crate) fn check_event(observed: &ObservedIntent, before: &Intent, event: &Ev
                 "{id}: the answer names {by:?}, but the actor is {}",
                 event.actor
             );
-            let is_new = votes.iter().all(|other| other.by != event.actor);
-            ensure!(is_new, "{id}: {} voted and answered", event.actor);
+            let is_new =
+                is_unused(votes, &event.actor) && absent_decider(event).is_none_or(|absent| is_unused(votes, &absent));
+            ensure!(is_new, "{id}: {} voted and answered, or in a place that has voted", event.actor);
             let is_yes = details["task_result"].value()["outcome"] == "approved";
             let is_enough = votes.len() + 1 == task.needed();
             ensure!(!is_yes || is_enough, "{id}: {} of {} said yes", votes.len() + 1, task.needed());
@@ -57,16 +64,36 @@ pub(crate) fn check_event(observed: &ObservedIntent, before: &Intent, event: &Ev
     Ok(())
 }
 
+/// True if a person has not voted, and no deputy has in the person's place.
+fn is_unused(votes: &[Vote], person: &str) -> bool {
+    votes.iter().all(|vote| vote.by != person && vote.on_behalf_of.as_deref() != Some(person))
+}
+
+/// Returns the absent person in whose place a deputy decided.
+pub(crate) fn absent_decider(event: &Event) -> Option<String> {
+    match &event.body {
+        EventBody::Voted { vote, .. } => vote.on_behalf_of.clone(),
+        EventBody::InProgress { details, .. } if details.contains_key("answered_as_deputy") => {
+            details.get("answered_for")?.value()[0].as_str().map(str::to_owned)
+        }
+        _ => None,
+    }
+}
+
 /// Checks that a decision was not the requester's, and that a guarded one was a person's and nobody decided twice.
 pub(super) fn check_decider(observed: &ObservedIntent, before: &Intent, event: &Event) -> CheckResult {
     let from = observed.spec().from.as_str();
     let is_requester = event.actor == from || from.strip_prefix("user://") == Some(&event.actor);
     let is_excluded = before.open_task().is_some_and(|task| task.exclude_requester);
-    ensure!(!(is_requester && is_excluded), "{}: {} answered their own task", before.id, event.actor);
+    let absent = absent_decider(event);
+    let is_own = is_requester && (is_excluded || absent.is_some());
+    ensure!(!is_own, "{}: {} answered their own task", before.id, event.actor);
     if let Some(task) = before.open_task().filter(|task| task.is_guarded()) {
         ensure!(event.actor != ADMIN, "{}: the key of a service account decided a guarded task", before.id);
         let is_repeated = has_decided(before, &task.distinct_from, &event.actor);
         ensure!(!is_repeated, "{}: {} answered two steps that need two people", before.id, event.actor);
+        let is_repeated = absent.is_some_and(|absent| has_decided(before, &task.distinct_from, &absent));
+        ensure!(!is_repeated, "{}: {} answered for a person who decided the other step", before.id, event.actor);
     }
     Ok(())
 }
@@ -96,7 +123,19 @@ pub(crate) fn check_deciders(
             let is_named = before.asks(&person, &[]);
             let is_member = asking.iter().any(|state| before.asks(&person, &groups_of(state, &person)));
             let must_be_asked = task.is_guarded() || via == "email";
-            ensure!(is_named || is_member || !must_be_asked, "{}: {person} decided and was not asked", head.intent.id);
+            let is_deputy = absent_decider(event).is_some_and(|absent| {
+                let holds = |state: &AskingState| state.deputies.get(&absent) == Some(&person);
+                let belongs = asking.iter().any(|state| state.members.contains(&person));
+                asking.iter().any(holds) && belongs && before.asks(&absent, &[])
+            });
+            let is_marked = absent_decider(event).is_some();
+            ensure!(is_deputy == is_marked, "{}: {person} decided as a deputy without being one", head.intent.id);
+            ensure!(!is_marked || !is_named, "{}: {person} decided as a deputy and is asked", head.intent.id);
+            ensure!(
+                is_named || is_member || is_deputy || !must_be_asked,
+                "{}: {person} decided and was not asked",
+                head.intent.id
+            );
             let is_allowed = !task.is_guarded() || asking.iter().any(|state| allows(state, &person));
             ensure!(is_allowed, "{}: {person} decided against the rule of the workspace", head.intent.id);
             by_group += usize::from(is_member && !is_named);
@@ -172,7 +211,9 @@ impl Checker {
             let questions = head.waiting().map_or(0, |waiting| waiting.questions.len());
             let is_replied =
                 notice.question.is_some_and(|number| number != questions || head.open_question().is_none());
-            let is_moot = is_replied || notice.asking.is_some() && (!is_asked || has_left);
+            // A deputy may have lost the right before the mail went out.
+            let is_deputy = person_key(&notice.recipient) == DEPUTY;
+            let is_moot = is_replied || notice.asking.is_some() && (!is_asked || has_left || is_deputy);
             ensure!(!is_gone || is_moot, "{intent}: the notice to {} was lost", notice.recipient);
         }
         ensure!(queued.is_empty(), "deliveries of unknown notices: {queued:?}");

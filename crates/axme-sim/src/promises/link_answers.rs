@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::CheckResult;
 use crate::cluster::Response;
+use crate::invariants::tasks::absent_decider;
 use crate::invariants::{Checker, ObservedIntent, ensure};
 use crate::task_link::TaskLink;
 
@@ -63,7 +64,9 @@ fn check_use(mark: &str, LinkUse { link, outcome }: &LinkUse, observed: &Observe
     let before = observed.after(count);
     let asking = before.waiting().map(|waiting| waiting.asking);
     ensure!(asking == Some(link.asking), "{id}: a link for asking {} answered asking {asking:?}", link.asking);
-    let is_asked = before.asked().iter().any(|asked| asked.eq_ignore_ascii_case(person));
+    let absent = absent_decider(event);
+    let is_theirs = |asked: &&str| asked.eq_ignore_ascii_case(person) || absent.as_deref() == Some(*asked);
+    let is_asked = before.asked().iter().any(is_theirs);
     let is_reassigned = observed.transfers(count) > link.transfers;
     ensure!(is_asked || !is_reassigned, "{id}: {person} answered a task that was reassigned");
     Ok(())
