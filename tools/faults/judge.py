@@ -66,15 +66,19 @@ def reach(programs: list[str]) -> list:
         listed = subprocess.run([path, "--list", "--skip", "postgres"], cwd=folder, capture_output=True, text=True)
         tests += [(program, line.removesuffix(": test")) for line in listed.stdout.splitlines() if line.endswith(": test")]
 
-    def alone(test: tuple[str, str]) -> list:
+    def alone(test: tuple[str, str]) -> list | None:
         program, name = test
         with tempfile.NamedTemporaryFile() as notes:
-            if run(program, [name], AXME_FAULTS_REACHED=notes.name) != ("missed", ""):
+            verdict, _ = run(program, [name], AXME_FAULTS_REACHED=notes.name)
+            if verdict == "noticed":
                 sys.exit(f"{name} fails without a fault")
+            if verdict == "hangs":
+                print(f"{name} takes more than {SECONDS} s alone, so it judges nothing")
+                return None
             return [program, name, sorted({int(line) for line in notes.read().split()})]
 
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(alone, tests))
+        return [test for test in pool.map(alone, tests) if test]
 
 
 def judge(fault: dict, tests: list[Test]) -> tuple[str, str]:
