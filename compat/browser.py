@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Iterator
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
 SECONDS_TO_SHOW = 15
+# The checks write the pictures of the documentation into this folder, if it is set.
+PICTURES = os.environ.get("AXME_PICTURES")
 # Root has no sandbox. The other flags keep the browser from calling anything but the pages under test.
 FLAGS = [
     "--no-sandbox",
@@ -26,6 +30,12 @@ COLOURS = ["color-contrast", "link-in-text-block"]
 # The color rules are slow, and repeated parts of a page have the same colors. They skip the third and later articles of
 # a section. All other rules see the whole page.
 REPETITIONS = {"exclude": [["article:nth-of-type(n+3)"]]}
+
+
+def picture(page: Page, name: str, whole: bool = False) -> None:
+    """Keeps what the window shows, or the whole page."""
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES, f"{name}.png"), full_page=whole)
 
 
 def is_accessible(page: Page, name: str) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Callable
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
-from browser import is_accessible
+from browser import is_accessible, picture
 from page_checks import PHONE
 from world import World
 
-# With this variable, the check of the main path writes pictures of the pages.
-PICTURES = os.environ.get("AXME_PICTURES")
 SECTIONS = (
     "Overview",
     "Intents",
@@ -57,12 +53,12 @@ def an_operator_watches_and_steers_an_intent(world: World) -> None:
         page.on("console", lambda message: complaints.append(message.text))
         _open(world, page)
         expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
-        _picture(page, "overview")
+        picture(page, "console-overview")
         page.get_by_role("link", name="Intents", exact=True).click()
         page.get_by_label("Type").fill("intent.release.v1")
         page.get_by_role("button", name="Filter", exact=True).click()
         assert "intent_type=intent.release.v1" in page.url
-        _picture(page, "intents")
+        picture(page, "console-intents")
         # The script shows this field: before that, it hears no keys.
         expect(page.get_by_label("Narrow this page")).to_be_visible()
         page.keyboard.press("j")
@@ -76,9 +72,9 @@ def an_operator_watches_and_steers_an_intent(world: World) -> None:
         expect(state.locator(".badge")).to_have_text("Waits for a person")
         expect(page.locator("#timeline")).to_contain_text("Step check was done")
         expect(page.locator("g.step.done")).to_have_count(1)
-        _picture(page, "intent")
+        picture(page, "console-intent")
         page.emulate_media(color_scheme="dark")
-        _picture(page, "intent-dark")
+        picture(page, "console-intent-dark")
         page.emulate_media(color_scheme="light")
         page.get_by_text("Answer", exact=True).click()
         page.get_by_label("Comment").fill("the version is wrong")
@@ -107,7 +103,7 @@ def the_console_works_without_scripts_and_on_a_phone(world: World) -> None:
         expect(page.get_by_text("3 done.")).to_be_visible()
         page.goto(f"{world.server.base_url}/app/intents/{ids[0]}")
         expect(page.locator(".badge").first).to_contain_text("Canceled")
-        _picture(page, "intent-phone")
+        picture(page, "console-intent-phone")
     assert {world.intent(intent_id)["status"] for intent_id in ids} == {"CANCELED"}
 
 
@@ -122,7 +118,7 @@ def an_operator_edits_a_bundle_and_makes_a_key(world: World) -> None:
         editor.fill(json.dumps(BUNDLE, indent=2))
         expect(page.locator("#checked .badge.good")).to_have_text("valid")
         expect(page.locator("#checked g.step")).to_have_count(3)
-        _picture(page, "scenarios")
+        picture(page, "console-scenarios")
         page.get_by_role("button", name="Apply", exact=True).click()
         expect(page.get_by_text("The bundle was applied.")).to_be_visible()
         page.get_by_role("link", name="scenario release.v1").click()
@@ -145,7 +141,7 @@ def an_operator_edits_a_bundle_and_makes_a_key(world: World) -> None:
         page.goto(f"{world.server.base_url}/app/server")
         page.get_by_role("button", name="Check now", exact=True).click()
         expect(page.get_by_text("fsync time")).to_be_visible(timeout=30_000)
-        _picture(page, "server")
+        picture(page, "console-server")
 
 
 def every_page_of_the_console_is_narrow_and_accessible(world: World) -> None:
@@ -188,8 +184,3 @@ def _apply(world: World) -> str:
     reply = world.post("/v1/scenarios/apply", json.dumps(BUNDLE).encode())
     assert reply.status == 200, reply
     return str(reply.json["intent_id"])
-
-
-def _picture(page: Page, name: str) -> None:
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES, f"console-{name}.png"))

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from playwright.sync_api import Page, expect
 
-from browser import is_accessible
+from browser import is_accessible, picture
 from page_checks import PHONE
 from world import World, until
 
@@ -91,6 +91,7 @@ def a_person_answers_from_the_inbox_without_scripts(world: World) -> None:
         _sign_in(world, page, person, 4)
         expect(page.get_by_text("3 tasks wait for you.")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        picture(page, "people-inbox")
         for title in titles:
             page.get_by_label(f"Choose {title}").check()
         _press(page, "Answer the chosen tasks")

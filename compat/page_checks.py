@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import FrameLocator, Page, expect
 
-from browser import is_accessible
+from browser import is_accessible, picture
 from world import World, until
 
 TITLE = "Read access to the sales figures?"
@@ -71,6 +71,49 @@ def the_same_works_without_scripts(world: World) -> None:
         page.goto(link)
         _answer(page)
     _is_recorded(world, intent_id)
+
+
+def a_payment_is_decided_on_a_phone(world: World) -> None:
+    person, other = world.new_person(), world.new_person()
+    task = {
+        "title": "Pay Lind & Co.?",
+        "description": "The invoice for the new press. See [the order](https://orders.example.com/4711).",
+        "assignees": [person, other],
+        "quorum": 2,
+        "summary": ["amount", {"field": "payload.iban", "label": "Account"}],
+        "on_yes": "The money is sent at once.",
+        "on_no": "Purchasing is told, and nothing is paid.",
+    }
+    payload = {"payee": "Lind & Co.", "amount": 12000.5, "currency": "EUR", "iban": "DE89 3704 0044 0532 0130 00"}
+    intent_id = world.ask(person, task, payload=payload)
+    with world.browser.page(**PHONE) as page:
+        page.goto(world.letter(person).link)
+        # Who asks comes first, and the answer last.
+        order = (
+            "asks for your approval",
+            "Pay Lind & Co.?",
+            "EUR 12,000.50",
+            "DE89 3704 0044 0532 0130 00",
+            "The money is sent at once.",
+            "Purchasing is told",
+            "0 of 2 yes answers",
+            "Nothing is recorded before you confirm it",
+        )
+        text = page.get_by_role("main").inner_text()
+        places = [text.find(part) for part in order]
+        assert -1 not in places and places == sorted(places), (places, text)
+        picture(page, "people-task", whole=True)
+        page.get_by_label("Comment").fill("Checked against the order")
+        _press(page, "Approve")
+        expect(page.get_by_text("EUR 12,000.50").first).to_be_visible()
+        picture(page, "people-confirm", whole=True)
+        _press(page, "Confirm: Approve")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your answer was recorded")
+        receipt = world.get(f"/v1/intents/{intent_id}/receipts").json["receipts"][0]["receipt_id"]
+        for recorded in ("Pay Lind & Co.?", "Approved", "Checked against the order", person, receipt):
+            expect(page.get_by_role("main")).to_contain_text(recorded)
+        picture(page, "people-recorded", whole=True)
+    assert world.intent(intent_id)["status"] == "WAITING", "one of two has said yes"
 
 
 def a_german_browser_gets_the_main_path_in_german(world: World) -> None:

@@ -3,14 +3,16 @@
 //! Opening a link changes nothing. An accepted answer consumes the link in the transaction that records it.
 
 use axme_api::{ApiError, ErrorCode};
-use axme_intent::human::{Via, is_same_person};
+use axme_intent::human::{Via, is_same_person, person_key};
 use axme_intent::lifecycle::{EventBody, IntentSpec};
+use axme_intent::receipt::Receipt;
 use axme_intent::{HumanTask, Intent, IntentId, JsonFields, Outcome, Status, TaskResult, Time, outcome};
 use axme_words::{Language, say};
 
 use serde_json::json;
 use uuid::Uuid;
 
+use super::receipts::MAX_RECEIPTS;
 use super::resume::answer_as_person;
 use super::second_thoughts::{ask_as_person, has_open_vote, withdraw_as_person};
 use crate::auth::{Caller, Role, membership};
@@ -20,7 +22,7 @@ use crate::policy::askees::{self, asks};
 use crate::{auth, engine};
 use axme_store::intents::Head;
 use axme_store::links::{Link, LinkHome};
-use axme_store::{Tx, groups, intents, links as store};
+use axme_store::{Tx, groups, intents, links as store, receipts};
 
 /// Maximum validity of a link (`spec/protocol.md` §5.7).
 pub(crate) const DAYS: u64 = 7;
@@ -126,6 +128,9 @@ pub enum LinkEnd {
         intent: Box<Intent>,
         /// The answer is a yes that can still be withdrawn.
         is_open: bool,
+        comment: String,
+        /// The number of the receipt; `None` for an answer from before there were receipts.
+        receipt: Option<Uuid>,
     },
     Answered {
         by: String,
@@ -215,8 +220,17 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
     if let (Some(at), Some(outcome)) = (link.used_at, link.outcome.clone()) {
         let title = title_of(tx, link.workspace, link.intent, link.asking)?;
         let is_open = has_vote(&link, &head);
-        let intent = Box::new(head.intent);
-        return Ok(LinkState::Ended(LinkEnd::Used { person: link.person, outcome, at, title, intent, is_open }));
+        let (receipt, comment) = receipt_of(tx, &link, at)?.unzip();
+        return Ok(LinkState::Ended(LinkEnd::Used {
+            person: link.person,
+            outcome,
+            at,
+            title,
+            intent: Box::new(head.intent),
+            is_open,
+            comment: comment.unwrap_or_default(),
+            receipt,
+        }));
     }
     let waiting = head.intent.waiting().filter(|_| head.intent.open_task().is_some());
     let Some(waiting) = waiting.filter(|waiting| waiting.asking == link.asking) else {
@@ -314,6 +328,15 @@ fn how_it_ended(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, asking: u32) -> R
         _ => None,
     });
     Ok(ended.unwrap_or_else(without))
+}
+
+/// Returns the number of the receipt of an answer that was given with the link, and the comment in it.
+fn receipt_of(tx: &mut Tx<'_>, link: &Link, answered_at: Time) -> Result<Option<(Uuid, String)>> {
+    let person = person_key(&link.person);
+    let receipts = receipts::list(tx, link.workspace, link.intent, MAX_RECEIPTS)?;
+    let own = receipts.into_iter().find(|one| one.decided_by == person && one.created_at == answered_at);
+    let comment = |body: &str| serde_json::from_str::<Receipt>(body).ok().and_then(|body| body.comment);
+    Ok(own.map(|receipt| (receipt.id, comment(&receipt.body).unwrap_or_default())))
 }
 
 /// The intent after an answer, and the recorded outcome.

@@ -13,7 +13,8 @@ use crate::input::parse_id;
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::receipts::LIST, prepare_list, list))];
 
-const MAX_RECEIPTS: i64 = 1_000;
+/// Maximum receipts read of one intent.
+pub(super) const MAX_RECEIPTS: i64 = 1_000;
 
 pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListReceipts) -> Result<IntentId> {
     parse_id(&input.intent_id)

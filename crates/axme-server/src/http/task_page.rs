@@ -147,12 +147,13 @@ async fn show(app: &PageState, id: &str, pairs: &[(String, String)]) -> Result<P
     let token = field("token").unwrap_or_default();
     match look(app, id, token).await? {
         LinkTarget::Unknown => unknown(app),
-        LinkTarget::Ended(LinkEnd::Used { person, outcome, title, at, intent, is_open })
+        LinkTarget::Ended(LinkEnd::Used { person, outcome, title, at, intent, is_open, comment, receipt })
             if is_open || field("answered").is_some() =>
         {
             let now = prospect::standing(&intent, app.language);
             let token = if is_open { token } else { "" };
-            done(app, &Done { person, outcome, title, at, now, token: token.to_owned() })
+            let receipt = receipt.map(|id| id.to_string()).unwrap_or_default();
+            done(app, &Done { person, outcome, title, at, comment, receipt, now, token: token.to_owned() })
         }
         LinkTarget::Ended(why) => over(app, &why),
         LinkTarget::Open(asking) => {

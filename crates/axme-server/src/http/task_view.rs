@@ -147,6 +147,9 @@ pub(super) struct Done {
     pub outcome: String,
     pub title: String,
     pub at: Time,
+    pub comment: String,
+    /// The number of the receipt; empty for an old answer.
+    pub receipt: String,
     /// Where the intent is now, as a sentence.
     pub now: String,
     /// The token of the link, if the answer can be withdrawn with it; else empty.

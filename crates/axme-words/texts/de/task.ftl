@@ -59,6 +59,7 @@ done-heading = Ihre Antwort wurde festgehalten
 done-task = Aufgabe
 done-recorded = Festgehalten
 done-answered-as = Sie haben geantwortet als
+done-receipt = Beleg
 done-withdraw-help = Aus Ihrer Antwort ist noch nichts gefolgt. Wenn Sie sie zurückziehen, können Sie noch einmal antworten.
 done-withdraw = Antwort zurückziehen
 done-close = Sie können diese Seite schließen.

@@ -59,6 +59,7 @@ done-heading = Your answer was recorded
 done-task = Task
 done-recorded = Recorded
 done-answered-as = You answered as
+done-receipt = Receipt
 done-withdraw-help = Nothing has followed from your answer yet. If you withdraw it, you can answer again.
 done-withdraw = Withdraw your answer
 done-close = You can close this page.
