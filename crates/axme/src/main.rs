@@ -14,6 +14,7 @@ mod folders;
 mod follow;
 mod key_bounds;
 mod lifecycle;
+mod limit;
 mod local;
 mod logs;
 mod moments;

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::folders;
 use crate::key_bounds::KeyBounds;
+use crate::limit;
 use crate::output::{age, line, local, print_list};
 use crate::picker::confirm;
 use crate::session::{Session, Shape};
@@ -64,7 +65,7 @@ pub(crate) struct Delete {
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// Maximum number of agents
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = limit::read::<u64>)]
     limit: u64,
 }
 

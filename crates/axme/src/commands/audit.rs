@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 use crate::flags::Flags;
+use crate::limit;
 use crate::moments;
 use crate::output::{day_time, line, print_list};
 use crate::session::Session;
@@ -34,7 +35,7 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "TIME", value_parser = moments::read)]
     since: Option<Timestamp>,
     /// Maximum number of changes
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = limit::read::<usize>)]
     limit: usize,
     /// Changes in the organization outside its workspaces
     #[arg(long)]

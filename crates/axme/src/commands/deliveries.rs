@@ -14,6 +14,7 @@ use super::word;
 use crate::exit::Ending;
 use crate::failure::Failure;
 use crate::flags::Flags;
+use crate::limit;
 use crate::moments;
 use crate::output::{day_time, line, print_list};
 use crate::picker::confirm;
@@ -46,7 +47,7 @@ pub(crate) struct List {
     #[arg(long, default_value = "dead_lettered", value_parser = word::<DeliveryFilter>)]
     status: DeliveryFilter,
     /// Maximum number of deliveries
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = limit::read::<usize>)]
     limit: usize,
 }
 

@@ -9,6 +9,7 @@ use super::deliveries::{find, print_deliveries};
 use super::word;
 use crate::failure::Failure;
 use crate::flags::Flags;
+use crate::limit;
 use crate::session::Session;
 
 /// List the mail of the workspace, newest first: what waits, what was sent, and what was given up
@@ -28,7 +29,7 @@ pub(crate) struct Mail {
     #[arg(long, value_name = "TEXT")]
     to: Option<String>,
     /// Maximum number of mails
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = limit::read::<usize>)]
     limit: usize,
 }
 

@@ -9,6 +9,7 @@ use super::word;
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::folders;
+use crate::limit;
 use crate::output::{age, day_time, line, print_list};
 use crate::session::{Session, Shape};
 
@@ -34,7 +35,7 @@ pub(crate) struct List {
     #[arg(long, value_parser = word::<HealthFilter>)]
     health: Option<HealthFilter>,
     /// Maximum number of agents
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = limit::read::<u64>)]
     limit: u64,
 }
 
@@ -52,7 +53,7 @@ pub(crate) struct Events {
     #[arg(long, value_name = "TYPE")]
     event_type: Option<String>,
     /// Maximum number of events
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit::read::<u64>)]
     limit: u64,
 }
 

@@ -40,6 +40,9 @@ pub(crate) struct UpgradeRequest {
     tier: String,
 }
 
+/// The number with which the overview says that there is no limit (`spec/protocol.md` §2.28).
+const NO_LIMIT: u64 = 2_147_483_647;
+
 /// The fewest characters of the company and of the justification.
 const MIN_COMPANY: usize = 2;
 const MIN_JUSTIFICATION: usize = 10;
@@ -100,11 +103,12 @@ fn show(overview: &Overview) -> Result<(), Failure> {
     }
     let rows = policy.dimensions.iter().map(|(dimension, &limit)| {
         let used = overview.usage_summary.dimensions.get(dimension).map(|amount| amount.used);
+        let limit = Some(limit).filter(|&limit| limit != NO_LIMIT);
         vec![
             label(dimension),
             used.map_or("-".to_owned(), |used| used.to_string()),
-            limit.to_string(),
-            used.map_or("-".to_owned(), |used| percent(used, limit)),
+            limit.map_or("unlimited".to_owned(), |limit| limit.to_string()),
+            used.zip(limit).map_or("-".to_owned(), |(used, limit)| percent(used, limit)),
         ]
     });
     print_list("limits", &["DIMENSION", "USED", "LIMIT", "USAGE%"], rows)?;

@@ -17,6 +17,7 @@ use super::serve::ShutdownSignal;
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::folders;
+use crate::limit;
 use crate::output::{OutputFormat, day_time, line, payload_fields, print_list};
 use crate::session::{Session, Shape};
 use crate::signature;
@@ -55,7 +56,7 @@ pub(crate) struct Listen {
     #[arg(long, value_name = "URL", requires = "events")]
     public_url: Option<String>,
     /// Stop after this many posts
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = limit::read::<usize>)]
     count: Option<usize>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::login;
+use super::{Home, login};
 
 #[test]
 fn organizations_workspaces_and_members() {
@@ -62,11 +62,35 @@ fn organizations_workspaces_and_members() {
     assert_eq!(home.ok(&["audit", "--action", "no.such.action"]), "No changes.\n");
 }
 
+/// An empty list would say that nothing is there.
+#[test]
+fn a_limit_of_no_rows_is_refused() {
+    let home = Home::new();
+    for command in [
+        &["audit"][..],
+        &["agents", "list"],
+        &["deliveries", "list"],
+        &["mail"],
+        &["mesh", "list"],
+        &["mesh", "events"],
+        &["intents", "list"],
+        &["intents", "cleanup"],
+    ] {
+        for wrong in ["0", "many"] {
+            let said = home.fails(&[command, &["--limit", wrong]].concat(), 2);
+            let expected = format!("'{wrong}' for '--limit <N>': use a whole number, at least 1");
+            assert!(said.contains(&expected), "{command:?}: {said}");
+        }
+    }
+}
+
 #[test]
 fn limits_are_shown_and_higher_ones_requested() {
     let (home, _server) = login::with_server();
     let shown = home.ok(&["quota", "show"]);
     assert!(shown.contains("DIMENSION") && shown.contains("Intents / day") && shown.contains("Tier: "), "{shown}");
+    // The server of the test has no limits.
+    assert!(shown.contains("unlimited") && !shown.contains("2147483647") && !shown.contains("0%"), "{shown}");
     let shown = home.ok_json(&["quota", "show", "--json"]);
     assert!(shown["overview"]["quota_policy"]["dimensions"]["intents_per_day"].is_u64(), "{shown}");
     let short = home.fails(&["quota", "upgrade-request", "--company", "C", "--justification", "We launch in May"], 2);

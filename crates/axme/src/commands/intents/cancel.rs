@@ -10,6 +10,7 @@ use super::selection::Selection;
 use super::submit::confirmed;
 use crate::exit::Ending;
 use crate::failure::Failure;
+use crate::limit;
 use crate::output::line;
 use crate::session::Session;
 
@@ -53,7 +54,7 @@ pub(crate) struct Cleanup {
     #[arg(long, default_value = "zombie cleanup via CLI")]
     reason: String,
     /// Maximum number of intents
-    #[arg(long, value_name = "N", default_value_t = 500)]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = limit::read::<u64>)]
     limit: u64,
     /// Only intents with one of these statuses, separated by commas
     #[arg(long, value_parser = StatusList::parse, default_value = "DELIVERED,WAITING,IN_PROGRESS,SUBMITTED,ACKNOWLEDGED")]

@@ -12,6 +12,7 @@ use super::is_for_people;
 use super::selection::Selection;
 use crate::failure::Failure;
 use crate::lifecycle::outcome_label;
+use crate::limit;
 use crate::output::{age, line, print_list, print_table};
 use crate::session::Session;
 
@@ -30,7 +31,7 @@ pub(crate) struct List {
     #[command(flatten)]
     selection: Selection,
     /// Maximum number of intents
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit::read::<u64>)]
     limit: u64,
     /// Only intents older than this id: the next page
     #[arg(long, value_name = "INTENT_ID")]
