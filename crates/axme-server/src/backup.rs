@@ -22,7 +22,7 @@ use crate::folder::{Folder, FolderError, PAUSED};
 use crate::private_file::sync_folder;
 pub use bucket::Object;
 use encryption::Sealed;
-pub use encryption::{Decryption, Encryption, make_key};
+pub use encryption::{Decryption, Encryption, NeededKey, make_key, needed_key};
 
 const DATABASE: &str = "axme.db";
 const BOOTSTRAP: &str = "bootstrap.json";

@@ -12,6 +12,7 @@ mod failure;
 mod flags;
 mod folders;
 mod follow;
+mod hidden_input;
 mod key_bounds;
 mod lifecycle;
 mod limit;

@@ -134,17 +134,49 @@ impl Write for Sealed<'_> {
     }
 }
 
-/// Opens a backup, encrypted or not.
-pub(super) fn open(file: &Path, decryption: &Decryption) -> Result<Box<dyn Read>, BackupError> {
+/// The kind of key that an encrypted backup needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeededKey {
+    Passphrase,
+    PrivateKey,
+}
+
+/// Returns the kind of key that a backup needs; `None` for one that is not encrypted.
+pub fn needed_key(file: &Path) -> Result<Option<NeededKey>, BackupError> {
+    Ok(begin(file)?.err().map(|encrypted| kind(&encrypted)))
+}
+
+fn kind<R: Read>(encrypted: &Decryptor<R>) -> NeededKey {
+    if encrypted.is_scrypt() { NeededKey::Passphrase } else { NeededKey::PrivateKey }
+}
+
+type Reader = BufReader<File>;
+
+/// Reads the head of a backup. Returns the whole of a plain one, and the rest of an encrypted one.
+fn begin(file: &Path) -> Result<Result<Reader, Decryptor<Reader>>, BackupError> {
     let mut reader = BufReader::new(File::open(file).map_err(at(file))?);
     if !reader.fill_buf().map_err(at(file))?.starts_with(MARK) {
-        return Ok(Box::new(reader));
+        return Ok(Ok(reader));
     }
-    let refused = |error: age::DecryptError| BackupError::Refused(format!("the backup cannot be decrypted: {error}"));
-    let decryptor = Decryptor::new_buffered(reader).map_err(refused)?;
+    Decryptor::new_buffered(reader).map(Err).map_err(refused)
+}
+
+fn refused(error: age::DecryptError) -> BackupError {
+    BackupError::Refused(format!("the backup cannot be decrypted: {error}"))
+}
+
+/// Opens a backup, encrypted or not.
+pub(super) fn open(file: &Path, decryption: &Decryption) -> Result<Box<dyn Read>, BackupError> {
+    let decryptor = match begin(file)? {
+        Ok(plain) => return Ok(Box::new(plain)),
+        Err(encrypted) => encrypted,
+    };
     let opened = match decryption {
         Decryption::None => {
-            let what = if decryptor.is_scrypt() { "--passphrase-file" } else { "--identity" };
+            let what = match kind(&decryptor) {
+                NeededKey::Passphrase => "--passphrase-file",
+                NeededKey::PrivateKey => "--identity",
+            };
             return Err(BackupError::Refused(format!("the backup is encrypted: pass {what}")));
         }
         Decryption::Passphrase(text) => {

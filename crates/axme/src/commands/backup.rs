@@ -10,10 +10,10 @@ use tempfile::TempDir;
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::output::line;
-use crate::server::backup::{self as files, BackupError, Decryption, Encryption, Manifest, Object};
+use crate::server::backup::{self as files, BackupError, Decryption, Encryption, Manifest, NeededKey, Object};
 use crate::server::now;
 use crate::settings::{ServerFlags, Settings};
-use crate::{folders, program_for, text_file};
+use crate::{folders, hidden_input, program_for, text_file};
 
 /// Write a backup of a data folder to a file or a bucket, while its server runs
 ///
@@ -35,11 +35,14 @@ pub(crate) struct Backup {
     #[arg(required = true, value_name = "FILE|URL")]
     target: Option<String>,
     /// Encrypt for the holder of this public key (age1…); may be given several times
-    #[arg(long, value_name = "KEY", conflicts_with = "passphrase_file")]
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["passphrase_file", "passphrase"])]
     public_key: Vec<String>,
     /// Encrypt with the passphrase in this file, or - for stdin
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase")]
     passphrase_file: Option<PathBuf>,
+    /// Encrypt with a passphrase that you type at the terminal
+    #[arg(long)]
+    passphrase: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,7 +64,7 @@ pub(crate) enum BackupCommand {
     },
 }
 
-/// The key of an encrypted backup.
+/// The key of an encrypted backup. Without one, the command asks for it at the terminal.
 #[derive(Debug, Args)]
 pub(crate) struct Keys {
     /// The file with the private key of an encrypted backup
@@ -73,11 +76,21 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    fn read(&self) -> Result<Decryption, Failure> {
+    /// Reads the key of a backup. Asks for a missing one if a person can answer.
+    fn read(&self, backup: &Path) -> Result<Decryption, Failure> {
         match (&self.identity, &self.passphrase_file) {
-            (Some(file), _) => Ok(Decryption::with_private_keys(&text_file::read(file)?)?),
-            (None, Some(file)) => Ok(Decryption::with_passphrase(&text_file::read(file)?)?),
-            (None, None) => Ok(Decryption::None),
+            (Some(file), _) => return Ok(Decryption::with_private_keys(&text_file::read(file)?)?),
+            (None, Some(file)) => return Ok(Decryption::with_passphrase(&text_file::read(file)?)?),
+            (None, None) => {}
+        }
+        match files::needed_key(backup)?.filter(|_| hidden_input::is_possible()) {
+            None => Ok(Decryption::None),
+            Some(NeededKey::Passphrase) => {
+                Ok(Decryption::with_passphrase(&hidden_input::ask("Passphrase of the backup")?)?)
+            }
+            Some(NeededKey::PrivateKey) => {
+                Ok(Decryption::with_private_keys(&hidden_input::ask("Private key (AGE-SECRET-KEY-…)")?)?)
+            }
         }
     }
 }
@@ -117,20 +130,22 @@ impl Backup {
     pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         match self.command {
             Some(BackupCommand::Verify { source, keys }) => {
-                let manifest = files::verify(&Fetched::get(&source, flags).await?.file, &keys.read()?)?;
+                let fetched = Fetched::get(&source, flags).await?;
+                let manifest = files::verify(&fetched.file, &keys.read(&fetched.file)?)?;
                 return tell(&source, &manifest, "complete and undamaged", flags);
             }
             Some(BackupCommand::Key { file }) => return make_key(&file, flags),
             None => {}
         }
+        if folders::environment("AXME_DATABASE_URL").is_some() {
+            return Err(Failure::usage("AXME_DATABASE_URL is set: back up PostgreSQL with its own tools"));
+        }
         let encryption = match &self.passphrase_file {
+            _ if self.passphrase => Encryption::with_passphrase(&hidden_input::ask_twice("Passphrase of the backup")?)?,
             Some(file) => Encryption::with_passphrase(&text_file::read(file)?)?,
             None if self.public_key.is_empty() => Encryption::None,
             None => Encryption::for_public_keys(&self.public_key)?,
         };
-        if folders::environment("AXME_DATABASE_URL").is_some() {
-            return Err(Failure::usage("AXME_DATABASE_URL is set: back up PostgreSQL with its own tools"));
-        }
         let (data, target) = (folders::data(flags.data.as_deref())?, self.target.unwrap_or_default());
         let manifest = match object(&target, flags)? {
             None => files::write(&data, Path::new(&target), &encryption, now())?,
@@ -202,7 +217,7 @@ impl Restore {
         let data = folders::data(flags.data.as_deref())?;
         let Some(source) = self.source else { return resume(&data, flags) };
         let fetched = Fetched::get(&source, flags).await?;
-        let restored = files::restore(&fetched.file, &self.keys.read()?, &data, now())?;
+        let restored = files::restore(&fetched.file, &self.keys.read(&fetched.file)?, &data, now())?;
         if self.resume {
             files::resume(&data)?;
         }

@@ -278,3 +278,42 @@ fn a_trial_begins_at_a_terminal() {
     let (code, shown) = terminal.finish();
     assert!(code == 0 && lines(&shown).join("\n").contains("✓ Trial of "), "{code}: {shown}");
 }
+
+#[test]
+fn passphrases_and_keys_of_backups_are_typed_unseen() {
+    let home = Home::new();
+    home.serve("serve").stop();
+    let ask = |args: &[&str], answers: &[(&str, &str)]| {
+        let mut terminal = Terminal::run(&home, 80, args);
+        for (prompt, answer) in answers {
+            terminal.expect(&format!("{prompt}: "));
+            terminal.press(answer);
+        }
+        let (code, shown) = terminal.finish();
+        assert!(answers.iter().all(|(_, answer)| !shown.contains(answer)), "{shown}");
+        (code, shown)
+    };
+    let (first, again) = ("Passphrase of the backup", "Passphrase of the backup again");
+    let make = ["backup", "axme.tar.age", "--passphrase"];
+    let (code, shown) = ask(&make, &[(first, "correct horse"), (again, "correct hores")]);
+    assert!(code == 2 && shown.contains("the two differ") && !home.path("axme.tar.age").exists(), "{shown}");
+    let (code, shown) = ask(&make, &[(first, "correct horse"), (again, "correct horse")]);
+    assert!(code == 0 && shown.contains("axme.tar.age: written"), "{shown}");
+    let verify = ["backup", "verify", "axme.tar.age"];
+    assert_eq!(ask(&verify, &[(first, "wrong horse")]).0, 2);
+    let (code, shown) = ask(&verify, &[(first, "correct horse")]);
+    assert!(code == 0 && shown.contains("complete and undamaged"), "{shown}");
+    let (code, shown) = ask(&["--data", "again", "restore", "axme.tar.age"], &[(first, "correct horse")]);
+    assert!(code == 0 && shown.contains("Restored the backup"), "{shown}");
+
+    let said = home.ok(&["backup", "key", "key.txt"]);
+    let public = said.split_whitespace().find(|word| word.starts_with("age1")).unwrap();
+    home.ok(&["backup", "by-key.age", "--public-key", public]);
+    let key = std::fs::read_to_string(home.path("key.txt")).unwrap();
+    let private = key.lines().find(|line| line.starts_with("AGE-SECRET-KEY-")).unwrap();
+    let (code, shown) = ask(&["backup", "verify", "by-key.age"], &[("Private key (AGE-SECRET-KEY-…)", private)]);
+    assert!(code == 0 && shown.contains("complete and undamaged"), "{shown}");
+    // Scripts are told what to pass instead.
+    assert!(home.fails(&["backup", "x.age", "--passphrase"], 2).contains("there is no terminal to ask at"));
+    assert!(home.fails(&verify, 2).contains("is encrypted: pass --passphrase-file"));
+}
