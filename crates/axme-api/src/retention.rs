@@ -15,12 +15,12 @@ pub const OPERATIONS: &[&dyn AnyOp] = &[&GET, &UPDATE, &HOLD, &RELEASE];
 pub static GET: Op<GetRetention, RetentionAnswer> = Op::get("retention.get", "/v1/retention")
     .access(Access::Role)
     .errors(&[ErrorCode::NotFound])
-    .about("Get how many days a workspace keeps its data, and whether it is on hold.");
+    .about("Get how long a workspace keeps its data, and whether it is on hold.");
 /// Sets the rules of a workspace.
 pub static UPDATE: Op<UpdateRetention, RetentionAnswer> = Op::put("retention.update", "/v1/retention")
     .access(Access::Role)
     .errors(&[ErrorCode::NotFound])
-    .about("Set how many days a workspace keeps its data. A field that is missing follows the setting of the server.");
+    .about("Set how long a workspace keeps its data. A field that is missing follows the setting of the server.");
 /// Begins a hold.
 pub static HOLD: Op<ChangeHold, RetentionAnswer> = Op::post("retention.hold", "/v1/retention/hold")
     .access(Access::Role)
@@ -34,6 +34,9 @@ pub static RELEASE: Op<ChangeHold, RetentionAnswer> = Op::post("retention.releas
 
 /// A number of days.
 pub type Days = Number<1, 36_500>;
+
+/// A number of hours. A client may repeat a call with an idempotency key for a day.
+pub type Hours = Number<24, 876_000>;
 
 /// Which workspace the call is about.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -60,6 +63,12 @@ pub struct UpdateRetention {
     /// How many days a line of the audit trail is kept. Lines go up to a signed checkpoint.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub audit_days: Option<Days>,
+    /// How many days an event for subscribers is kept.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub events_days: Option<Days>,
+    /// How many hours the answer to a call with an idempotency key is kept.
+    #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
+    pub reply_hours: Option<Hours>,
 }
 
 /// The beginning or the end of a hold.
@@ -74,7 +83,7 @@ pub struct ChangeHold {
     pub reason: String,
 }
 
-/// Days for each kind of data; null for data that is kept forever, or for a rule that is not set.
+/// How long each kind of data is kept; null for data that is kept forever, or for a rule that is not set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetentionDays {
@@ -84,6 +93,10 @@ pub struct RetentionDays {
     pub files_days: Option<u64>,
     /// Lines of the audit trail.
     pub audit_days: Option<u64>,
+    /// Events for subscribers.
+    pub events_days: Option<u64>,
+    /// Answers to calls with an idempotency key, in hours.
+    pub reply_hours: Option<u64>,
 }
 
 /// The hold of a workspace: nothing of it is deleted.

@@ -31,10 +31,18 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Finds the statements in a text: a log, an export, or the bare statement.
+    /// Finds the statements in a text: a log, an export, a mail or its source, or the bare statement.
     pub fn find_all(text: &str) -> Vec<Statement> {
         let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        text.split(|c: char| !is_part(c)).filter_map(Statement::read).collect()
+        let find = |text: &str| text.split(|c: char| !is_part(c)).filter_map(Statement::read).collect::<Vec<_>>();
+        let mut found = find(text);
+        // The source of a mail continues a long line after an equals sign.
+        let unfolded = text.replace("=\r\n", "").replace("=\n", "");
+        if unfolded.len() < text.len() {
+            let more: Vec<_> = find(&unfolded).into_iter().filter(|one| !found.contains(one)).collect();
+            found.extend(more);
+        }
+        found
     }
 
     /// Reads a statement. Its signature is not verified.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use axme_api::mcp::selection::Selection;
 use axme_core::auth::oidc::OidcSettings;
 use axme_intent::human::is_email;
-use axme_store::{Limits, MAX_RETENTION_DAYS, RetentionLimits, Tier};
+use axme_store::{EVENTS_DAYS, Limits, MAX_RETENTION_DAYS, RetentionLimits, Tier};
 use axme_words::Language;
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -28,6 +28,7 @@ pub struct Config {
     pub public_url: Option<String>,
     pub mail: MailSettings,
     pub alerts: AlertSettings,
+    pub audit: AuditSettings,
     pub media: MediaSettings,
     pub metrics: MetricsSettings,
     pub retention: RetentionSettings,
@@ -119,6 +120,16 @@ pub struct AlertSettings {
     pub email: Option<String>,
 }
 
+/// The places outside the database that get the signed checkpoints of the audit trail. Off if unset.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditSettings {
+    /// A folder; or `s3://bucket/prefix`, with the endpoint and the keys of `media`.
+    pub checkpoints: Option<PathBuf>,
+    /// An email address.
+    pub email: Option<String>,
+}
+
 /// The collector of traces.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -159,6 +170,8 @@ pub struct RetentionSettings {
     pub files_days: Option<u64>,
     /// Lines of the audit trail, up to a signed checkpoint.
     pub audit_days: Option<u64>,
+    /// Events for subscribers: 30 if unset.
+    pub events_days: Option<u64>,
     /// Mail in the folder `outbox`.
     pub outbox_days: Option<u64>,
     /// The fewest and the most days that the admins of a workspace may choose.
@@ -180,6 +193,7 @@ impl Default for RetentionSettings {
             intents_days: None,
             files_days: None,
             audit_days: None,
+            events_days: Some(EVENTS_DAYS),
             outbox_days: None,
             min_days: None,
             max_days: None,
@@ -192,14 +206,8 @@ impl Default for RetentionSettings {
 impl RetentionSettings {
     /// Returns what operations need to know.
     pub fn limits(&self) -> RetentionLimits {
-        let RetentionSettings { intents_days, files_days, audit_days, min_days, max_days, .. } = *self;
-        RetentionLimits { intents_days, files_days, audit_days, min_days, max_days }
-    }
-
-    /// Returns the URL of the bucket for exports, if it is one.
-    pub fn export_bucket(&self) -> Option<String> {
-        let url = self.export.as_ref().and_then(|place| place.to_str());
-        url.filter(|url| url.starts_with("s3://")).map(str::to_owned)
+        let RetentionSettings { intents_days, files_days, audit_days, events_days, min_days, max_days, .. } = *self;
+        RetentionLimits { intents_days, files_days, audit_days, events_days, min_days, max_days }
     }
 }
 
@@ -241,6 +249,7 @@ impl Default for Config {
             public_url: None,
             mail: MailSettings::default(),
             alerts: AlertSettings::default(),
+            audit: AuditSettings::default(),
             media: MediaSettings::default(),
             metrics: MetricsSettings::default(),
             retention: RetentionSettings::default(),
@@ -277,15 +286,26 @@ impl Config {
         if let Some(email) = self.alerts.email.as_ref().filter(|email| !is_email(email)) {
             return Err(format!("alerts.email \"{email}\" is not an email address"));
         }
+        if let Some(email) = self.audit.email.as_ref().filter(|email| !is_email(email)) {
+            return Err(format!("audit.email \"{email}\" is not an email address"));
+        }
         if let Some(url) = &self.public_url
             && !url.starts_with("http://")
             && !url.starts_with("https://")
         {
             return Err(format!("public_url \"{url}\" must begin with http:// or https://"));
         }
-        let RetentionSettings { intents_days, files_days, audit_days, outbox_days, min_days, max_days, .. } =
-            self.retention;
-        let days = [intents_days, files_days, audit_days, outbox_days, min_days, max_days];
+        let RetentionSettings {
+            intents_days,
+            files_days,
+            audit_days,
+            events_days,
+            outbox_days,
+            min_days,
+            max_days,
+            ..
+        } = self.retention;
+        let days = [intents_days, files_days, audit_days, events_days, outbox_days, min_days, max_days];
         if days.contains(&Some(0)) || self.retention.day_seconds == 0 {
             return Err("the settings under retention are days, at least 1; leave one out to keep its data".to_owned());
         }

@@ -51,13 +51,21 @@ impl Files {
 
     /// Opens the bucket of the settings, or `folder` if they name none.
     pub fn open(settings: &MediaSettings, folder: PathBuf, is_durable: bool) -> Result<Files, String> {
-        let Some(url) = &settings.url else { return Ok(Files::in_folder(folder, is_durable)) };
-        let rest = url.strip_prefix("s3://").ok_or_else(|| format!("media.url \"{url}\" must begin with s3://"))?;
+        match &settings.url {
+            Some(url) => Files::in_bucket("media.url", url, settings),
+            None => Ok(Files::in_folder(folder, is_durable)),
+        }
+    }
+
+    /// Opens the bucket at a URL, with the endpoint and the keys of the settings. `setting` is the name of the setting
+    /// with the URL, for errors.
+    pub fn in_bucket(setting: &str, url: &str, settings: &MediaSettings) -> Result<Files, String> {
+        let rest = url.strip_prefix("s3://").ok_or_else(|| format!("{setting} \"{url}\" must begin with s3://"))?;
         let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if name.is_empty() {
-            return Err(format!("media.url \"{url}\" has no bucket; write it like s3://bucket/prefix"));
+            return Err(format!("{setting} \"{url}\" has no bucket; write it like s3://bucket/prefix"));
         }
-        let prefix = Key::parse(prefix.trim_end_matches('/')).map_err(|why| format!("media.url \"{url}\": {why}"))?;
+        let prefix = Key::parse(prefix.trim_end_matches('/')).map_err(|why| format!("{setting} \"{url}\": {why}"))?;
         // Missing credentials come from the environment, or from the role of a machine at Amazon.
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(name);
         if let Some(endpoint) = &settings.endpoint {
@@ -77,7 +85,7 @@ impl Files {
         let is_plain = settings.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
         let options = ClientOptions::new().with_timeout(patience).with_allow_http(is_plain);
         let store = builder.with_client_options(options).with_retry(retry).build();
-        let store = store.map_err(|why| format!("media: {why}"))?;
+        let store = store.map_err(|why| format!("{setting}: {why}"))?;
         Ok(Files::Bucket { store: Arc::new(store), prefix })
     }
 

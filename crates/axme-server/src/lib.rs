@@ -9,6 +9,7 @@ pub mod backup;
 pub mod checkup;
 pub mod config;
 pub mod deliver;
+pub mod exports;
 pub mod files;
 pub mod first_start;
 pub mod folder;
@@ -21,7 +22,7 @@ pub mod system;
 pub mod workers;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub use config::{Config, Setting};
 pub use folder::{Bootstrap, RunFile};
 use folder::{Folder, FolderError};
 use http::Gateway;
+use workers::checkpoint_copies::Destination;
 
 /// How often the server of a restored folder looks whether it may deliver.
 const LOOK_AT_PAUSE: Duration = Duration::from_secs(1);
@@ -79,7 +81,8 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     networks(&config.trusted_proxies).map_err(|why| StartError::Config(format!("trusted_proxies: {why}")))?;
     deliver::mailer::Mailer::new(&config.mail, Path::new("outbox")).map_err(StartError::Config)?;
     files::Files::open(&config.media, config.data.join("media"), true).map_err(StartError::Config)?;
-    export_bucket(config)?;
+    open_exports("retention.export", config.retention.export.as_ref(), config)?;
+    open_exports("audit.checkpoints", config.audit.checkpoints.as_ref(), config)?;
     http::tls::Tls::open(&config.tls).map_err(StartError::Config)?;
     if let Some(url) = &config.database_url {
         Store::check_url(url).map_err(|error| StartError::Store(error.to_string()))?;
@@ -158,7 +161,7 @@ pub async fn start_on(config: Config, inherited: Option<std::net::TcpListener>) 
         settings: config.retention.clone(),
         files: files.clone(),
         outbox: folder.path().join("outbox"),
-        bucket: export_bucket(&config)?,
+        export: open_exports("retention.export", config.retention.export.as_ref(), &config)?,
     };
     let resumed = resumption(&app, folder.path());
     // Workers start before the first call, so that they miss no signal.
@@ -181,6 +184,12 @@ pub async fn start_on(config: Config, inherited: Option<std::net::TcpListener>) 
     if let Some(email) = &config.alerts.email {
         let data = folder.path().to_owned();
         workers.push(spawn("alerts", workers::alerts::run(app.clone(), email.clone(), data)));
+    }
+    for place in checkpoint_places(&config)? {
+        workers.push(spawn(
+            "checkpoint_copies",
+            after(&app, &resumed, workers::checkpoint_copies::run(app.clone(), place)),
+        ));
     }
     if let Some(url) = &config.database_url {
         workers.push(spawn("pg_wakeups", workers::pg_wakeups::run(app.clone(), url.clone())));
@@ -248,12 +257,23 @@ fn after(
     }
 }
 
-/// Opens the bucket for exports of deleted data, if the settings name one.
-fn export_bucket(config: &Config) -> Result<Option<files::Files>, StartError> {
-    let Some(url) = config.retention.export_bucket() else { return Ok(None) };
-    let settings = config::MediaSettings { url: Some(url), ..config.media.clone() };
-    let bucket = files::Files::open(&settings, Path::new("").to_owned(), true);
-    bucket.map(Some).map_err(|why| StartError::Config(format!("retention.export: {why}")))
+/// Opens the folder or bucket that a setting names, if it is set.
+fn open_exports(
+    setting: &str,
+    place: Option<&PathBuf>,
+    config: &Config,
+) -> Result<Option<exports::Exports>, StartError> {
+    let opened = place.map(|place| exports::Exports::open(setting, place, &config.media));
+    opened.transpose().map_err(StartError::Config)
+}
+
+/// Returns the places outside the database that get the checkpoints of the audit trail.
+fn checkpoint_places(config: &Config) -> Result<Vec<Destination>, StartError> {
+    let folder = open_exports("audit.checkpoints", config.audit.checkpoints.as_ref(), config)?;
+    let name = config.audit.checkpoints.as_ref().map(|place| place.display().to_string());
+    let files = name.zip(folder).map(|(name, exports)| Destination::Files { name, exports });
+    let mail = config.audit.email.clone().map(|to| Destination::Mail { to });
+    Ok(files.into_iter().chain(mail).collect())
 }
 
 /// Listens on an address, and returns the address with its port.

@@ -156,7 +156,8 @@ pub fn find_checkpoint(tx: &mut Tx<'_>, trail: Uuid, seq: i64) -> Result<Option<
     row.as_ref().map(checkpoint).transpose()
 }
 
-fn checkpoint(row: &Row) -> Result<Checkpoint, StoreError> {
+/// Reads a checkpoint from the first five columns of a row.
+pub(super) fn checkpoint(row: &Row) -> Result<Checkpoint, StoreError> {
     let (statement, public_key) = (row.string(3)?, row.string(4)?);
     Ok(Checkpoint { link: link(row, 0)?, at: row.time(2)?, statement, public_key })
 }

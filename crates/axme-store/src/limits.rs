@@ -7,12 +7,19 @@ use serde::{Deserialize, Serialize};
 /// The longest rule of retention, in days: 100 years.
 pub const MAX_RETENTION_DAYS: u64 = 36_500;
 
+/// The days that events for subscribers are kept without a setting.
+pub const EVENTS_DAYS: u64 = 30;
+/// The shortest rule for stored replies: a client may repeat a call that long (`spec/protocol.md` §1.7).
+pub const MIN_REPLY_HOURS: u64 = 24;
+
 /// How many days the server keeps data, and the days that a workspace may choose. From the settings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RetentionLimits {
     pub intents_days: Option<u64>,
     pub files_days: Option<u64>,
     pub audit_days: Option<u64>,
+    /// Events for subscribers. Unset: 30.
+    pub events_days: Option<u64>,
     /// The fewest and the most days that a workspace may choose. Unset: 1 to 36,500.
     pub min_days: Option<u64>,
     pub max_days: Option<u64>,
@@ -29,6 +36,18 @@ impl RetentionLimits {
         let (min, max) = self.bounds();
         let own = own.and_then(|days| u64::try_from(days).ok());
         own.map(|days| days.clamp(min, max.max(min))).or(of_server)
+    }
+
+    /// Returns the days that events for subscribers are kept.
+    pub fn events_days(&self, own: Option<i64>) -> u64 {
+        self.days(own, self.events_days).unwrap_or(EVENTS_DAYS)
+    }
+
+    /// Returns the fewest and the most hours that a workspace may choose for stored replies.
+    pub fn reply_bounds(&self) -> (u64, u64) {
+        let (min, max) = self.bounds();
+        let min = min.saturating_mul(24).max(MIN_REPLY_HOURS);
+        (min, max.saturating_mul(24).max(min))
     }
 }
 
@@ -117,6 +136,16 @@ pub struct Limits {
     /// How long data is kept, from the settings.
     #[serde(skip)]
     pub retention: RetentionLimits,
+}
+
+impl Limits {
+    /// Returns the hours that replies are kept: the rule of their workspace within the bounds, or else the setting of the
+    /// server.
+    pub fn reply_hours_of(&self, own: Option<i64>) -> u64 {
+        let (min, max) = self.retention.reply_bounds();
+        let own = own.and_then(|hours| u64::try_from(hours).ok());
+        own.map_or(self.reply_hours, |hours| hours.clamp(min, max))
+    }
 }
 
 impl Default for Limits {

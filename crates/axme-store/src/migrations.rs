@@ -8,7 +8,7 @@ use refinery::{Migration, Runner};
 use crate::error::StoreError;
 
 /// All migrations in order. Refinery parses the names: version, two underscores, name.
-const MIGRATIONS: [(&str, &str); 15] = [
+const MIGRATIONS: [(&str, &str); 16] = [
     ("V1__schema", include_str!("migrations/0001_schema.sql")),
     ("V2__people", include_str!("migrations/0002_people.sql")),
     ("V3__keys_and_origins", include_str!("migrations/0003_keys_and_origins.sql")),
@@ -24,6 +24,7 @@ const MIGRATIONS: [(&str, &str); 15] = [
     ("V13__person_settings", include_str!("migrations/0013_person_settings.sql")),
     ("V14__absences", include_str!("migrations/0014_absences.sql")),
     ("V15__saved_views", include_str!("migrations/0015_saved_views.sql")),
+    ("V16__retention", include_str!("migrations/0016_retention.sql")),
 ];
 
 /// The table in which refinery records the applied migrations.
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     /// The SHA-256 of each released migration. A new migration adds a line; existing lines never change.
-    const RELEASED: [&str; 15] = [
+    const RELEASED: [&str; 16] = [
         "8671e28a968d482dceecf1fba53933a4d20aa1e5a9e9bce61e9b3dde13c6176a",
         "a8c0f8391b1a24d56f5ef47f270c2911450519445c59534253e00c99af47f073",
         "c3054451cab482ecac7de8aff05d9936aae7361704b890c7e41f00bf43b134b7",
@@ -83,6 +84,7 @@ mod tests {
         "bc2b174b49304cb4f3674ae1d4c1ed7290c354c28311592c833984722d34f492",
         "c7dd15f4454706e8194872562f8390eed1aded3ef0c610bfd0696985a01ff123",
         "b638f375e77014a32fb132fa3b85f3dffc04f6615809555aa893a0634127e198",
+        "ede2cc08f07c6a0d929de12a5b3fba499d56eb30da2accb6adce0c00a48f95e3",
     ];
 
     #[test]

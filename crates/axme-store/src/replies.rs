@@ -2,10 +2,12 @@
 //! the transaction of the call.
 
 use axme_intent::Time;
+use uuid::Uuid;
 
 use super::Tx;
 pub use super::reply_key::ReplyKey;
 use crate::error::StoreError;
+use crate::retention::Oldest;
 
 /// A stored reply.
 #[derive(Debug, Clone)]
@@ -108,17 +110,26 @@ pub fn put(tx: &mut Tx<'_>, key: &ReplyKey, state: &KeyState, reply: &Reply) -> 
     )
 }
 
-/// Deletes up to `limit` replies created before a time. Returns how many.
-pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+/// Finds the first workspace with stored replies whose id is not less than `from`, and its oldest reply.
+pub fn find_oldest(tx: &mut Tx<'_>, from: Uuid) -> Result<Option<Oldest>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, created_at FROM replies WHERE workspace_id >= $1 ORDER BY workspace_id, created_at LIMIT 1",
+        &[from.into()],
+    )?;
+    row.map(|row| Ok(Oldest { workspace: row.uuid(0)?, at: row.time(1)? })).transpose()
+}
+
+/// Deletes up to `limit` replies of a workspace that were created before a time. Returns how many.
+pub fn sweep(tx: &mut Tx<'_>, workspace: Uuid, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, caller, endpoint, idempotency_key FROM replies WHERE created_at < $1 AND workspace_id NOT IN \
-         (SELECT workspace_id FROM retention_rules WHERE held = 1) ORDER BY created_at LIMIT $2",
-        &[before.into(), limit.into()],
+        "SELECT caller, endpoint, idempotency_key FROM replies WHERE workspace_id = $1 AND created_at < $2 \
+         ORDER BY created_at LIMIT $3",
+        &[workspace.into(), before.into(), limit.into()],
     )?;
     for row in &rows {
         tx.push(
             "DELETE FROM replies WHERE workspace_id = $1 AND caller = $2 AND endpoint = $3 AND idempotency_key = $4",
-            &[row.uuid(0)?.into(), row.text(1)?.into(), row.text(2)?.into(), row.text(3)?.into()],
+            &[workspace.into(), row.text(0)?.into(), row.text(1)?.into(), row.text(2)?.into()],
         )?;
     }
     Ok(rows.len())

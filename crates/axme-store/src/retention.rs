@@ -16,6 +16,10 @@ pub struct Rules {
     pub intents_days: Option<i64>,
     pub files_days: Option<i64>,
     pub audit_days: Option<i64>,
+    /// Events for subscribers.
+    pub events_days: Option<i64>,
+    /// Stored replies, in hours.
+    pub reply_hours: Option<i64>,
     /// Nothing of the workspace is swept.
     pub held: bool,
 }
@@ -38,10 +42,18 @@ pub struct RuleRecord {
     pub updated: Option<(String, Time)>,
 }
 
+/// The oldest row of a workspace.
+#[derive(Debug, Clone, Copy)]
+pub struct Oldest {
+    pub workspace: Uuid,
+    pub at: Time,
+}
+
 /// A page of workspaces with their rules, after an id.
 pub fn list(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<(Uuid, Rules)>, StoreError> {
     let rows = tx.rows(
-        "SELECT w.workspace_id, r.intents_days, r.files_days, r.audit_days, COALESCE(r.held, 0) FROM workspaces w \
+        "SELECT w.workspace_id, r.intents_days, r.files_days, r.audit_days, r.events_days, r.reply_hours, \
+         COALESCE(r.held, 0) FROM workspaces w \
          LEFT JOIN retention_rules r ON r.workspace_id = w.workspace_id \
          WHERE w.workspace_id > $1 ORDER BY w.workspace_id LIMIT $2",
         &[after.into(), limit.into()],
@@ -52,16 +64,16 @@ pub fn list(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<(Uuid, Rules
 /// Returns the rules of a workspace, or of an organization as a whole, which has none of its own.
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid) -> Result<RuleRecord, StoreError> {
     let row = tx.row(
-        "SELECT intents_days, files_days, audit_days, held, hold_reason, held_by, held_at, updated_by, updated_at \
-         FROM retention_rules WHERE workspace_id = $1",
+        "SELECT intents_days, files_days, audit_days, events_days, reply_hours, held, hold_reason, held_by, held_at, \
+         updated_by, updated_at FROM retention_rules WHERE workspace_id = $1",
         &[workspace.into()],
     )?;
     let Some(row) = row else { return Ok(RuleRecord::default()) };
-    let hold = match (row.opt_string(4)?, row.opt_string(5)?, row.opt_time(6)?) {
+    let hold = match (row.opt_string(6)?, row.opt_string(7)?, row.opt_time(8)?) {
         (Some(reason), Some(by), Some(at)) => Some(Hold { reason, by, at }),
         _ => None,
     };
-    Ok(RuleRecord { rules: rules(&row, 0)?, hold, updated: Some((row.string(7)?, row.time(8)?)) })
+    Ok(RuleRecord { rules: rules(&row, 0)?, hold, updated: Some((row.string(9)?, row.time(10)?)) })
 }
 
 fn rules(row: &Row, column: usize) -> Result<Rules, StoreError> {
@@ -69,22 +81,26 @@ fn rules(row: &Row, column: usize) -> Result<Rules, StoreError> {
         intents_days: row.opt_int(column)?,
         files_days: row.opt_int(column + 1)?,
         audit_days: row.opt_int(column + 2)?,
-        held: row.int(column + 3)? == 1,
+        events_days: row.opt_int(column + 3)?,
+        reply_hours: row.opt_int(column + 4)?,
+        held: row.int(column + 5)? == 1,
     })
 }
 
-/// Sets the days of a workspace. Its hold stays.
+/// Sets how long a workspace keeps its data. Its hold stays.
 pub fn put_days(tx: &mut Tx<'_>, workspace: Uuid, rules: &Rules, by: &str) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO retention_rules (workspace_id, intents_days, files_days, audit_days, held, updated_by, updated_at) \
-         VALUES ($1, $2, $3, $4, 0, $5, $6) ON CONFLICT (workspace_id) DO UPDATE SET \
+        "INSERT INTO retention_rules (workspace_id, intents_days, files_days, audit_days, events_days, reply_hours, held, \
+         updated_by, updated_at) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8) ON CONFLICT (workspace_id) DO UPDATE SET \
          intents_days = excluded.intents_days, files_days = excluded.files_days, audit_days = excluded.audit_days, \
-         updated_by = excluded.updated_by, updated_at = excluded.updated_at",
+         events_days = excluded.events_days, reply_hours = excluded.reply_hours, updated_by = excluded.updated_by, updated_at = excluded.updated_at",
         &[
             workspace.into(),
             rules.intents_days.into(),
             rules.files_days.into(),
             rules.audit_days.into(),
+            rules.events_days.into(),
+            rules.reply_hours.into(),
             by.into(),
             tx.now.into(),
         ],

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::queue::{self, QueueItem};
 use super::{Row, Tx};
 use crate::error::StoreError;
+use crate::retention::Oldest;
 
 #[derive(Debug, Clone)]
 pub struct Subscription {
@@ -287,22 +288,25 @@ pub fn count_dead(tx: &mut Tx<'_>, workspace: Uuid, event: Uuid) -> Result<i64, 
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// Deletes up to `limit` events created before a time, with their dead letters. Returns how many.
-pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+/// Finds the first workspace with events whose id is not less than `from`, and its oldest event.
+pub fn find_oldest(tx: &mut Tx<'_>, from: Uuid) -> Result<Option<Oldest>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, created_at FROM webhook_events WHERE workspace_id >= $1 ORDER BY workspace_id, created_at LIMIT 1",
+        &[from.into()],
+    )?;
+    row.map(|row| Ok(Oldest { workspace: row.uuid(0)?, at: row.time(1)? })).transpose()
+}
+
+/// Deletes up to `limit` events of a workspace that were created before a time, with their dead letters. Returns how many.
+pub fn sweep(tx: &mut Tx<'_>, workspace: Uuid, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, event_id FROM webhook_events WHERE created_at < $1 AND workspace_id NOT IN \
-         (SELECT workspace_id FROM retention_rules WHERE held = 1) ORDER BY created_at LIMIT $2",
-        &[before.into(), limit.into()],
+        "SELECT event_id FROM webhook_events WHERE workspace_id = $1 AND created_at < $2 ORDER BY created_at LIMIT $3",
+        &[workspace.into(), before.into(), limit.into()],
     )?;
     for row in &rows {
-        tx.push(
-            "DELETE FROM queue_items WHERE workspace_id = $1 AND item_id = $2 AND dead_at IS NOT NULL",
-            &[row.uuid(0)?.into(), row.uuid(1)?.into()],
-        )?;
-        tx.push(
-            "DELETE FROM webhook_events WHERE workspace_id = $1 AND event_id = $2",
-            &[row.uuid(0)?.into(), row.uuid(1)?.into()],
-        )?;
+        let key = [workspace.into(), row.uuid(0)?.into()];
+        tx.push("DELETE FROM queue_items WHERE workspace_id = $1 AND item_id = $2 AND dead_at IS NOT NULL", &key)?;
+        tx.push("DELETE FROM webhook_events WHERE workspace_id = $1 AND event_id = $2", &key)?;
     }
     Ok(rows.len())
 }

@@ -1,7 +1,7 @@
 //! Sets how long a workspace keeps its data, and its hold. The sweep in `axme-server/workers/retention.rs` applies both.
 
 use axme_api::retention::{
-    ChangeHold, Days, GetRetention, Hold as HoldView, Retention, RetentionAnswer, RetentionDays, UpdateRetention,
+    ChangeHold, Days, GetRetention, Hold as HoldView, Hours, Retention, RetentionAnswer, RetentionDays, UpdateRetention,
 };
 use axme_api::roles::Permission;
 use axme_api::{ApiError, Timestamp};
@@ -41,13 +41,22 @@ pub fn get(cx: &mut CallContext<'_, '_>, input: &GetRetention) -> Result<Retenti
 
 pub(crate) fn prepare_update(context: &PrepareContext<'_>, input: UpdateRetention) -> Result<UpdateRetention> {
     let (min, max) = context.limits.retention.bounds();
-    let named =
-        [("intents_days", input.intents_days), ("files_days", input.files_days), ("audit_days", input.audit_days)];
+    let named = [
+        ("intents_days", input.intents_days),
+        ("files_days", input.files_days),
+        ("audit_days", input.audit_days),
+        ("events_days", input.events_days),
+    ];
     for (name, days) in named {
         if let Some(days) = days.map(Days::get).filter(|days| !(min..=max).contains(days)) {
             let message = format!("{name} is {days}; the operator of this server allows {min} to {max} days");
             return Err(ApiError::invalid(message).into());
         }
+    }
+    let (min, max) = context.limits.retention.reply_bounds();
+    if let Some(hours) = input.reply_hours.map(Hours::get).filter(|hours| !(min..=max).contains(hours)) {
+        let message = format!("reply_hours is {hours}; the operator of this server allows {min} to {max} hours");
+        return Err(ApiError::invalid(message).into());
     }
     Ok(input)
 }
@@ -55,15 +64,19 @@ pub(crate) fn prepare_update(context: &PrepareContext<'_>, input: UpdateRetentio
 pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateRetention) -> Result<RetentionAnswer> {
     let place = placement::place_of(cx, &input.workspace, Permission::ChangeRetention)?;
     let days = |days: Option<Days>| days.and_then(|days| i64::try_from(days.get()).ok());
+    let reply_hours = input.reply_hours.and_then(|hours| i64::try_from(hours.get()).ok());
     let rules = Rules {
         intents_days: days(input.intents_days),
         files_days: days(input.files_days),
         audit_days: days(input.audit_days),
+        events_days: days(input.events_days),
+        reply_hours,
         held: false,
     };
     store::put_days(cx.tx, place.workspace, &rules, &cx.caller.actor())?;
     let line = json!({
         "intents_days": rules.intents_days, "files_days": rules.files_days, "audit_days": rules.audit_days,
+        "events_days": rules.events_days, "reply_hours": rules.reply_hours,
     });
     cx.audit_in(place.workspace, "retention.update", &place.workspace.to_string(), &line)?;
     answer(cx, &place)
@@ -109,9 +122,10 @@ fn audit(cx: &mut CallContext<'_, '_>, place: &Placement, action: &str, reason: 
 
 fn answer(cx: &mut CallContext<'_, '_>, place: &Placement) -> Result<RetentionAnswer> {
     let RuleRecord { rules, hold, updated } = store::find(cx.tx, place.workspace)?;
-    let limits = &cx.limits.retention;
+    let limits = &cx.limits;
+    let of_days = &limits.retention;
     let own = |days: Option<i64>| days.and_then(|days| u64::try_from(days).ok());
-    let (min_days, max_days) = limits.bounds();
+    let (min_days, max_days) = of_days.bounds();
     let (updated_by_actor_id, updated_at) = updated.unzip();
     Ok(RetentionAnswer {
         ok: true,
@@ -122,11 +136,15 @@ fn answer(cx: &mut CallContext<'_, '_>, place: &Placement) -> Result<RetentionAn
                 intents_days: own(rules.intents_days),
                 files_days: own(rules.files_days),
                 audit_days: own(rules.audit_days),
+                events_days: own(rules.events_days),
+                reply_hours: own(rules.reply_hours),
             },
             effective: RetentionDays {
-                intents_days: limits.days(rules.intents_days, limits.intents_days),
-                files_days: limits.days(rules.files_days, limits.files_days),
-                audit_days: limits.days(rules.audit_days, limits.audit_days),
+                intents_days: of_days.days(rules.intents_days, of_days.intents_days),
+                files_days: of_days.days(rules.files_days, of_days.files_days),
+                audit_days: of_days.days(rules.audit_days, of_days.audit_days),
+                events_days: Some(of_days.events_days(rules.events_days)),
+                reply_hours: Some(limits.reply_hours_of(rules.reply_hours)),
             },
             min_days,
             max_days,

@@ -38,8 +38,7 @@ impl Object {
         if name.is_empty() || folder.len() <= "s3://".len() {
             return Err(refused(format!("\"{url}\" has no name: write it like s3://bucket/axme.tar")));
         }
-        let settings = MediaSettings { url: Some(folder.to_owned()), ..settings.clone() };
-        let files = Files::open(&settings, Default::default(), true).map_err(refused)?;
+        let files = Files::in_bucket("the place of the backup", folder, settings).map_err(refused)?;
         let Files::Bucket { store, prefix } = &files else {
             return Err(refused(format!("\"{url}\" is not in a bucket")));
         };

@@ -16,6 +16,7 @@ use axme_core::ops::logins::Secrets;
 use axme_core::ops::requester::Requester;
 use axme_core::system::Mail;
 use axme_store::alpha::Trial;
+use axme_store::audit_chain::Checkpoint;
 use axme_store::notices::Notice;
 
 const MAX_SUBJECT_CHARS: usize = 200;
@@ -277,6 +278,20 @@ pub(crate) fn of_task(notice: &Notice, letter: &TaskMail) -> Mail {
 pub(crate) fn of_operator(id: String, to: &str, lines: &[String], host: &str) -> Mail {
     let subject = format!("AXME needs attention: {host}");
     let body = format!("{}\n\nThe next such mail comes in an hour at the earliest.\n", lines.join("\n"));
+    let html = NoticeHtml { language: Language::English, subject: &subject, body: &body }.render().unwrap_or_default();
+    Mail { id, to: to.to_owned(), subject: one_line(&subject), text: body, html, link: None }
+}
+
+/// Returns the mail that keeps checkpoints of the audit trail outside the server.
+pub(crate) fn of_checkpoints(id: String, to: &str, checkpoints: &[(Uuid, Checkpoint)], host: &str) -> Mail {
+    let subject = format!("Checkpoints of the audit trail: {host}");
+    let mut body = format!(
+        "Keep this mail. With it, you can prove that nobody has changed the audit trail of {host}.\n\n\
+         Save the mail as a file, and compare it with the database or with an export:\n\n    axme audit verify --checkpoint FILE\n"
+    );
+    for (trail, Checkpoint { link, at, statement, .. }) in checkpoints {
+        body += &format!("\nTrail {trail}, line {}, signed at {at}:\n{statement}\n", link.seq);
+    }
     let html = NoticeHtml { language: Language::English, subject: &subject, body: &body }.render().unwrap_or_default();
     Mail { id, to: to.to_owned(), subject: one_line(&subject), text: body, html, link: None }
 }

@@ -4,6 +4,7 @@
 pub mod alerts;
 pub mod audit_chain;
 pub mod billing;
+pub mod checkpoint_copies;
 pub mod consumers;
 pub mod fanout;
 pub mod folder_watch;

@@ -4,8 +4,7 @@
 //! A workspace on hold loses nothing. Deletions run in small transactions, so that calls get their turn in between. After
 //! a crash the next sweep continues; an export may then hold an intent twice.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axme_api::ErrorCode;
@@ -20,6 +19,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::config::RetentionSettings;
+use crate::exports::Exports;
 use crate::files::Files;
 
 /// Intents or files looked at in one query, and deleted in one transaction.
@@ -36,8 +36,8 @@ pub struct Places {
     pub files: Option<Files>,
     /// The folder to which mail is written without a mail server.
     pub outbox: PathBuf,
-    /// The bucket for exports, if the settings name one and not a folder.
-    pub bucket: Option<Files>,
+    /// The place that gets what is deleted first.
+    pub export: Option<Exports>,
 }
 
 /// The numbers of deleted things.
@@ -108,7 +108,7 @@ async fn sweep_intents(app: &Arc<AppState>, places: &Places, workspace: Uuid, be
         if page.due.is_empty() {
             continue;
         }
-        if places.settings.export.is_some() {
+        if places.export.is_some() {
             let due = page.due.clone();
             let look = move |tx: &mut Tx<'_>| -> Result<Vec<Value>, StoreError> {
                 let lines = due.iter().map(|id| store::export_intent(tx, workspace, *id));
@@ -169,11 +169,7 @@ async fn sweep_files(app: &Arc<AppState>, places: &Places, workspace: Uuid, befo
 
 /// Exports the bytes of files, and then a line about each of them.
 async fn export_files(app: &AppState, places: &Places, workspace: Uuid, due: &[OldFile]) -> Result<()> {
-    let place = match (&places.bucket, &places.settings.export) {
-        (Some(bucket), _) => bucket.clone(),
-        (None, Some(folder)) => Files::in_folder(folder.clone(), true),
-        (None, None) => return Ok(()),
-    };
+    let Some(place) = places.export.as_ref().map(Exports::files) else { return Ok(()) };
     let mut lines = Vec::with_capacity(due.len());
     for file in due {
         let exported_as = match (&places.files, &file.stored) {
@@ -230,7 +226,7 @@ async fn sweep_trail(app: &Arc<AppState>, places: &Places, trail: Uuid) -> Resul
             tracing::error!(%trail, seq = at.seq, why = at.why, "the audit trail does not verify: nothing of it is deleted");
             return Ok(0);
         }
-        if places.settings.export.is_some() {
+        if places.export.is_some() {
             export_lines(app, places, trail, from, &checkpoint).await?;
         }
         let mark = move |tx: &mut Tx<'_>| chain::begin_sweep(tx, trail, seq);
@@ -258,7 +254,6 @@ async fn export_lines(
     checkpoint: &chain::Checkpoint,
 ) -> Result<()> {
     let mut after = from;
-    let hex = |hash: &[u8]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     while after < checkpoint.link.seq {
         let lines = app.store.read(move |tx| chain::list_chained(tx, trail, after, LINES)).await?;
         let Some(last) = lines.last().and_then(|line| line.link) else { break };
@@ -267,7 +262,7 @@ async fn export_lines(
             let link = line.link?;
             (link.seq <= checkpoint.link.seq).then(|| {
                 json!({
-                    "kind": "audit", "trail_id": trail, "seq": link.seq, "hash": hex(&link.hash), "audit_id": line.id,
+                    "kind": "audit", "trail_id": trail, "seq": link.seq, "hash": axme_store::hex(&link.hash), "audit_id": line.id,
                     "at": line.at.to_string(), "at_micros": line.at.micros(), "actor": line.actor, "action": line.action, "subject": line.subject,
                     "details": line.details,
                 })
@@ -275,46 +270,23 @@ async fn export_lines(
         };
         export(app, places, "audit", lines.iter().filter_map(line).collect()).await?;
     }
-    let statement = json!({
-        "kind": "audit_checkpoint", "trail_id": trail, "seq": checkpoint.link.seq, "hash": hex(&checkpoint.link.hash),
-        "statement": checkpoint.statement, "public_key": checkpoint.public_key,
-    });
-    export(app, places, "audit", vec![statement]).await
+    export(app, places, "audit", vec![checkpoint_line(trail, checkpoint)]).await
+}
+
+/// Returns a checkpoint as a line of an export.
+pub(super) fn checkpoint_line(trail: Uuid, checkpoint: &chain::Checkpoint) -> Value {
+    json!({
+        "kind": "audit_checkpoint", "trail_id": trail, "seq": checkpoint.link.seq,
+        "hash": axme_store::hex(&checkpoint.link.hash), "statement": checkpoint.statement, "public_key": checkpoint.public_key,
+    })
 }
 
 /// Exports lines before their deletion. They are durable when this returns.
 async fn export(app: &AppState, places: &Places, what: &str, lines: Vec<Value>) -> Result<()> {
-    let day = app.system.clock.now().to_string().chars().take(10).collect::<String>();
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    match (&places.bucket, &places.settings.export) {
-        (Some(bucket), _) => {
-            // Nothing can be appended to an object, so each batch is one of its own.
-            let mut object =
-                bucket.begin(&format!("{what}-{day}-{}.jsonl", app.system.rng.uuid_at(app.system.clock.now()))).await?;
-            object.write(text.into()).await?;
-            object.finish().await
-        }
-        (None, Some(folder)) => append(folder, format!("{what}-{day}.jsonl"), text).await,
-        (None, None) => Ok(()),
+    match &places.export {
+        Some(place) => place.write(&app.system, what, &lines).await,
+        None => Ok(()),
     }
-}
-
-/// Appends text to the export of a day.
-async fn append(folder: &Path, name: String, text: String) -> Result<()> {
-    let (folder, path) = (folder.to_owned(), folder.join(name));
-    let append = move || -> std::io::Result<()> {
-        std::fs::create_dir_all(&folder)?;
-        let mut options = std::fs::File::options();
-        options.create(true).append(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    let written = tokio::task::spawn_blocking(append).await;
-    let failed = |why: String| StoreError::Unavailable(format!("the export before a deletion failed: {why}"));
-    Ok(written.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?)
 }
 
 /// Deletes old mail from the folder that stands in for a mail server. Returns the number of files.

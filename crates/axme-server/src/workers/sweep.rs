@@ -12,15 +12,18 @@ use crate::files::Files;
 use axme_core::error::{Result, StoreError};
 use axme_core::ops::access_requests::KEPT_DAYS as REQUESTS_KEPT_DAYS;
 use axme_core::state::AppState;
+use axme_store::retention::{self, Oldest, Rules};
 use axme_store::{
-    Shard, Tx, access_requests, consumers, invites, links, logins, media, mesh, notices, oauth, person_accounts,
-    quotas, replies, routed_deliveries, webhooks,
+    Limits, Shard, Tx, access_requests, consumers, invites, links, logins, media, mesh, notices, oauth,
+    person_accounts, quotas, replies, routed_deliveries, webhooks,
 };
 
 /// Rows deleted in one transaction.
 const BATCH: i64 = 500;
 const INTERVAL_SECONDS: u64 = 600;
-/// How long most data is kept: events can be replayed that long, and an expired link still says that it has expired.
+/// Workspaces looked at in one query.
+const WORKSPACES: usize = 100;
+/// How long most data is kept: an expired link still says that it has expired.
 const KEPT_DAYS: u64 = 30;
 /// The longest time that a call can run.
 const LATE_MILLIS: u64 = 60_000;
@@ -57,19 +60,13 @@ pub async fn run(app: Arc<AppState>, files: Option<Files>) {
 
 /// Sweeps until nothing old is left. Returns the number of deleted rows and files.
 pub async fn tick(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
-    let kept = i64::try_from(app.limits.reply_hours).unwrap_or(i64::MAX).saturating_mul(3_600_000_000);
-    let before = Time::from_micros(app.system.clock.now().micros().saturating_sub(kept));
     let mut gone = 0;
-    loop {
-        let swept = app.store.write(Shard::CONTROL, move |tx| replies::sweep(tx, before, BATCH)).await?;
-        gone += swept;
-        if swept < BATCH as usize {
-            break;
-        }
+    for family in [&REPLIES, &EVENTS] {
+        gone += sweep_by_rules(app, family).await?;
     }
     app.limiter.sweep(app.system.clock.now());
     type Sweep = fn(&mut Tx<'_>, Time, i64) -> Result<usize, StoreError>;
-    let sweeps: [(Sweep, u64); 13] = [
+    let sweeps: [(Sweep, u64); 12] = [
         (logins::sweep, LOGINS_KEPT_HOURS),
         (oauth::sweep, LOGINS_KEPT_HOURS),
         (consumers::sweep, CONSUMERS_KEPT_HOURS),
@@ -77,7 +74,6 @@ pub async fn tick(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
         (invites::sweep, KEPT_DAYS * 24),
         (media::sweep, KEPT_DAYS * 24),
         (routed_deliveries::sweep, KEPT_DAYS * 24),
-        (webhooks::sweep, KEPT_DAYS * 24),
         (notices::sweep, KEPT_DAYS * 24),
         (links::sweep, KEPT_DAYS * 24),
         (mesh::sweep, KEPT_DAYS * 24),
@@ -97,16 +93,88 @@ pub async fn tick(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
     Ok(gone + sweep_idle(app).await? + sweep_files(app, files).await?)
 }
 
+/// Rows whose age limit a workspace may choose.
+struct Family {
+    /// Returns the time before which rows go.
+    limit: fn(&Limits, &Rules, Time) -> Time,
+    find_oldest: fn(&mut Tx<'_>, Uuid) -> Result<Option<Oldest>, StoreError>,
+    sweep: fn(&mut Tx<'_>, Uuid, Time, i64) -> Result<usize, StoreError>,
+}
+
+static REPLIES: Family = Family {
+    limit: |limits, rules, now| before(now, limits.reply_hours_of(rules.reply_hours)),
+    find_oldest: replies::find_oldest,
+    sweep: replies::sweep,
+};
+
+static EVENTS: Family = Family { limit: events_limit, find_oldest: webhooks::find_oldest, sweep: webhooks::sweep };
+
+fn events_limit(limits: &Limits, rules: &Rules, now: Time) -> Time {
+    before(now, limits.retention.events_days(rules.events_days).saturating_mul(24))
+}
+
+fn before(now: Time, hours: u64) -> Time {
+    now.minus_millis(hours.saturating_mul(3_600_000))
+}
+
+/// Deletes the rows of each workspace that are older than its rule, or than the setting of the server. Returns their number.
+async fn sweep_by_rules(app: &Arc<AppState>, family: &'static Family) -> Result<usize> {
+    let (mut gone, mut from) = (0, Some(Uuid::nil()));
+    while let Some(first) = from {
+        let now = app.system.clock.now();
+        // Only a workspace with old rows takes the writer.
+        let look = move |tx: &mut Tx<'_>| -> Result<_, StoreError> {
+            let (mut due, mut next) = (Vec::new(), Some(first));
+            for _ in 0..WORKSPACES {
+                let oldest = next.map(|from| (family.find_oldest)(tx, from)).transpose()?.flatten();
+                let Some(oldest) = oldest else { return Ok((due, None)) };
+                let rules = retention::find(tx, oldest.workspace)?.rules;
+                if !rules.held && oldest.at < (family.limit)(tx.limits, &rules, now) {
+                    due.push(oldest.workspace);
+                }
+                next = oldest.workspace.as_u128().checked_add(1).map(Uuid::from_u128);
+            }
+            Ok((due, next))
+        };
+        let (due, next) = app.store.read(look).await?;
+        from = next;
+        for workspace in due {
+            let sweep = move |tx: &mut Tx<'_>| -> Result<usize, StoreError> {
+                // A hold may have begun in the meantime, and a rule may have changed.
+                retention::lock_sweeps(tx, workspace)?;
+                let rules = retention::find(tx, workspace)?.rules;
+                let before = (family.limit)(tx.limits, &rules, now);
+                if rules.held { Ok(0) } else { (family.sweep)(tx, workspace, before, BATCH) }
+            };
+            loop {
+                let swept = app.store.write(Shard::of_workspace(workspace), sweep).await?;
+                gone += swept;
+                if swept < BATCH as usize {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(gone)
+}
+
 /// Deletes old deliveries to paused or ended subscribers, whose events are deleted too. Returns the number of rows.
 async fn sweep_idle(app: &Arc<AppState>) -> Result<usize> {
-    let before = app.system.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
+    let now = app.system.clock.now();
     let (mut gone, mut after) = (0, (Uuid::nil(), Uuid::nil()));
     loop {
         let idle = app.store.read(move |tx| webhooks::list_idle(tx, after, BATCH)).await?;
         let Some(last) = idle.last() else { return Ok(gone) };
         after = (last.workspace, last.id);
-        let drop = move |tx: &mut Tx<'_>| -> Result<_> {
-            Ok(idle.iter().map(|idle| webhooks::drop_old(tx, idle, before)).sum::<Result<u64, StoreError>>()?)
+        let drop = move |tx: &mut Tx<'_>| -> Result<u64, StoreError> {
+            let mut dropped = 0;
+            for idle in &idle {
+                let rules = retention::find(tx, idle.workspace)?.rules;
+                if !rules.held {
+                    dropped += webhooks::drop_old(tx, idle, events_limit(tx.limits, &rules, now))?;
+                }
+            }
+            Ok(dropped)
         };
         gone += usize::try_from(app.store.write(Shard::CONTROL, drop).await?).unwrap_or(0);
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use axme_core::audit_proof::{TrailReport, verify_database};
 use axme_server::audit::{Statement, verify_export};
 use axme_server::config::RetentionSettings;
+use axme_server::exports::Exports;
 use axme_server::workers;
 use axme_server::workers::retention::Places;
 use axme_store::{StoreError, Tx, audit_chain};
@@ -101,9 +102,9 @@ async fn an_export_is_proven_without_its_server(engine: Engine) {
     let kept = kept(&server).await;
     server.clock.advance(DAY * 40);
     let folder = server.folder().join("export");
-    let settings =
-        RetentionSettings { audit_days: Some(30), export: Some(folder.clone()), ..RetentionSettings::default() };
-    let places = Places { settings, files: None, outbox: server.folder().join("outbox"), bucket: None };
+    let settings = RetentionSettings { audit_days: Some(30), ..RetentionSettings::default() };
+    let export = Some(Exports::Folder(folder.clone()));
+    let places = Places { settings, files: None, outbox: server.folder().join("outbox"), export };
     let swept = workers::retention::tick(&server.app, &places).await.unwrap().audit_lines;
     assert!(swept >= 4, "{swept}");
     let is_audit = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("audit-"));

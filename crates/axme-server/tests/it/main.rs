@@ -16,6 +16,7 @@ mod backup;
 mod bundles;
 mod called_off;
 mod calls;
+mod checkpoint_copies;
 mod checkup;
 mod concurrency;
 mod connection_limits;

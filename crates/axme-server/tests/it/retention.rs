@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axme_core::audit_chain::{self, Verdict};
 use axme_server::config::RetentionSettings;
+use axme_server::exports::Exports;
 use axme_server::files::Files;
 use axme_server::workers;
 use axme_server::workers::retention::{Places, Swept};
@@ -25,6 +26,7 @@ each_engine! {
     a_family_goes_after_its_root_has_ended,
     a_hold_stops_every_sweep_of_the_workspace,
     a_rule_of_the_workspace_wins_over_the_server,
+    replies_and_events_go_by_the_rules_of_their_workspace,
     files_go_with_their_bytes,
     files_are_exported_with_their_bytes_first,
     an_intent_between_workspaces_goes_on_both_sides_by_the_rules_of_its_sender,
@@ -41,7 +43,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 fn places(server: &Server, settings: RetentionSettings) -> Places {
     let outbox = server.folder().join("outbox");
-    Places { settings, files: Some(server.files.clone()), outbox, bucket: None }
+    let export = settings.export.clone().map(Exports::Folder);
+    Places { settings, files: Some(server.files.clone()), outbox, export }
 }
 
 async fn sweep(server: &Server, settings: RetentionSettings) -> Swept {
@@ -170,6 +173,63 @@ async fn a_rule_of_the_workspace_wins_over_the_server(engine: Engine) {
     assert_eq!(sweep(&server, keeps_days(1)).await.intents, 0);
     set_rules(&server, Rules { intents_days: Some(7), ..Rules::default() }).await;
     assert_eq!(sweep(&server, RetentionSettings::default()).await.intents, 1);
+}
+
+async fn replies_and_events_go_by_the_rules_of_their_workspace(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.agent("alice").await;
+    let there = server.workspace("other", "default").await;
+    let other: Uuid = server.get(&there, "/v1/me").await["workspace_id"].as_str().unwrap().parse().unwrap();
+    let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "alice", "payload": {} });
+    let create = async |key: &str| {
+        let headers = [("idempotency-key", "one")];
+        id_of(&server.send_with(key, "POST", "/v1/intents", Some(body.clone()), &headers).await.ok())
+    };
+    let publish = async |key: &str| {
+        let event = json!({ "event_type": "a.b", "source": "test", "payload": {} });
+        server.post(key, "/v1/webhooks/events", event).await["event_id"].as_str().unwrap().to_owned()
+    };
+    let replay = async |key: &str, event: &str| {
+        let path = format!("/v1/webhooks/events/{event}/replay");
+        server.send(key, "POST", &path, Some(json!({}))).await.status.as_u16()
+    };
+    let tick = async || workers::sweep::tick(&server.app, None).await.unwrap();
+    let keys = [&server.admin, &there];
+    let [ours, theirs] = [create(keys[0]).await, create(keys[1]).await];
+    let [our_event, their_event] = [publish(keys[0]).await, publish(keys[1]).await];
+    set_rules(&server, Rules { reply_hours: Some(24), events_days: Some(40), ..Rules::default() }).await;
+    put_rules(&server, other, Rules { reply_hours: Some(96), events_days: Some(2), ..Rules::default() }).await;
+
+    server.clock.advance(DAY - Duration::from_secs(60));
+    tick().await;
+    assert_eq!((create(keys[0]).await, create(keys[1]).await), (ours.clone(), theirs.clone()));
+    server.clock.advance(Duration::from_secs(120));
+    tick().await;
+    assert_ne!(create(keys[0]).await, ours, "after the 24 hours of its rule");
+    server.clock.advance(DAY * 2);
+    tick().await;
+    assert_eq!(create(keys[1]).await, theirs, "kept beyond the 48 hours of the server");
+    assert_eq!((replay(keys[0], &our_event).await, replay(keys[1], &their_event).await), (200, 404));
+    // A rule from before the bounds cannot take a reply from a client that repeats its call.
+    put_rules(&server, other, Rules { reply_hours: Some(1), ..Rules::default() }).await;
+    server.clock.advance(DAY * 2);
+    tick().await;
+    let fresh = create(keys[1]).await;
+    assert_ne!(fresh, theirs);
+    server.clock.advance(DAY - Duration::from_secs(60));
+    tick().await;
+    assert_eq!(create(keys[1]).await, fresh);
+    // A hold keeps what the rule would delete.
+    set_rules(&server, Rules { held: true, events_days: Some(1), ..Rules::default() }).await;
+    server.clock.advance(DAY * 30);
+    tick().await;
+    assert_eq!(replay(keys[0], &our_event).await, 200);
+    set_rules(&server, Rules { events_days: Some(40), ..Rules::default() }).await;
+    tick().await;
+    assert_eq!(replay(keys[0], &our_event).await, 200, "kept beyond the 30 days of the server");
+    server.clock.advance(DAY * 5);
+    tick().await;
+    assert_eq!(replay(keys[0], &our_event).await, 404);
 }
 
 async fn an_intent_between_workspaces_goes_on_both_sides_by_the_rules_of_its_sender(engine: Engine) {
@@ -330,26 +390,40 @@ async fn a_trail_that_does_not_verify_is_not_swept(engine: Engine) {
     assert_eq!(sweep(&server, settings).await.audit_lines, 0);
 }
 
+/// Returns the times of an answer: those given, and null for the others.
+fn days(given: Value) -> Value {
+    let names = ["intents_days", "files_days", "audit_days", "events_days", "reply_hours"];
+    names.iter().map(|name| ((*name).to_owned(), given[*name].clone())).collect::<serde_json::Map<_, _>>().into()
+}
+
 async fn admins_set_rules_within_the_bounds_of_the_operator(engine: Engine) {
     let bounds =
         RetentionLimits { intents_days: Some(90), min_days: Some(7), max_days: Some(365), ..Default::default() };
     let server = Server::start_with(engine, Limits { retention: bounds, ..Limits::default() }).await;
     let alice = server.agent("alice").await;
     let first = server.get(&server.admin, "/v1/retention").await["retention"].clone();
-    assert_eq!(first["rules"], json!({ "intents_days": null, "files_days": null, "audit_days": null }));
-    assert_eq!(first["effective"], json!({ "intents_days": 90, "files_days": null, "audit_days": null }));
+    assert_eq!(first["rules"], days(json!({})));
+    assert_eq!(first["effective"], days(json!({ "intents_days": 90, "events_days": 30, "reply_hours": 48 })));
     assert_eq!((&first["min_days"], &first["max_days"], &first["held"]), (&json!(7), &json!(365), &json!(false)));
-    for wrong in [json!({ "intents_days": 6 }), json!({ "audit_days": 366 }), json!({ "files_days": 0 })] {
+    for wrong in [
+        json!({ "intents_days": 6 }),
+        json!({ "audit_days": 366 }),
+        json!({ "files_days": 0 }),
+        json!({ "events_days": 6 }),
+        json!({ "reply_hours": 23 }),
+        json!({ "reply_hours": 7 * 24 - 1 }),
+        json!({ "reply_hours": 365 * 24 + 1 }),
+    ] {
         let answer = server.send(&server.admin, "PUT", "/v1/retention", Some(wrong)).await;
         answer.refused(422, "validation_failed");
     }
-    let rules = json!({ "intents_days": 30, "files_days": 10 });
+    let rules = json!({ "intents_days": 30, "files_days": 10, "events_days": 14, "reply_hours": 240 });
     let set = server.send(&server.admin, "PUT", "/v1/retention", Some(rules.clone())).await.ok();
-    assert_eq!(set["retention"]["effective"], json!({ "intents_days": 30, "files_days": 10, "audit_days": null }));
+    assert_eq!(set["retention"]["effective"], days(rules.clone()));
     assert_eq!(set["retention"]["updated_by_actor_id"], "owner@local");
     assert_eq!(server.get(&server.admin, "/v1/retention").await, set);
     let line = server.get(&server.admin, "/v1/audit/events?action_prefix=retention.update").await["events"][0].clone();
-    assert_eq!(line["details"], json!({ "intents_days": 30, "files_days": 10, "audit_days": null }));
+    assert_eq!(line["details"], days(rules.clone()));
     // The sweep follows the rule.
     completed(&server, &alice).await;
     server.clock.advance(DAY * 31);
@@ -458,9 +532,8 @@ async fn what_goes_is_exported_to_a_bucket_first(engine: Engine) {
     server.clock.advance(DAY * 31);
     let store = Arc::new(InMemory::new());
     let bucket = Files::Bucket { store: store.clone(), prefix: object_store::path::Path::from("kept") };
-    let settings =
-        RetentionSettings { export: Some("s3://bucket/kept".into()), files_days: Some(30), ..keeps_days(30) };
-    let places = Places { bucket: Some(bucket), ..places(&server, settings) };
+    let settings = RetentionSettings { files_days: Some(30), ..keeps_days(30) };
+    let places = Places { export: Some(Exports::Bucket(bucket)), ..places(&server, settings) };
     let swept = workers::retention::tick(&server.app, &places).await.unwrap();
     assert_eq!((swept.intents, swept.files), (1, 1));
     let found: Vec<_> = store.list(None).try_collect().await.unwrap();

@@ -1,7 +1,7 @@
 //! `axme retention`: how long the workspace keeps its data, and holds by the operators of the server.
 
 use axme_client::api::retention::{
-    self, ChangeHold, Days, GetRetention, Retention as Rules, RetentionAnswer, UpdateRetention,
+    self, ChangeHold, Days, GetRetention, Hours, Retention as Rules, RetentionAnswer, UpdateRetention,
 };
 use clap::{Args, Subcommand};
 
@@ -36,6 +36,12 @@ pub(crate) struct Set {
     /// Days that a line of the audit trail is kept
     #[arg(long, value_name = "DAYS", value_parser = days)]
     audit_days: Option<Days>,
+    /// Days that an event for subscribers is kept
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    events_days: Option<Days>,
+    /// Hours that the answer to a call with an idempotency key is kept
+    #[arg(long, value_name = "HOURS", value_parser = word::<Hours>)]
+    reply_hours: Option<Hours>,
 }
 
 #[derive(Debug, Args)]
@@ -56,8 +62,9 @@ impl Retention {
         let show = |answer: RetentionAnswer| show(&answer.retention);
         match self {
             Retention::Show => session.tell(&retention::GET, &GetRetention { workspace }, Shape::Bare, show).await,
-            Retention::Set(Set { intents_days, files_days, audit_days }) => {
-                let input = UpdateRetention { workspace, intents_days, files_days, audit_days };
+            Retention::Set(Set { intents_days, files_days, audit_days, events_days, reply_hours }) => {
+                let input =
+                    UpdateRetention { workspace, intents_days, files_days, audit_days, events_days, reply_hours };
                 session.tell(&retention::UPDATE, &input, Shape::Bare, show).await
             }
             Retention::Hold(Reason { reason }) => {
@@ -71,18 +78,23 @@ impl Retention {
 }
 
 fn show(shown: &Rules) -> Result<(), Failure> {
-    let days = |days: Option<u64>, none: &str| days.map_or(none.to_owned(), |days| format!("{days} days"));
-    let row = |name: &str, own: Option<u64>, now: Option<u64>| {
-        vec![name.to_owned(), days(own, "as the server"), days(now, "forever")]
+    let time = |number: Option<u64>, unit: &str, none: &str| {
+        number.map_or(none.to_owned(), |number| format!("{number} {unit}"))
     };
+    let row_in = |unit: &str, name: &str, own: Option<u64>, now: Option<u64>| {
+        vec![name.to_owned(), time(own, unit, "as the server"), time(now, unit, "forever")]
+    };
+    let row = |name: &str, own: Option<u64>, now: Option<u64>| row_in("days", name, own, now);
     let (own, now) = (&shown.rules, &shown.effective);
     let rows = [
         row("ended intents", own.intents_days, now.intents_days),
         row("files", own.files_days, now.files_days),
         row("audit trail", own.audit_days, now.audit_days),
+        row("events for subscribers", own.events_days, now.events_days),
+        row_in("hours", "replies", own.reply_hours, now.reply_hours),
     ];
     print_list("rules", &["DATA", "RULE", "KEPT"], rows.into_iter())?;
-    line(format!("A rule may be {} to {} days.", shown.min_days, shown.max_days))?;
+    line(format!("A rule may be {} to {} days, for replies at least 24 hours.", shown.min_days, shown.max_days))?;
     match (&shown.hold, shown.held) {
         (Some(hold), _) => line(format!(
             "On hold since {} by {}: {}. Nothing is deleted.",

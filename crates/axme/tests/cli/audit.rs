@@ -1,8 +1,10 @@
 //! `axme audit verify`: on the database of a running server and of a stopped one, with the log as the kept checkpoint.
 
 use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
 
-use super::{Home, until};
+use super::{Home, Server, until};
 
 /// Runs a server until it has signed a checkpoint of its trail, and returns its log.
 fn log_with_checkpoint(home: &Home) -> String {
@@ -63,4 +65,29 @@ fn a_trail_is_verified_with_and_without_a_kept_checkpoint() {
     assert!(said.contains("no given checkpoint is about these trails"), "{said}");
     let found = home.fails_json(&["audit", "verify", "audit-1.jsonl", "--checkpoint", "axme.log", "--json"], 1);
     assert_eq!((&found["ok"], &found["trails"][0]["is_first_unproven"]), (&false.into(), &true.into()));
+}
+
+#[test]
+fn the_copies_of_checkpoints_anchor_the_trail() {
+    let home = Home::new();
+    log_with_checkpoint(&home);
+    let (kept, outbox) = (home.path("kept"), home.path(".local/share/axme/outbox"));
+    let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("AXME_AUDIT__CHECKPOINTS", &kept).env("AXME_AUDIT__EMAIL", "auditor@example.com");
+    let server = Server(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mails = || -> Vec<PathBuf> {
+        let entries = fs::read_dir(&outbox).into_iter().flatten().flatten().map(|entry| entry.path());
+        entries.filter(|file| fs::read_to_string(file).is_ok_and(|mail| mail.contains("auditor@example.com"))).collect()
+    };
+    let copied = || fs::read_dir(&kept).is_ok_and(|mut entries| entries.next().is_some());
+    until("the checkpoints are copied", || copied() && !mails().is_empty());
+    assert_eq!(server.stop().0, Some(0));
+    let mail = mails()[0].display().to_string();
+    for place in ["kept", &mail] {
+        let said = home.ok(&["audit", "verify", "--checkpoint", place]);
+        assert!(said.contains(": nothing was changed or cut"), "{place}: {said}");
+    }
+    fs::create_dir(home.path("empty")).unwrap();
+    let said = home.fails(&["audit", "verify", "--checkpoint", "empty"], 2);
+    assert!(said.contains("empty has no checkpoint of an audit trail"), "{said}");
 }

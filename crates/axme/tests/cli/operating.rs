@@ -15,6 +15,7 @@ fn the_settings_in_force_are_shown_with_their_sources_and_without_secrets() {
         .unwrap();
     let mut command = home.command(&["serve", "--check", "--config", "axme.toml", "--listen", "127.0.0.1:9"]);
     command.env("AXME_TRACES__HEADERS", "authorization=Bearer hunter2");
+    command.env("AXME_AUDIT__CHECKPOINTS", "kept").env("AXME_AUDIT__EMAIL", "auditor@example.com");
     let output = command.env("AXME_LIMITS__OFFER_SECONDS", "20, 40").output().unwrap();
     let said = super::stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{said}{}", super::stderr(&output));
@@ -27,10 +28,15 @@ fn the_settings_in_force_are_shown_with_their_sources_and_without_secrets() {
     let offers = "limits.offer_seconds 20, 40 (the environment variable AXME_LIMITS__OFFER_SECONDS)";
     assert_eq!(line("limits.offer_seconds"), offers);
     assert_eq!(line("trials"), "trials false (default)");
+    let kept = "audit.checkpoints kept (the environment variable AXME_AUDIT__CHECKPOINTS)";
+    assert_eq!(line("audit.checkpoints"), kept);
+    let mailed = "audit.email auditor@example.com (the environment variable AXME_AUDIT__EMAIL)";
+    assert_eq!(line("audit.email"), mailed);
+    assert_eq!(line("retention.events_days"), "retention.events_days 30 (default)");
     assert!(line("mail.smtp_url").starts_with("mail.smtp_url smtps://me:…@mail.example.com (axme.toml"), "{said}");
     assert!(line("traces.headers").starts_with("traces.headers (set) ("), "{said}");
     assert!(!said.contains("hunter2"));
-    assert!(!home.path(".local").exists(), "a check creates nothing");
+    assert!(!home.path(".local").exists() && !home.path("kept").exists(), "a check creates nothing");
 
     let wrong = |name: &str, value: &str| {
         let output = home.command(&["serve", "--check"]).env(name, value).output().unwrap();
@@ -40,6 +46,15 @@ fn the_settings_in_force_are_shown_with_their_sources_and_without_secrets() {
     assert!(wrong("AXME_PUBLIC_ULR", "https://a.example.com").contains("did you mean AXME_PUBLIC_URL?"));
     let url = wrong("AXME_DATABASE_URL", "postgres://app:hunter2@db/axme?sslmode=always");
     assert!(url.contains("sslmode: use one of") && !url.contains("hunter2"), "{url}");
+    assert!(wrong("AXME_AUDIT__EMAIL", "nobody").contains("audit.email \"nobody\" is not an email address"));
+    for (name, setting) in [
+        ("AXME_MEDIA__URL", "media.url"),
+        ("AXME_RETENTION__EXPORT", "retention.export"),
+        ("AXME_AUDIT__CHECKPOINTS", "audit.checkpoints"),
+    ] {
+        let said = wrong(name, "s3:///prefix");
+        assert!(said.contains(&format!("settings: {setting} \"s3:///prefix\" has no bucket")), "{said}");
+    }
     assert!(wrong("AXME_TRUSTED_PROXIES", "10.0.0").contains("trusted_proxies: \"10.0.0\" is not a network"));
 }
 
@@ -170,8 +185,13 @@ fn retention_is_set_and_held_by_commands() {
     let _server = home.serve("serve");
     let shown = home.ok(&["retention", "show"]);
     assert!(shown.contains("as the server") && shown.contains("forever") && shown.contains("Not on hold."), "{shown}");
-    let shown = home.ok(&["retention", "set", "--intents-days", "90", "--audit-days", "365"]);
-    assert!(shown.contains("90 days") && shown.contains("365 days"), "{shown}");
+    assert!(shown.contains("30 days") && shown.contains("48 hours"), "{shown}");
+    let rules = ["--intents-days", "90", "--audit-days", "365", "--events-days", "14", "--reply-hours", "168"];
+    let shown = home.ok(&[&["retention", "set"][..], &rules].concat());
+    for kept in ["90 days", "365 days", "14 days", "168 hours"] {
+        assert!(shown.contains(kept), "{kept}: {shown}");
+    }
+    assert!(home.fails(&["retention", "set", "--reply-hours", "23"], 2).contains("from 24 to 876000"));
     assert!(home.fails(&["retention", "set", "--intents-days", "0"], 2).contains("from 1 to 36500"));
     let shown = home.ok(&["retention", "hold", "--reason", "Case 17"]);
     assert!(shown.contains("owner@local: Case 17. Nothing is deleted."), "{shown}");

@@ -154,6 +154,8 @@ pub enum Tamper {
     Delete,
     /// Deletes the last line instead.
     Truncate,
+    /// Deletes the last line and the checkpoints, and sets the chain back to the line before.
+    Cut,
     /// Forgets the whole chain too, so that a new one is made over the changed line.
     Rewrite,
 }
@@ -167,6 +169,18 @@ pub async fn tamper_with_audit(server: &super::Server, trail: Uuid, tamper: Tamp
                 tx.run("UPDATE audit_events SET seq = NULL, hash = NULL WHERE trail_id = $1 AND seq <> 2", &[trail.into()])?;
                 tx.run(
                     "UPDATE audit_events SET seq = NULL, hash = NULL, actor = 'nobody' WHERE trail_id = $1 AND seq = 2",
+                    &[trail.into()],
+                )
+            }
+            Tamper::Cut => {
+                tx.run("DELETE FROM audit_checkpoints WHERE trail_id = $1", &[trail.into()])?;
+                tx.run(
+                    "DELETE FROM audit_events WHERE trail_id = $1 AND seq = (SELECT seq FROM audit_heads WHERE trail_id = $1)",
+                    &[trail.into()],
+                )?;
+                tx.run(
+                    "UPDATE audit_heads SET seq = seq - 1, hash = (SELECT e.hash FROM audit_events e \
+                     WHERE e.trail_id = $1 AND e.seq = audit_heads.seq - 1) WHERE trail_id = $1",
                     &[trail.into()],
                 )
             }

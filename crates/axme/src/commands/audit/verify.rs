@@ -1,6 +1,6 @@
 //! `axme audit verify`: checks that audit trails are as they were written, without the server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -15,7 +15,7 @@ use crate::{folders, text_file};
 /// Verify that nobody changed or cut the audit trails of a database or an export
 ///
 /// Without files, the trails of the database are verified: that of AXME_DATABASE_URL, else that of the data folder. The
-/// server may run. Give a checkpoint that was kept outside, such as the log of the server. Without one, the command can only say
+/// server may run. Give the checkpoints that were kept outside: the folder of audit.checkpoints, a mail, or the log of the server. Without one, the command can only say
 /// that a trail is consistent: the owner of the database could have written it anew.
 #[derive(Debug, Args)]
 #[command(
@@ -25,8 +25,8 @@ pub(crate) struct Verify {
     /// Files of an export, instead of the database
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// A file with kept checkpoints: a log, an export or a bare statement
-    #[arg(long, value_name = "FILE")]
+    /// A file with kept checkpoints, or a folder of such files: a log, an export, a mail or a bare statement
+    #[arg(long, value_name = "PATH")]
     checkpoint: Option<PathBuf>,
 }
 
@@ -42,7 +42,7 @@ impl From<AuditError> for Failure {
 impl Verify {
     pub(super) async fn run(mut self, flags: &Flags) -> Result<(), Failure> {
         let kept = match &self.checkpoint {
-            Some(file) => Some(Statement::find_all(&text_file::read(file)?)),
+            Some(place) => Some(kept_in(place)?),
             None => None,
         };
         if let (Some(file), Some([])) = (&self.checkpoint, kept.as_deref()) {
@@ -60,6 +60,22 @@ impl Verify {
         let is_useless = !kept.is_empty() && reports.iter().all(|report| report.anchored_to.is_none());
         report(flags, &reports, is_useless)
     }
+}
+
+/// Returns the checkpoints in a file, or in the files of a folder.
+fn kept_in(place: &Path) -> Result<Vec<Statement>, Failure> {
+    if !place.is_dir() {
+        return Ok(Statement::find_all(&text_file::read(place)?));
+    }
+    let unreadable = |error: std::io::Error| Failure::new(format!("cannot read {}: {error}", place.display()));
+    let mut kept = Vec::new();
+    for entry in std::fs::read_dir(place).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        if file.is_file() {
+            kept.extend(Statement::find_all(&text_file::read(&file)?));
+        }
+    }
+    Ok(kept)
 }
 
 /// Prints the findings. `is_useless` is true if no given checkpoint anchors anything.
