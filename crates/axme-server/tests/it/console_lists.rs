@@ -49,7 +49,7 @@ async fn intents_are_found_by_scenario_and_by_id(engine: Engine) {
     let found = async |query: &str| rows(&admin.page(&format!("/app/intents?{query}")).await);
     let newest_first: Vec<String> = runs.iter().rev().cloned().collect();
     assert_eq!(found("scenario_id=release.v1").await, newest_first, "the runs, without their steps");
-    assert_eq!(found("scenario_id=release.v2").await, [other.clone()]);
+    assert_eq!(found("scenario_id=release.v2").await, [other.as_str()]);
     assert!(found("scenario_id=release").await.is_empty());
     assert!(found("scenario_id=release.v1&status=COMPLETED").await.is_empty());
     let page = server.get(&server.admin, "/v1/intents?scenario_id=release.v1&limit=2").await;
