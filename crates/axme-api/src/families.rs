@@ -5,8 +5,8 @@
 
 use crate::op::{OpInfo, Route};
 use crate::{
-    agents, alpha, auth, console_pages, health, inbox_pages, intents, mcp, media, oauth, receipts, scheduler, sessions,
-    table, tasks,
+    agents, alpha, auth, console_pages, console_settings, health, inbox_pages, intents, mcp, media, oauth, receipts,
+    scheduler, sessions, table, tasks,
 };
 
 /// A family of operations, or a part of a large one.
@@ -113,7 +113,7 @@ pub const FAMILIES: &[Family] = &[
         "Console: settings",
         "Edit scenarios, members, keys, quotas, policies and schemas in a browser, and look at the server.",
     )
-    .routes(console_pages::SETTINGS_ROUTES),
+    .routes(console_settings::ROUTES),
     Family::new("webhooks", "Webhooks", "Subscribe an HTTPS address to events, and publish events."),
     Family::new("users", "Users", "Register people under a nick, and look them up."),
     Family::new("invites", "Invites", "Invite a person to become a user of the workspace."),

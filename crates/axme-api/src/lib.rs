@@ -18,6 +18,7 @@ pub mod billing;
 mod bounds;
 pub mod capabilities;
 pub mod console_pages;
+pub mod console_settings;
 pub mod deliveries;
 pub mod error;
 #[cfg(feature = "schema")]
@@ -140,7 +141,7 @@ pub fn routes() -> Vec<Route> {
         receipts::ROUTES,
         inbox_pages::ROUTES,
         console_pages::ROUTES,
-        console_pages::SETTINGS_ROUTES,
+        console_settings::ROUTES,
         auth::ROUTES,
         alpha::ROUTES,
     ]

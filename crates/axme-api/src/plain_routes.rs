@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use crate::op::{Route, access_codes, path_fields};
 use crate::responses::{error_responses, join_words, resolved, security};
 use crate::{
-    ConsumerName, ErrorCode, Status, agents, alpha, auth, console_pages as console, health, inbox_pages, intents, mcp,
-    media, oauth, receipts, scheduler, sessions, tasks,
+    ConsumerName, ErrorCode, Status, agents, alpha, auth, console_pages as console, console_settings as settings,
+    health, inbox_pages, intents, mcp, media, oauth, receipts, scheduler, sessions, tasks,
 };
 
 const HTML: &str = "text/html";
@@ -124,15 +124,15 @@ static FORMS: &[(&Route, MakeForm)] = &[
     (&console::DELIVERIES, |_| seen().query("status", "As in `deliveries.list`.").query("before", "As in the API.")),
     (&console::DELIVERY_REPLAY, |_| both("The delivery, and the token of the session's forms.", STEERING)),
     (&console::WEBHOOKS, |_| seen()),
-    (&console::CHANGE, |_| both("The operation with its fields, and the token of the session's forms.", STEERING)),
-    (&console::PEOPLE, |_| seen().query("account", "The id of one service account.").query("after", "As in the API.")),
-    (&console::SCENARIOS, |_| seen().query("after", "The name of the last scenario of the previous page.")),
-    (&console::SCENARIO_EDIT, |_| both("The action, the bundle, and the token of the session's forms.", STEERING)),
-    (&console::POLICIES, |_| seen()),
-    (&console::SCHEMAS, |_| {
+    (&settings::CHANGE, |_| both("The operation with its fields, and the token of the session's forms.", STEERING)),
+    (&settings::PEOPLE, |_| seen().query("account", "The id of one service account.").query("after", "As in the API.")),
+    (&settings::SCENARIOS, |_| seen().query("after", "The name of the last scenario of the previous page.")),
+    (&settings::SCENARIO_EDIT, |_| both("The action, the bundle, and the token of the session's forms.", STEERING)),
+    (&settings::POLICIES, |_| seen()),
+    (&settings::SCHEMAS, |_| {
         seen().query("semantic_type", "As in `schemas.get`.").query("owner_agent", "As in `schemas.get`.")
     }),
-    (&console::QUOTAS, |_| seen()),
+    (&settings::QUOTAS, |_| seen()),
     (&console::AUDIT, |_| {
         let form = seen().query("action_prefix", "As in `audit.events`.").query("before", "As in `audit.events`.");
         form.query("owner_agent", "As in `audit.events`.")
@@ -141,8 +141,8 @@ static FORMS: &[(&Route, MakeForm)] = &[
         let form = seen().query("format", "`csv` or `jsonl`.").query("action_prefix", "As in `audit.events`.");
         form.query("owner_agent", "As in `audit.events`.")
     }),
-    (&console::SERVER, |_| seen()),
-    (&console::SERVER_CHECK, |_| both(CSRF, STEERING)),
+    (&settings::SERVER, |_| seen()),
+    (&settings::SERVER_CHECK, |_| both(CSRF, STEERING)),
     (&console::STYLE, |_| Form::answering("The style sheet.", "text/css", json!({ "type": "string" }))),
     (&console::SCRIPT, |_| Form::answering("The script.", "text/javascript", json!({ "type": "string" }))),
     (&receipts::KEYS, |_| Form::json("A JSON Web Key Set (RFC 7517).", json!({ "type": "object" }))),

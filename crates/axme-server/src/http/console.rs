@@ -37,7 +37,7 @@ mod webhooks;
 
 use std::sync::Arc;
 
-use axme_api::console_pages as api;
+use axme_api::{console_pages as api, console_settings as settings};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
@@ -65,7 +65,7 @@ pub(super) fn routes() -> Router<Gateway> {
     Router::new()
         .route(api::ROOT.path, get(root))
         .route(api::OVERVIEW.path, get(overview))
-        .route(api::SERVER.path, get(server).post(examine))
+        .route(settings::SERVER.path, get(server).post(examine))
         .route(api::SIGN_OUT.path, post(sign_in::leave))
         .route(api::WORKSPACE.path, post(async |app: State, request| visit::take(app.0, request, people::select).await))
         .route(api::INTENTS.path, get(async |app: State, request| visit::show(app.0, request, intents::page).await))
@@ -84,16 +84,22 @@ pub(super) fn routes() -> Router<Gateway> {
                 .post(async |app: State, request| visit::take(app.0, request, deliveries::replay).await),
         )
         .route(api::WEBHOOKS.path, get(async |app: State, request| visit::show(app.0, request, webhooks::page).await))
-        .route(api::CHANGE.path, post(async |app: State, request| visit::take(app.0, request, change::take).await))
-        .route(api::PEOPLE.path, get(async |app: State, request| visit::show(app.0, request, people::page).await))
+        .route(settings::CHANGE.path, post(async |app: State, request| visit::take(app.0, request, change::take).await))
+        .route(settings::PEOPLE.path, get(async |app: State, request| visit::show(app.0, request, people::page).await))
         .route(
-            api::SCENARIOS.path,
+            settings::SCENARIOS.path,
             get(async |app: State, request| visit::show(app.0, request, scenarios::page).await)
                 .post(async |app: State, request| visit::take(app.0, request, scenarios::take).await),
         )
-        .route(api::POLICIES.path, get(async |app: State, request| visit::show(app.0, request, policies::page).await))
-        .route(api::SCHEMAS.path, get(async |app: State, request| visit::show(app.0, request, schemas::page).await))
-        .route(api::QUOTAS.path, get(async |app: State, request| visit::show(app.0, request, quotas::page).await))
+        .route(
+            settings::POLICIES.path,
+            get(async |app: State, request| visit::show(app.0, request, policies::page).await),
+        )
+        .route(
+            settings::SCHEMAS.path,
+            get(async |app: State, request| visit::show(app.0, request, schemas::page).await),
+        )
+        .route(settings::QUOTAS.path, get(async |app: State, request| visit::show(app.0, request, quotas::page).await))
         .route(api::AUDIT.path, get(async |app: State, request| visit::show(app.0, request, audit::page).await))
         .route(
             api::AUDIT_EXPORT.path,
