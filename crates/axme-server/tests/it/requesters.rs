@@ -188,6 +188,11 @@ async fn a_key_adds_nothing_to_the_decision_of_a_token(engine: Engine) {
                 assert_eq!(answer.status, 403, "{path}: a member beside an admin's key: {}", answer.body);
                 if path.ends_with("reassign") {
                     answer.refused(403, "requester_may_not_answer");
+                    // Nor does another admin's key make an administrator of a member.
+                    let to = Some(json!({ "to": BOB, "from": ANN }));
+                    let headers = [("authorization", ann.bearer.as_str())];
+                    let answer = server.send_with(&chief, "POST", &path, to, &headers).await;
+                    answer.refused(403, "person_required");
                 }
             }
         }
