@@ -145,12 +145,11 @@ async fn only_those_who_may_answer_ask_and_only_the_requester_replies(engine: En
     let listed = server.as_person(&ann, "GET", "/v1/me/tasks", None).await.ok();
     let questions: Vec<&Value> = listed["tasks"].as_array().unwrap().iter().map(|task| &task["questions"]).collect();
     assert!(questions.iter().any(|asked| asked[0]["reply"] == "The invoice is due."), "{listed}");
-    // Also under an invented name of the sender.
+    // The agent of the requester replies as well, if it can read the intent.
     let body = json!({
-        "intent_type": "intent.pay.v1", "from_agent": "initiator://somebody",
-        "human_task": { "title": "Pay?", "assignees": [ANN] },
+        "intent_type": "intent.pay.v1", "to_agent": "robot", "human_task": { "title": "Pay?", "assignees": [ANN] },
     });
-    let id = id_of(&server.post(&agent, "/v1/intents", body).await);
+    let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
     server.as_person(&ann, "POST", &path(&id, "questions"), Some(json!({ "question": "Who?" }))).await.ok();
     server.post(&agent, &path(&id, "reply"), json!({ "reply": "A robot." })).await;
 }
