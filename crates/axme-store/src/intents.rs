@@ -292,8 +292,8 @@ fn no_first_event(id: IntentId) -> StoreError {
 /// receiver the list includes steps; otherwise it has roots only.
 ///
 /// An index finds the intents of a scenario, those to a receiver, those that ended early, and those that are live. The rest
-/// of the filter, such as the sender, applies to the rows found: an index on senders would make every creation slower. A call reads a bounded
-/// number of rows, so a short page may have a next.
+/// of the filter, such as the sender, applies to the rows found: an index on senders would make every creation slower. A
+/// call reads a bounded number of rows, so a short page may have a next.
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<Head>, Option<IntentId>), StoreError> {
     const BATCH: i64 = 500;
     const MAX_BATCHES: usize = 10;

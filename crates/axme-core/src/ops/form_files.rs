@@ -52,7 +52,7 @@ pub fn record(tx: &mut Tx<'_>, workspace: Uuid, person: &str, file: &SentFile) -
         finalized_at: None,
         stored: None,
     };
-    // Nobody gets this token: the bytes are there already.
+    // The token to upload is handed to nobody, because the bytes are stored already.
     store::insert(tx, &upload, &auth::hash(&rng.hex::<32>()))?;
     store::set_stored(tx, workspace, upload.id, Some(&file.stored))?;
     Ok(upload.id)

@@ -3,7 +3,7 @@
 
 use axme_api::intents::{NotAppliedReason, ResumeAnswer, ResumeIntent};
 use axme_api::{ApiError, lenient};
-use axme_intent::human::{Response, asks_person};
+use axme_intent::human::{Response, Standing, asks_person};
 use axme_intent::lifecycle::{Answer, Command, IntentSpec};
 use axme_intent::policy::Action;
 use axme_intent::resume::Resume;
@@ -20,7 +20,7 @@ use crate::engine::{self, AdvanceOutcome};
 use crate::error::Result;
 use crate::input::{parse_id, read_task};
 use crate::policy::asking;
-use crate::policy::guards::{check_answers, check_decider, names_requester, standing};
+use crate::policy::guards::{check_answers, check_decider, standing};
 use crate::views;
 use axme_store::consumers::{Consumer, ConsumerName};
 use axme_store::intents::Head;
@@ -98,7 +98,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
         check_answers(cx.caller, &head)?;
     }
     check_step_is_own(cx.caller, &head, Action::Resume)?;
-    let Some(command) = command(cx, owner, &head, &spec, resumption)? else {
+    let Some(command) = command(cx, &head, resumption) else {
         return Ok(nothing(NotAppliedReason::NotApproved, &head));
     };
     // An agent of another workspace asks nobody in the name of the sender's: its hand-over stays one.
@@ -110,15 +110,13 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     let advanced = match forwarded(cx, &head, &command)? {
         Some(parent) => {
             let of_parent = store::spec(cx.tx, cx.caller.workspace, parent.intent.id)?;
-            check_decider(cx, &parent, &of_parent)?;
+            let command = decided(cx, owner, &parent, &of_parent, command)?;
             send(cx, parent, of_parent.deadline_at, command)?;
             let (_, head) = find_readable(cx.tx, cx.caller, resumption.id)?;
             AdvanceOutcome { head, events: Vec::new() }
         }
         None => {
-            if matches!(command, Command::Decide(_)) {
-                check_decider(cx, &head, &spec)?;
-            }
+            let command = decided(cx, owner, &head, &spec, command)?;
             send_in(cx, owner, head, spec.deadline_at, command)?
         }
     };
@@ -160,7 +158,7 @@ fn asking_person(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec, c
     if task.assignees.is_none() && task.notify_email.is_none() && !task.is_guarded() {
         task.notify_email = spec.requester_email();
     }
-    if let Some(why) = task.out_of_reach(&["human"], |person| names_requester(spec, person)) {
+    if let Some(why) = task.out_of_reach(&["human"], |person| spec.names_requester(person)) {
         return Err(ApiError::invalid(format!("human_task.{why}")).into());
     }
     let first = task.assignees.iter().flatten().next().map_or("human", String::as_str);
@@ -199,57 +197,56 @@ pub(crate) fn answer_as_person(
     spec: &IntentSpec,
     answer: TaskResult,
 ) -> Result<AdvanceOutcome> {
-    let command = decision(cx, cx.caller.workspace, &head, spec, answer)?;
-    check_decider(cx, &head, spec)?;
+    let command = decided(cx, cx.caller.workspace, &head, spec, decision(cx, answer))?;
     send(cx, head, spec.deadline_at, command)
 }
 
-/// Returns the command for a person's answer, with its channel and what is known of its author.
-fn decision(
+/// Returns the command for a person's answer, with its channel. [`decided`] adds what is known of its author.
+fn decision(cx: &CallContext<'_, '_>, answer: TaskResult) -> Command {
+    Command::Decide(Response { answer, via: cx.via, through: cx.through.clone(), standing: Standing::default() })
+}
+
+/// Checks that the caller may decide the waiting task, keeps the files that the answer names, and adds what is known of its
+/// author. Other commands stay as they are.
+fn decided(
     cx: &mut CallContext<'_, '_>,
     owner: Uuid,
     head: &Head,
     spec: &IntentSpec,
-    answer: TaskResult,
+    command: Command,
 ) -> Result<Command> {
-    form_files::keep(cx, owner, head, &answer)?;
+    let Command::Decide(response) = command else { return Ok(command) };
+    check_decider(cx, head, spec)?;
+    form_files::keep(cx, owner, head, &response.answer)?;
     let standing = standing(cx, owner, head, spec)?;
-    Ok(Command::Decide(Response { answer, via: cx.via, through: cx.through.clone(), standing }))
+    Ok(Command::Decide(Response { standing, ..response }))
 }
 
 /// Returns the command that the body means, given what the intent waits for; `None` for a declined go-ahead.
-fn command(
-    cx: &mut CallContext<'_, '_>,
-    owner: Uuid,
-    head: &Head,
-    spec: &IntentSpec,
-    resumption: &Resumption,
-) -> Result<Option<Command>> {
+fn command(cx: &CallContext<'_, '_>, head: &Head, resumption: &Resumption) -> Option<Command> {
     let waits_for_person = head.intent.open_task().is_some();
-    let caller = cx.caller;
-    let is_receiver = || caller.address.as_ref().is_some_and(|own| engine::is_receiver(head, own));
-    Ok(Some(match &resumption.resume {
+    let is_receiver = || cx.caller.address.as_ref().is_some_and(|own| engine::is_receiver(head, own));
+    Some(match &resumption.resume {
         Resume::Bare(result) if head.intent.cursor.is_none() && !waits_for_person && is_receiver() => {
             Command::Answer(Answer::Complete(result.clone().into()))
         }
         Resume::Bare(body) => Command::Proceed { reason: body.string("reason") },
-        Resume::Human(answer) => decision(cx, owner, head, spec, answer.clone())?,
+        Resume::Human(answer) => decision(cx, answer.clone()),
         Resume::Agent(Answer::Complete(_)) if waits_for_person && resumption.as_task_result.outcome.is_some() => {
-            decision(cx, owner, head, spec, resumption.as_task_result.clone())?
+            decision(cx, resumption.as_task_result.clone())
         }
         // An explicit approval passes the same validation as any answer.
         Resume::Proceed { approve: true, comment, explicit: true } if waits_for_person => {
             let outcome = Some("approved".to_owned());
-            let answer = TaskResult { outcome, comment: comment.clone(), data: JsonFields::new() };
-            decision(cx, owner, head, spec, answer)?
+            decision(cx, TaskResult { outcome, comment: comment.clone(), data: JsonFields::new() })
         }
         Resume::Proceed { approve: false, .. } if !waits_for_person && !head.intent.status().is_terminal() => {
-            return Ok(None);
+            return None;
         }
         Resume::Agent(answer) => Command::Answer(answer.clone()),
         Resume::Proceed { comment, .. } => Command::Proceed { reason: comment.clone() },
-        Resume::Unclear(_) => return Ok(None),
-    }))
+        Resume::Unclear(_) => return None,
+    })
 }
 
 /// Returns the waiting parent, if a person's answer was sent to the child of a step instead.

@@ -52,7 +52,7 @@ pub fn stands_in_for(
     if is_asked || !asking::may_decide(tx, workspace, task, &deputy)? {
         return Ok(Vec::new());
     }
-    // Nobody passes on a right that they have lost.
+    // An absent person who has left, or who may not be asked any more, has no deputy.
     let mut found = Vec::new();
     for person in absent {
         if !membership::has_left(tx, workspace, &person)? && asking::may_decide(tx, workspace, task, &person)? {

@@ -133,7 +133,7 @@ pub(crate) fn check_may_decide_here(cx: &mut CallContext<'_, '_>, owner: Uuid, h
     let is_of_client = cx.caller.grant.as_ref().is_some_and(|grant| spec.client.as_ref() == Some(&grant.client));
     // An agent of the person may ask the person. A model that used a key of the person may not.
     let is_of_person = match spec.client {
-        Some(_) => names_requester(&spec, &cx.caller.owner),
+        Some(_) => spec.names_requester(&cx.caller.owner),
         None => is_same_person(spec.from.as_str(), &cx.caller.owner),
     };
     if is_of_client || is_of_person {
@@ -189,9 +189,10 @@ pub(crate) fn standing(
 /// the right to answer came from the requester: a role, or a place in a group.
 pub(crate) fn check_decider(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec) -> Result<()> {
     let (workspace, person) = (cx.caller.workspace, cx.caller.owner.clone());
-    let is_own = || is_asked(head, &person, &cx.caller.groups);
-    let must_stand_in = cx.caller.person().is_some() && !cx.caller.decides_as_admin() && !is_own();
-    if must_stand_in && askees::stands_in_for(cx.tx, workspace, head, spec, &person)?.is_empty() {
+    let is_own = is_asked(head, &person, &cx.caller.groups);
+    let is_deputy =
+        !is_own && cx.caller.is_person() && !askees::stands_in_for(cx.tx, workspace, head, spec, &person)?.is_empty();
+    if cx.caller.person().is_some() && !cx.caller.decides_as_admin() && !is_own && !is_deputy {
         let message =
             format!("{person} may not answer this task as a deputy: the requester and people who are asked may not");
         return Err(ApiError::new(ErrorCode::NotAsked, message).into());
@@ -200,7 +201,7 @@ pub(crate) fn check_decider(cx: &mut CallContext<'_, '_>, head: &Head, spec: &In
         return Ok(());
     }
     asking::check_answer(cx.tx, workspace, &person)?;
-    if is_asked(head, &person, &[]) || !askees::stands_in_for(cx.tx, workspace, head, spec, &person)?.is_empty() {
+    if is_deputy || is_asked(head, &person, &[]) {
         return Ok(());
     }
     for membership in groups::of_person(cx.tx, workspace, &person)? {
@@ -215,7 +216,7 @@ pub(crate) fn check_decider(cx: &mut CallContext<'_, '_>, head: &Head, spec: &In
 
 /// Returns true if a giver of rights is not the requester, and their own role does not come from the requester.
 fn is_from_other(cx: &mut CallContext<'_, '_>, giver: &str, head: &Head, spec: &IntentSpec) -> Result<bool> {
-    Ok(!names_requester(spec, giver) && is_independent(cx, giver, head, spec)?)
+    Ok(!spec.names_requester(giver) && is_independent(cx, giver, head, spec)?)
 }
 
 /// Refuses a caller who may not name a decider of the waiting task in this way.
@@ -236,7 +237,7 @@ pub(crate) fn check_names_decider(
     if !is_guarded {
         return asking::check(cx.tx, cx.caller.workspace, &deciders);
     }
-    if is_requester(cx.caller, spec) || names_requester(spec, cx.caller.responsible()) {
+    if is_requester(cx.caller, spec) || spec.names_requester(cx.caller.responsible()) {
         let message = format!("the requester may not {}: this task restricts who may answer it", way.words());
         return Err(ApiError::new(ErrorCode::RequesterMayNotAnswer, message).into());
     }
@@ -266,13 +267,7 @@ pub(crate) fn awaits_guarded_task(head: &Head, spec: &IntentSpec) -> bool {
 
 /// Returns true if the caller, or the owner of the caller's key, is the requester of the intent.
 pub fn is_requester(caller: &Caller, spec: &IntentSpec) -> bool {
-    names_requester(spec, &caller.actor()) || names_requester(spec, &caller.owner)
-}
-
-/// Returns true for each name under which the intent was started. These are the sender, the person or owner of the key,
-/// and the owner of a key beside a token.
-pub(crate) fn names_requester(spec: &IntentSpec, name: &str) -> bool {
-    spec.names_requester(name)
+    spec.names_requester(&caller.actor()) || spec.names_requester(&caller.owner)
 }
 
 fn check_independent(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec) -> Result<()> {
@@ -298,7 +293,7 @@ fn is_independent(cx: &mut CallContext<'_, '_>, person: &str, head: &Head, spec:
             given_by = role.given_by.or(given_by);
         }
         match given_by {
-            Some(giver) if !names_requester(spec, &giver) => person = membership::name_of(&giver),
+            Some(giver) if !spec.names_requester(&giver) => person = membership::name_of(&giver),
             _ => return Ok(false),
         }
     }

@@ -13,7 +13,7 @@ use axme_core::ops::links::{self, LinkState};
 use axme_intent::HumanTask;
 use axme_intent::form::FileRule;
 use axme_store::media::StoredFile;
-use axme_store::{Shard, Tx, hex};
+use axme_store::{Announcement, Shard, Tx, hex};
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
@@ -207,7 +207,7 @@ async fn receive(
 async fn keep(gateway: &Gateway, app: &PageState, of: &OpenForm, file: SentFile) -> Result<Uuid> {
     let (workspace, person, stored) = (of.workspace, of.person.clone(), file.stored.file.clone());
     let job = move |tx: &mut Tx<'_>| form_files::record(tx, workspace, &person, &file);
-    match app.store.write(Shard::CONTROL, job).await {
+    match app.store.write_announced(Announcement::of(workspace, Shard::CONTROL), job).await {
         Ok(id) => Ok(id),
         Err(error) => {
             remove(gateway.files()?, &stored).await;

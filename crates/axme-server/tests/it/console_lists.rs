@@ -97,7 +97,7 @@ async fn columns_and_saved_views_are_addresses(engine: Engine) {
     let page = admin.page("/app/intents").await;
     let link = "/app/intents?status=WAITING&#38;columns=to,changed\" class=\"own\">Mine &#60;b&#62;</a>";
     assert!(page.contains(link) && !page.contains("Mine <b>"), "{page}");
-    // The same name is the same view. Only a filter and columns are saved.
+    // A second view of the same name replaces the first. Only the filter and the columns are saved.
     let odd = [("action", "save"), ("name", "Mine <b>"), ("query", "holder=ann%40x&next=https%3A%2F%2Fevil&before=1")];
     assert_eq!(location(&admin.post("/app/intents/views", &odd).await), "/app/intents?holder=ann@x&said=saved");
     let page = admin.page("/app/intents").await;

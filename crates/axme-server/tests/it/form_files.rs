@@ -13,6 +13,7 @@ each_engine! {
     a_person_sends_a_file_with_the_form_and_the_requester_downloads_it,
     a_file_that_the_form_does_not_accept_is_refused_in_words,
     files_of_others_and_of_other_workspaces_are_refused,
+    a_file_in_an_answer_to_a_step_is_checked_too,
     a_file_without_an_answer_is_removed,
 }
 
@@ -185,6 +186,27 @@ async fn files_of_others_and_of_other_workspaces_are_refused(engine: Engine) {
     let why = resume(&server, &server.admin, &id, &picture).await.refused(422, "form_invalid");
     assert!(why.contains("must be a file of type application/pdf, not image/png"), "{why}");
     resume(&server, &server.admin, &id, &waiting).await.ok();
+}
+
+async fn a_file_in_an_answer_to_a_step_is_checked_too(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let bundle = json!({
+        "scenario_id": "claim.v1", "agents": [{ "role": "w", "address": "worker" }],
+        "humans": [{ "role": "boss", "contact": ANN }], "intent": { "type": "intent.claim.v1" },
+        "workflow": { "steps": [
+            { "step_id": "check", "assigned_to": "w" },
+            { "step_id": "sign", "assigned_to": "boss", "human_task": { "title": "Claim", "form_schema": form() } },
+        ] },
+    });
+    let id = id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle).await);
+    let step = server.events(&id).await[2]["details"]["child_intent_id"].as_str().unwrap().to_owned();
+    server.post(&worker, &format!("/v1/intents/{step}/resume"), json!({ "action": "complete" })).await;
+    assert_eq!(server.intent(&id).await["status"], "WAITING");
+    // An answer that was sent to the step before is one to the workflow.
+    let unknown = "0197f3a0-0000-7000-8000-000000000000";
+    resume(&server, &server.admin, &step, unknown).await.refused(422, "form_invalid");
+    assert_eq!(server.intent(&id).await["status"], "WAITING");
 }
 
 async fn a_file_without_an_answer_is_removed(engine: Engine) {

@@ -19,6 +19,7 @@ each_engine! {
     a_grant_decides_only_what_others_raised,
     each_tool_that_decides_works_for_a_granted_client,
     an_assistant_asks_for_permission,
+    no_model_names_a_deputy,
 }
 
 async fn no_model_decides_for_a_person(engine: Engine) {
@@ -219,4 +220,18 @@ async fn an_assistant_asks_for_permission(engine: Engine) {
     // A repeated request finds the same answer at once.
     let again = event_stream(&server, path, &ask("2")).await;
     assert!(again["result"]["content"][0]["text"].as_str().is_some_and(|text| text.contains("deny")), "{again}");
+}
+
+async fn no_model_names_a_deputy(engine: Engine) {
+    let server = Server::start(engine).await;
+    let owner = member(&server, "ann@example.com", "member").await;
+    member(&server, "bob@example.com", "member").await;
+    let until = server.now().plus_seconds(3_600).to_string();
+    let absence = json!({ "deputy": "bob@example.com", "until": until });
+    let all = [Scope::TasksDecide];
+    for (id, input) in [("me.absence.put", absence.clone()), ("me.absence.end", json!({}))] {
+        let refused = through_grant(&server, &owner.bearer, "claude", &all, id, input).await;
+        assert_eq!(refused, Err("person_required".to_owned()), "{id}");
+    }
+    server.as_person(&owner, "PUT", "/v1/me/absence", Some(absence)).await.ok();
 }
