@@ -42,14 +42,17 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderValue, Response, header};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use serde_json::json;
 
 use super::Gateway;
 use super::extract::PathFields;
+use super::form::FormFields;
 use super::page_state::in_english;
 use super::pages::asset;
+use axme_core::error::Result;
 use axme_core::state::AppState;
+use visit::{Answer, Guest};
 
 type State = axum::extract::State<Arc<AppState>>;
 
@@ -67,44 +70,23 @@ pub(super) fn routes() -> Router<Gateway> {
         .route(api::OVERVIEW.path, get(overview))
         .route(settings::SERVER.path, get(server).post(examine))
         .route(api::SIGN_OUT.path, post(sign_in::leave))
-        .route(api::WORKSPACE.path, post(async |app: State, request| visit::take(app.0, request, people::select).await))
-        .route(api::INTENTS.path, get(async |app: State, request| visit::show(app.0, request, intents::page).await))
-        .route(api::BULK.path, post(async |app: State, request| visit::take(app.0, request, bulk::page).await))
-        .route(api::VIEWS.path, post(async |app: State, request| visit::take(app.0, request, views::change).await))
+        .route(api::WORKSPACE.path, takes(people::select))
+        .route(api::INTENTS.path, shows(intents::page))
+        .route(api::BULK.path, takes(bulk::page))
+        .route(api::VIEWS.path, takes(views::change))
         .route(api::INTENT.path, get(intent).post(act))
         .route(api::LIVE.path, get(live))
-        .route(
-            api::AGENTS.path,
-            get(async |app: State, request| visit::show(app.0, request, agents::page).await)
-                .post(async |app: State, request| visit::take(app.0, request, agents::switch).await),
-        )
-        .route(
-            api::DELIVERIES.path,
-            get(async |app: State, request| visit::show(app.0, request, deliveries::page).await)
-                .post(async |app: State, request| visit::take(app.0, request, deliveries::replay).await),
-        )
-        .route(api::WEBHOOKS.path, get(async |app: State, request| visit::show(app.0, request, webhooks::page).await))
-        .route(settings::CHANGE.path, post(async |app: State, request| visit::take(app.0, request, change::take).await))
-        .route(settings::PEOPLE.path, get(async |app: State, request| visit::show(app.0, request, people::page).await))
-        .route(
-            settings::SCENARIOS.path,
-            get(async |app: State, request| visit::show(app.0, request, scenarios::page).await)
-                .post(async |app: State, request| visit::take(app.0, request, scenarios::take).await),
-        )
-        .route(
-            settings::POLICIES.path,
-            get(async |app: State, request| visit::show(app.0, request, policies::page).await),
-        )
-        .route(
-            settings::SCHEMAS.path,
-            get(async |app: State, request| visit::show(app.0, request, schemas::page).await),
-        )
-        .route(settings::QUOTAS.path, get(async |app: State, request| visit::show(app.0, request, quotas::page).await))
-        .route(api::AUDIT.path, get(async |app: State, request| visit::show(app.0, request, audit::page).await))
-        .route(
-            api::AUDIT_EXPORT.path,
-            get(async |app: State, request| visit::show(app.0, request, audit::export).await),
-        )
+        .route(api::AGENTS.path, shows(agents::page).merge(takes(agents::switch)))
+        .route(api::DELIVERIES.path, shows(deliveries::page).merge(takes(deliveries::replay)))
+        .route(api::WEBHOOKS.path, shows(webhooks::page))
+        .route(settings::CHANGE.path, takes(change::take))
+        .route(settings::PEOPLE.path, shows(people::page))
+        .route(settings::SCENARIOS.path, shows(scenarios::page).merge(takes(scenarios::take)))
+        .route(settings::POLICIES.path, shows(policies::page))
+        .route(settings::SCHEMAS.path, shows(schemas::page))
+        .route(settings::QUOTAS.path, shows(quotas::page))
+        .route(api::AUDIT.path, shows(audit::page))
+        .route(api::AUDIT_EXPORT.path, shows(audit::export))
         .route(
             api::STYLE.path,
             get(async || asset("text/css; charset=utf-8", include_str!("../../assets/console.css"))),
@@ -113,6 +95,22 @@ pub(super) fn routes() -> Router<Gateway> {
             api::SCRIPT.path,
             get(async || asset("text/javascript; charset=utf-8", include_str!("../../assets/console.js"))),
         )
+}
+
+/// A page of the console.
+fn shows<A>(page: fn(Guest) -> A) -> MethodRouter<Gateway>
+where
+    A: Future<Output = Result<Answer>> + Send + 'static,
+{
+    get(async move |app: State, request| visit::show(app.0, request, page).await)
+}
+
+/// A form of the console.
+fn takes<A>(form: fn(Guest, FormFields) -> A) -> MethodRouter<Gateway>
+where
+    A: Future<Output = Result<Answer>> + Send + 'static,
+{
+    post(async move |app: State, request| visit::take(app.0, request, form).await)
 }
 
 type AllState = axum::extract::State<Gateway>;
