@@ -207,7 +207,7 @@ fn decision(cx: &CallContext<'_, '_>, answer: TaskResult) -> Command {
 }
 
 /// Checks that the caller may decide the waiting task, keeps the files that the answer names, and adds what is known of its
-/// author. Other commands stay as they are.
+/// author. Returns other commands unchanged.
 fn decided(
     cx: &mut CallContext<'_, '_>,
     owner: Uuid,
