@@ -4,7 +4,6 @@
 //! The program that is counted is `axme-count`, which links the core and the store only.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
@@ -54,34 +53,35 @@ fn count() -> anyhow::Result<Counts> {
     let built = cargo().args(["build", "--release", "--package", "axme-count"]).status()?;
     ensure!(built.success(), "axme-count was not built");
     let program = std::env::current_exe()?.with_file_name("axme-count");
-    let folder = tempfile::tempdir()?;
-    let out = folder.path().join("callgrind.out");
+    let out = tempfile::NamedTempFile::new()?;
     let ran = Command::new("valgrind")
-        .args(["--tool=callgrind", "--collect-atstart=no", "--quiet"])
+        .args(["--tool=callgrind", "--collect-atstart=no", "--compress-strings=no", "--quiet"])
         .arg(format!("--toggle-collect=*{PREFIX}*"))
-        .arg(format!("--dump-after=*{PREFIX}*"))
-        .arg(format!("--callgrind-out-file={}", out.display()))
+        .arg(format!("--callgrind-out-file={}", out.path().display()))
         .arg(&program)
         .status()
         .context("valgrind is missing: install it (on Debian: apt-get install valgrind)")?;
     ensure!(ran.success(), "axme-count failed under callgrind");
-    let mut counts = Counts::new();
-    for entry in std::fs::read_dir(folder.path())? {
-        read_dump(&entry?.path(), &mut counts)?;
-    }
+    let counts = read(&std::fs::read_to_string(out.path())?)?;
     ensure!(!counts.is_empty(), "callgrind found no function that begins with {PREFIX}");
     Ok(counts)
 }
 
-/// Reads the step and its instructions from one dump. The last dump, at the end of the program, names no step.
-fn read_dump(file: &Path, counts: &mut Counts) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(file)?;
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let Some((_, step)) = field("desc: Trigger:").and_then(|trigger| trigger.split_once(PREFIX)) else { return Ok(()) };
-    let step: String = step.chars().take_while(|c| c.is_ascii_alphabetic() || *c == '_').collect();
-    let total: u64 = field("totals:").or(field("summary:")).context("a dump has no total")?.parse()?;
-    counts.insert(step.trim_end_matches('_').to_owned(), total / COUNTED);
-    Ok(())
+/// Reads the steps from callgrind's output. After the name of a function that was called come a line `calls=`, and a line
+/// with the instructions of the call.
+fn read(out: &str) -> anyhow::Result<Counts> {
+    let mut counts = Counts::new();
+    let mut lines = out.lines();
+    while let Some(line) = lines.next() {
+        let called = line.strip_prefix("cfn=").and_then(|name| name.split_once(PREFIX));
+        let Some((_, step)) = called else { continue };
+        let calls = lines.next().filter(|line| line.starts_with("calls=1 "));
+        let cost = calls.and(lines.next()).and_then(|line| line.split(' ').nth(1));
+        let cost: u64 =
+            cost.with_context(|| format!("callgrind has not counted one call of {PREFIX}{step}"))?.parse()?;
+        counts.insert(step.to_owned(), cost / COUNTED);
+    }
+    Ok(counts)
 }
 
 /// Returns the steps that take too many instructions more than before, and those that are new or gone.
@@ -125,12 +125,10 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_names_its_step() {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        let dump = "pid: 1\ndesc: Trigger: --dump-after=axme_count::measured_read_events\nevents: Ir\ntotals: 40000\n";
-        std::fs::write(file.path(), dump).expect("a dump");
-        let mut found = Counts::new();
-        read_dump(file.path(), &mut found).expect("it can be read");
-        assert_eq!(found, counts(&[("read_events", 200)]));
+    fn the_cost_of_each_step_is_read() {
+        let out =
+            "fn=main\n0 7\ncfn=axme_count::measured_read_events\ncalls=1 0 \n0 40000\ncfn=other\ncalls=2 0\n0 9\n";
+        assert_eq!(read(out).unwrap(), counts(&[("read_events", 200)]));
+        assert!(read("cfn=measured_claim\ncalls=2 0 \n0 40000\n").is_err(), "two calls are not one step");
     }
 }
