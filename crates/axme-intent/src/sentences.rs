@@ -11,7 +11,8 @@ use serde_json::Value;
 use crate::human::{is_email, is_same_person};
 use crate::lifecycle::{Event, EventBody, Holder, IntentSpec, Wait};
 use crate::outcome::{Outcome, answered, capital, people, person};
-use crate::{HumanTask, Json, Object, OutcomeKind, WaitingReason, template};
+use crate::template::one_line_within;
+use crate::{HumanTask, Json, Object, OutcomeKind, WaitingReason};
 
 /// The longest sentence, and the longest text of a person or an agent in it, in characters.
 const MAX_CHARS: usize = 1_000;
@@ -99,7 +100,7 @@ impl Narrator {
         };
         // Only our own words get a capital letter; a name stays unchanged.
         let is_ours = said.starts_with(&self.say("name-person").to_string());
-        Some(one_line(&if is_ours { capital(&said) } else { said }, MAX_CHARS))
+        Some(one_line_within(&if is_ours { capital(&said) } else { said }, MAX_CHARS))
     }
 
     fn submitted(&self, spec: &IntentSpec) -> String {
@@ -278,17 +279,8 @@ fn fault_words(code: &str, message: &str) -> String {
 
 /// Returns `: text`, or nothing for an empty text.
 fn quoted(text: Option<&str>) -> String {
-    let text = one_line(text.unwrap_or_default(), MAX_QUOTED_CHARS);
+    let text = one_line_within(text.unwrap_or_default(), MAX_QUOTED_CHARS);
     if text.is_empty() { String::new() } else { format!(": {text}") }
-}
-
-/// Returns text on one line, and cut off where it gets too long.
-fn one_line(text: &str, most: usize) -> String {
-    let words = template::one_line(text);
-    match words.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &words[..end]),
-        None => words,
-    }
 }
 
 #[cfg(test)]

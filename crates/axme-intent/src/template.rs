@@ -94,9 +94,28 @@ pub fn unlinked(text: &str) -> String {
 /// Returns text on one line: blanks are joined, and characters that control a terminal or the direction of text are
 /// dropped.
 pub(crate) fn one_line(text: &str) -> String {
+    one_line_within(text, usize::MAX)
+}
+
+/// As [`one_line`], cut off after so many characters. The rest of a long text is not looked at.
+pub(crate) fn one_line_within(text: &str, most: usize) -> String {
     let is_hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !is_hidden(*c)).collect();
-    plain.split_whitespace().collect::<Vec<&str>>().join(" ")
+    let (mut line, mut length, mut is_after_blank) = (String::new(), 0, false);
+    for c in text.chars().filter(|c| !is_hidden(*c)) {
+        if c.is_control() || c.is_whitespace() {
+            is_after_blank = length > 0;
+            continue;
+        }
+        for c in is_after_blank.then_some(' ').into_iter().chain([c]) {
+            if length == most {
+                return line + "…";
+            }
+            line.push(c);
+            length += 1;
+        }
+        is_after_blank = false;
+    }
+    line
 }
 
 fn fill(text: &str, context: &Value, values: Values) -> String {
@@ -145,6 +164,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn long_text_is_cut_off_on_one_line() {
+        let text = " a\r\n\tb\u{202e}c \u{85} d\u{2029}e ";
+        assert_eq!(one_line(text), "a bc de");
+        assert_eq!(one_line_within(text, 7), "a bc de");
+        assert_eq!(one_line_within(text, 6), "a bc d…");
+        assert_eq!(one_line_within(text, 2), "a …");
+        assert_eq!((one_line(" \n"), one_line_within("x", 0)), (String::new(), "…".to_owned()));
+    }
 
     #[test]
     fn values_are_put_in_and_what_is_missing_is_empty() {

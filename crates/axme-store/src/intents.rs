@@ -238,17 +238,35 @@ pub fn list_events(
     after: i64,
     limit: i64,
 ) -> Result<Vec<Event>, StoreError> {
+    list_events_within(tx, workspace, id, after, (limit, usize::MAX)).map(|(events, _)| events)
+}
+
+/// Lists the events after a position, as [`list_events`], but parses no further decision after so many bytes of JSON.
+/// Returns also whether there may be more.
+pub fn list_events_within(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    id: IntentId,
+    after: i64,
+    (limit, bytes): (i64, usize),
+) -> Result<(Vec<Event>, bool), StoreError> {
     let rows = tx.rows(
         "SELECT events FROM events WHERE workspace_id = $1 AND intent_id = $2 AND position > $3 ORDER BY position LIMIT $4",
         &[workspace.into(), id.into(), after.into(), limit.into()],
     )?;
-    let mut found = Vec::new();
-    for row in &rows {
+    let (mut found, mut parsed, mut rest) = (Vec::new(), 0, rows.iter());
+    for row in rest.by_ref() {
         let decision: Vec<Event> = row.json(0)?;
         found.extend(decision.into_iter().filter(|event| i64::from(event.position) > after));
+        parsed += row.text(0)?.len();
+        if parsed >= bytes {
+            break;
+        }
     }
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(found)
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = rest.next().is_some() || rows.len() >= limit || found.len() > limit;
+    found.truncate(limit);
+    Ok((found, has_more))
 }
 
 /// Finds the events of the decision whose last event has this position.

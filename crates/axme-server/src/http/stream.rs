@@ -445,10 +445,11 @@ fn read_events(
     // An intent without newer events is not read a second time.
     let mut has_more = head.is_none_or(|head| i64::from(head.intent.position) > after);
     while has_more && page.has_room() {
-        let events = intent_rows::list_events(tx, workspace, id, after, page.rows())?;
+        let bounds = (page.rows(), page.bytes_left);
+        let (events, may_have_more) = intent_rows::list_events_within(tx, workspace, id, after, bounds)?;
         let Some(end) = events.last() else { break };
         after = i64::from(end.position);
-        has_more = head.is_none_or(|head| i64::from(head.intent.position) > after);
+        has_more = may_have_more;
         for event in &events {
             if !page.has_room() {
                 break;
