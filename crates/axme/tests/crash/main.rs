@@ -2,13 +2,15 @@
 //!
 //! Afterwards everything that was acknowledged exists exactly once: creates, answers, deadlines, intents between two
 //! workspaces, and workflows in the middle of a step. The test sends unacknowledged calls again under the same
-//! idempotency key, like a real client; none may take effect twice. Other tests fill the disk of the server for a while, kill one of three nodes, or kill the database.
+//! idempotency key, like a real client; none may take effect twice. Other tests fill the disk of the server for a while,
+//! kill one of three nodes, kill the database, or overload the server.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and waits for real processes")]
 
 mod failover;
 mod nodes;
+mod overload;
 mod process;
 mod upgrade;
 

@@ -248,7 +248,7 @@ async fn open(port: u16, key: &str, agent: &str, consumer: Option<&str>) -> std:
 }
 
 /// Reads a stream until it shows a text, ends, or `patience` has passed. Returns whether it showed the text.
-async fn shows(stream: &mut TcpStream, text: &str, patience: Duration) -> bool {
+pub async fn shows(stream: &mut TcpStream, text: &str, patience: Duration) -> bool {
     let mut seen = Vec::new();
     let reading = async {
         let mut buffer = [0; 4096];

@@ -18,7 +18,17 @@ impl Process {
     }
 
     pub async fn start_program(program: &Path, folder: &Path, port: u16, database: Option<&str>) -> Process {
-        let mut command = Command::new(program);
+        Process::spawn(Command::new(program), folder, port, database).await
+    }
+
+    /// Starts the server with a setting from the environment.
+    pub async fn start_with(folder: &Path, port: u16, (variable, value): (&str, &str)) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_axme"));
+        command.env(variable, value);
+        Process::spawn(command, folder, port, None).await
+    }
+
+    async fn spawn(mut command: Command, folder: &Path, port: u16, database: Option<&str>) -> Process {
         command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(folder);
         if let Some(url) = database {
             command.args(["--database-url", url]);
@@ -35,6 +45,10 @@ impl Process {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         process
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
     }
 
     /// Kills the process with SIGKILL, so that it cannot clean up.
