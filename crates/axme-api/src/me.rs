@@ -19,7 +19,7 @@ pub static GET: Op<EmptyInput, IdentityAnswer> =
 /// Returns the settings of the person.
 pub static SETTINGS: Op<EmptyInput, PersonSettingsAnswer> = Op::get("me.settings.get", "/v1/me/settings")
     .access(Access::Person)
-    .about("Get the person's settings: the language of pages and mail, and the hours without mail.");
+    .about("Get the person's settings: the language of pages and mail, and when mail comes.");
 /// Replaces the settings of the person.
 pub static CHANGE_SETTINGS: Op<PersonSettings, PersonSettingsAnswer> = Op::put("me.settings.put", "/v1/me/settings")
     .access(Access::Person)
@@ -88,7 +88,7 @@ pub struct PersonSettings {
     /// The language of mail, and of pages. Without one, pages follow the browser, and mail follows the server.
     #[serde(default, deserialize_with = "lenient::opt", skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
-    /// The time zone of the quiet hours, such as `Europe/Berlin`; UTC by default.
+    /// The time zone of the hours below, such as `Europe/Berlin`; UTC by default.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
     pub time_zone: Option<String>,
@@ -98,6 +98,10 @@ pub struct PersonSettings {
     /// The end of the quiet hours, as `HH:MM`. They may go past midnight.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub quiet_until: Option<String>,
+    /// The time of one mail a day about tasks, as `HH:MM`; without it, each task has its mail. A task that is due before is
+    /// mailed at once.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub digest_at: Option<String>,
 }
 
 /// The settings of the person.

@@ -8,7 +8,7 @@ use refinery::{Migration, Runner};
 use crate::error::StoreError;
 
 /// All migrations in order. Refinery parses the names: version, two underscores, name.
-const MIGRATIONS: [(&str, &str); 16] = [
+const MIGRATIONS: [(&str, &str); 17] = [
     ("V1__schema", include_str!("migrations/0001_schema.sql")),
     ("V2__people", include_str!("migrations/0002_people.sql")),
     ("V3__keys_and_origins", include_str!("migrations/0003_keys_and_origins.sql")),
@@ -25,6 +25,7 @@ const MIGRATIONS: [(&str, &str); 16] = [
     ("V14__absences", include_str!("migrations/0014_absences.sql")),
     ("V15__saved_views", include_str!("migrations/0015_saved_views.sql")),
     ("V16__retention", include_str!("migrations/0016_retention.sql")),
+    ("V17__digest", include_str!("migrations/0017_digest.sql")),
 ];
 
 /// The table in which refinery records the applied migrations.

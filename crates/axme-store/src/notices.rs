@@ -94,6 +94,23 @@ fn notice(row: &Row) -> Result<Notice, StoreError> {
     })
 }
 
+/// Lists the open mails of a queue to a recipient, oldest first.
+pub fn list_open(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    queue: &str,
+    recipient: &str,
+    limit: i64,
+) -> Result<Vec<Notice>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, notice_id, intent_id, queue, channel, recipient, content, created_at FROM notices \
+         WHERE workspace_id = $1 AND queue = $2 AND open = 1 AND channel = 'email' AND recipient = $3 \
+         ORDER BY notice_id LIMIT $4",
+        &[workspace.into(), queue.into(), recipient.into(), limit.into()],
+    )?;
+    rows.iter().map(notice).collect()
+}
+
 /// Lists the queues that hold open notices, due or not, after the queue `after`.
 pub fn list_queues(tx: &mut Tx<'_>, after: (Uuid, &str), limit: i64) -> Result<Vec<(Uuid, String)>, StoreError> {
     let rows = tx.rows(

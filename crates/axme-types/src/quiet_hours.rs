@@ -1,7 +1,7 @@
-//! The hours in which a person gets no mail.
+//! When a person gets mail: the hours without any, and the hour of one mail a day.
 
 use jiff::Timestamp;
-use jiff::civil::Time as TimeOfDay;
+use jiff::civil::{Date, Time as TimeOfDay};
 use jiff::tz::TimeZone;
 
 use crate::Time;
@@ -32,6 +32,29 @@ impl QuietHours {
         let day = if time < self.until { local.date() } else { local.date().tomorrow().ok()? };
         let end = day.to_datetime(self.until).to_zoned(self.zone.clone()).ok()?;
         is_quiet.then(|| Time::from_micros(end.timestamp().as_microsecond()))
+    }
+}
+
+/// The hour at which a person gets one mail a day about tasks, in their time zone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MailHour {
+    zone: TimeZone,
+    at: TimeOfDay,
+}
+
+impl MailHour {
+    /// Reads the hour. `None` for an unknown zone, and for a time other than `HH:MM`.
+    pub fn read(zone: &str, at: &str) -> Option<MailHour> {
+        Some(MailHour { zone: zone_of(zone)?, at: time_of_day(at)? })
+    }
+
+    /// Returns the first moment of this hour after a time.
+    pub fn first_after(&self, time: Time) -> Option<Time> {
+        let after = Timestamp::from_microsecond(time.micros()).ok()?;
+        let today = after.to_zoned(self.zone.clone()).date();
+        let moment = |day: Date| day.to_datetime(self.at).to_zoned(self.zone.clone()).ok();
+        let first = moment(today).filter(|at| at.timestamp() > after).or_else(|| moment(today.tomorrow().ok()?))?;
+        Some(Time::from_micros(first.timestamp().as_microsecond()))
     }
 }
 
@@ -78,6 +101,18 @@ mod tests {
     fn a_time_that_the_clocks_skip_ends_the_quiet_hours_after_it() {
         let night = QuietHours::read("Europe/Berlin", "22:00", "02:30").unwrap();
         assert_eq!(end(&night, "2026-03-28T23:00:00Z").as_deref(), Some("2026-03-29 01:30 UTC"));
+    }
+
+    #[test]
+    fn the_hour_of_the_daily_mail_is_in_the_zone_of_the_person() {
+        let hour = MailHour::read("Europe/Berlin", "08:00").unwrap();
+        let first = |now: &str| hour.first_after(Time::parse(now).unwrap()).map(|at| at.in_minutes());
+        assert_eq!(first("2026-01-10T06:59:59Z").as_deref(), Some("2026-01-10 07:00 UTC"));
+        assert_eq!(first("2026-01-10T07:00:00Z").as_deref(), Some("2026-01-11 07:00 UTC"), "after, not at");
+        assert_eq!(first("2026-01-10T23:30:00Z").as_deref(), Some("2026-01-11 07:00 UTC"), "half past midnight");
+        assert_eq!(first("2026-03-28T12:00:00Z").as_deref(), Some("2026-03-29 06:00 UTC"), "summer begins");
+        assert_eq!(MailHour::read("UTC", "8"), None);
+        assert_eq!(MailHour::read("Mars/Base", "08:00"), None);
     }
 
     #[test]

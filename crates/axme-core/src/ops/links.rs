@@ -119,6 +119,7 @@ pub enum LinkEnd {
     },
     /// The task was answered with this link.
     Used {
+        workspace: Uuid,
         person: String,
         outcome: String,
         at: Time,
@@ -222,6 +223,7 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
         let is_open = has_vote(&link, &head);
         let (receipt, comment) = receipt_of(tx, &link, at)?.unzip();
         return Ok(LinkState::Ended(LinkEnd::Used {
+            workspace: link.workspace,
             person: link.person,
             outcome,
             at,

@@ -57,17 +57,19 @@ pub fn read_settings(input: Settings) -> Result<PersonSettings> {
         time_zone: given(input.time_zone),
         quiet_from: given(input.quiet_from),
         quiet_until: given(input.quiet_until),
+        digest_at: given(input.digest_at),
     };
     let wrong = |message: &str| Err(ApiError::invalid(message).into());
     if settings.time_zone.as_deref().is_some_and(|zone| zone.len() > 64 || !is_zone(zone)) {
         return wrong("time_zone: must be the name of a time zone, such as Europe/Berlin");
     }
-    for (name, time) in [("quiet_from", &settings.quiet_from), ("quiet_until", &settings.quiet_until)] {
+    let PersonSettings { quiet_from, quiet_until, digest_at, .. } = &settings;
+    for (name, time) in [("quiet_from", quiet_from), ("quiet_until", quiet_until), ("digest_at", digest_at)] {
         if time.as_deref().is_some_and(|time| !is_time_of_day(time)) {
             return Err(ApiError::invalid(format!("{name}: must be a time of day, such as 22:00")).into());
         }
     }
-    match (&settings.quiet_from, &settings.quiet_until) {
+    match (quiet_from, quiet_until) {
         (None, None) => Ok(settings),
         (Some(from), Some(until)) if QuietHours::read("UTC", from, until).is_some() => Ok(settings),
         (Some(_), Some(_)) => wrong("quiet_until: must differ from quiet_from; leave both out for no quiet hours"),
@@ -83,6 +85,11 @@ pub fn change(cx: &mut CallContext<'_, '_>, settings: &PersonSettings) -> Result
 }
 
 fn answer(settings: PersonSettings) -> PersonSettingsAnswer {
-    let PersonSettings { language, time_zone, quiet_from, quiet_until } = settings;
-    PersonSettingsAnswer { ok: true, settings: Settings { language, time_zone, quiet_from, quiet_until } }
+    PersonSettingsAnswer { ok: true, settings: view(settings) }
+}
+
+/// Builds the wire form of settings.
+pub fn view(settings: PersonSettings) -> Settings {
+    let PersonSettings { language, time_zone, quiet_from, quiet_until, digest_at } = settings;
+    Settings { language, time_zone, quiet_from, quiet_until, digest_at }
 }

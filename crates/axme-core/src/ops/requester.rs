@@ -20,6 +20,13 @@ pub struct Requester {
     pub workspace: String,
 }
 
+/// Returns the name of the organization of a workspace; empty if it is gone.
+pub fn organization(tx: &mut Tx<'_>, workspace: Uuid) -> Result<String, StoreError> {
+    let home = organizations::find_workspace(tx, workspace)?;
+    let organization = home.map(|home| organizations::find(tx, home.org_id)).transpose()?.flatten();
+    Ok(organization.map(|organization| organization.name).unwrap_or_default())
+}
+
 /// Returns the requester of an intent, described in a language.
 pub fn of(tx: &mut Tx<'_>, workspace: Uuid, spec: &IntentSpec, language: Language) -> Result<Requester, StoreError> {
     let home = organizations::find_workspace(tx, workspace)?;

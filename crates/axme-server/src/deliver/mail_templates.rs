@@ -51,7 +51,7 @@ impl TaskMail {
         say(self.language, id)
     }
 
-    fn why(&self) -> String {
+    pub(super) fn why(&self) -> String {
         let why = match self.about {
             Occasion::Asked => String::new(),
             Occasion::Reminded => self.say("mail-reminded").into(),
@@ -65,11 +65,11 @@ impl TaskMail {
         }
     }
 
-    fn request(&self) -> String {
+    pub(super) fn request(&self) -> String {
         prospect::request(self.task.task_type.as_deref(), self.language)
     }
 
-    fn origin(&self) -> String {
+    pub(super) fn origin(&self) -> String {
         let Requester { detail, organization, workspace, .. } = &self.requester;
         let workspace = match workspace.is_empty() {
             true => String::new(),
@@ -367,7 +367,7 @@ pub(crate) fn of_trial(notice: &Notice, trial: &Trial, token: &str, base_url: &s
 }
 
 /// Returns a subject that begins with the name of the organization.
-fn subject(organization: &str, text: &str) -> String {
+pub(super) fn subject(organization: &str, text: &str) -> String {
     if organization.is_empty() { one_line(text) } else { one_line(&format!("[{organization}] {text}")) }
 }
 

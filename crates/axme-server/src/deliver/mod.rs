@@ -1,6 +1,7 @@
 //! All outgoing connections: nothing else opens a socket to the outside. Calls to addresses that a caller names pass
 //! the guard; only hosts from the settings (mail server, OpenID Connect provider) do not.
 
+pub(crate) mod digest_mail;
 pub mod guard;
 mod http;
 pub mod mail_templates;

@@ -1,4 +1,4 @@
-//! The settings of a person in a browser: the language of pages and mail, the hours without mail, and the absence.
+//! The settings of a person in a browser: the language of pages and mail, when mail comes, and the absence.
 
 use askama::Template;
 use axme_api::ErrorKind;
@@ -29,6 +29,7 @@ struct SettingsPage {
     time_zone: String,
     quiet_from: String,
     quiet_until: String,
+    digest_at: String,
     absence: AbsenceForm,
     error: String,
 }
@@ -51,9 +52,7 @@ async fn current(app: &PageState, session: &BrowserSession, token: &str) -> Resu
 /// Returns the settings that were saved.
 async fn saved(app: &PageState, session: &BrowserSession) -> Result<Settings> {
     let account = session.account.account_id;
-    let settings = app.store.read(move |tx| store::find(tx, account)).await?;
-    let store::PersonSettings { language, time_zone, quiet_from, quiet_until } = settings;
-    Ok(Settings { language, time_zone, quiet_from, quiet_until })
+    Ok(me::view(app.store.read(move |tx| store::find(tx, account)).await?))
 }
 
 fn settings_page(
@@ -71,6 +70,7 @@ fn settings_page(
         time_zone: text(&settings.time_zone),
         quiet_from: text(&settings.quiet_from),
         quiet_until: text(&settings.quiet_until),
+        digest_at: text(&settings.digest_at),
         absence,
         error,
     };
@@ -95,6 +95,7 @@ async fn save(app: &PageState, request: HttpRequest) -> Result<Option<Page>> {
         time_zone: given("time_zone"),
         quiet_from: given("quiet_from"),
         quiet_until: given("quiet_until"),
+        digest_at: given("digest_at"),
     };
     let settings = match me::read_settings(chosen.clone()) {
         Ok(settings) => settings,

@@ -99,7 +99,15 @@ fn over(app: &PageState, over: &LinkEnd) -> Result<Page> {
 enum LinkTarget {
     Unknown,
     Open(Box<Asking>),
-    Ended(LinkEnd),
+    Ended(Box<Ended>),
+}
+
+/// A link that can no longer be used.
+struct Ended {
+    why: LinkEnd,
+    /// The organization that asked; empty if the link was not used.
+    organization: String,
+    language: Language,
 }
 
 /// Returns what the link leads to, with everything that its page shows.
@@ -113,7 +121,7 @@ async fn look(app: &PageState, id: &str, token: &str) -> Result<LinkTarget> {
                 // Token and id belong to different links: treat the link as unknown.
                 LinkState::Open(asked) if asked.link.intent.to_string() != id => LinkTarget::Unknown,
                 LinkState::Unknown => LinkTarget::Unknown,
-                LinkState::Ended(why) => LinkTarget::Ended(why),
+                LinkState::Ended(why) => LinkTarget::Ended(Box::new(ended(tx, why, language)?)),
                 LinkState::Open(asked) => {
                     let chosen = person_settings::find_by_email(tx, &person_key(&asked.link.person))?.language;
                     LinkTarget::Open(Box::new(asking(tx, *asked, &token, chosen.unwrap_or(language))?))
@@ -121,6 +129,15 @@ async fn look(app: &PageState, id: &str, token: &str) -> Result<LinkTarget> {
             })
         })
         .await
+}
+
+fn ended(tx: &mut Tx<'_>, why: LinkEnd, language: Language) -> Result<Ended> {
+    let LinkEnd::Used { workspace, person, .. } = &why else {
+        return Ok(Ended { why, organization: String::new(), language });
+    };
+    let organization = requester::organization(tx, *workspace)?;
+    let chosen = person_settings::find_by_email(tx, &person_key(person))?.language;
+    Ok(Ended { why, organization, language: chosen.unwrap_or(language) })
 }
 
 fn asking(tx: &mut Tx<'_>, task: LinkedTask, token: &str, language: Language) -> Result<Asking> {
@@ -147,15 +164,21 @@ async fn show(app: &PageState, id: &str, pairs: &[(String, String)]) -> Result<P
     let token = field("token").unwrap_or_default();
     match look(app, id, token).await? {
         LinkTarget::Unknown => unknown(app),
-        LinkTarget::Ended(LinkEnd::Used { person, outcome, title, at, intent, is_open, comment, receipt })
-            if is_open || field("answered").is_some() =>
-        {
-            let now = prospect::standing(&intent, app.language);
-            let token = if is_open { token } else { "" };
-            let receipt = receipt.map(|id| id.to_string()).unwrap_or_default();
-            done(app, &Done { person, outcome, title, at, comment, receipt, now, token: token.to_owned() })
+        LinkTarget::Ended(ended) => {
+            let Ended { why, organization, language } = *ended;
+            let app = &app.in_language(language);
+            match why {
+                LinkEnd::Used { person, outcome, title, at, intent, is_open, comment, receipt, .. }
+                    if is_open || field("answered").is_some() =>
+                {
+                    let now = prospect::standing(&intent, app.language);
+                    let token = if is_open { token } else { "" }.to_owned();
+                    let receipt = receipt.map(|id| id.to_string()).unwrap_or_default();
+                    done(app, &organization, &Done { person, outcome, title, at, comment, receipt, now, token })
+                }
+                why => over(app, &why),
+            }
         }
-        LinkTarget::Ended(why) => over(app, &why),
         LinkTarget::Open(asking) => {
             let app = &app.in_language(asking.language);
             // A draft that cannot be read, or is not allowed any more, is an empty form.
@@ -183,7 +206,7 @@ async fn take(gateway: &Gateway, app: &PageState, id: &str, request: HttpRequest
     }
     let asking = match look(app, id, &token).await? {
         LinkTarget::Unknown => return unknown(app).map(FormAnswer::Page),
-        LinkTarget::Ended(why) => return over(app, &why).map(FormAnswer::Page),
+        LinkTarget::Ended(ended) => return over(&app.in_language(ended.language), &ended.why).map(FormAnswer::Page),
         LinkTarget::Open(asking) => asking,
     };
     let app = &app.in_language(asking.language);

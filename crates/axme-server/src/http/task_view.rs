@@ -348,8 +348,9 @@ impl Asking {
     }
 }
 
-pub(super) fn done(app: &PageState, done: &Done) -> Result<Page> {
-    page(200, &DonePage { head: Letterhead::of(app), done, outcome: outcome::word(app.language, &done.outcome) })
+pub(super) fn done(app: &PageState, organization: &str, done: &Done) -> Result<Page> {
+    let head = Letterhead::of(app).for_organization(organization);
+    page(200, &DonePage { head, done, outcome: outcome::word(app.language, &done.outcome) })
 }
 
 /// Returns the errors that no field of the page can show, as one text.

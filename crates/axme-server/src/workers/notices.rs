@@ -9,103 +9,48 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_intent::facts::Fact;
-use axme_intent::human::Via;
-use axme_intent::lifecycle::{EventBody, Occasion};
+use axme_intent::Time;
+use axme_intent::lifecycle::Occasion;
 use axme_intent::receipt::Receipt;
-use axme_intent::{Event, HumanTask, IntentSpec, Time, facts, prospect, sentences, template};
-use axme_words::{Language, say};
+use axme_words::Language;
 use futures_util::future::join_all;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::recipients::{find_called_off, find_invitation, language_of, quiet_until};
+use super::digest::{self, Daily};
+use super::notice_content::Content;
+use super::recipients::{Timing, find_called_off, find_invitation, language_of, timing};
 use super::short;
+use super::task_letters::write_letter;
 use crate::deliver::mail_templates::{self, QuestionMail, TaskMail};
-use crate::http::{description_html, host};
-use axme_core::auth::membership;
+use crate::http::host;
 use axme_core::error::{Result, StoreError};
 use axme_core::metrics::Attempt;
-use axme_core::ops::links::LinkRequest;
-use axme_core::ops::{alpha, links, logins, requester};
-use axme_core::policy::askees::{self, asks};
-use axme_core::policy::payload_schemas;
+use axme_core::ops::{alpha, logins, requester};
 use axme_core::state::AppState;
 use axme_core::system::{Mail, MailError, Post, PostError, SpanKind};
 use axme_store::alpha::Trial;
-use axme_store::intents::Head;
 use axme_store::notices::Notice;
 use axme_store::queue::Claim;
-use axme_store::{Shard, Signal, Tx, intents, notices as store, organizations, queue as items, receipts, traces};
+use axme_store::{Shard, Signal, Tx, intents, notices as store, queue as items, receipts, traces};
 
 /// Notices sent from one queue at a time.
 const AT_ONCE: i64 = 8;
 /// The duration of a claim. It exceeds the limit of an attempt, since mail may be slow.
 const LEASE_SECONDS: u64 = 60;
 const ATTEMPT_SECONDS: u64 = 45;
+/// How long a notice waits that another one is sent with, once a day. It is looked at again in case that one is given up.
+const FOLLOWER_PAUSE_SECONDS: u64 = 300;
 /// After the usual pauses, failed mail is retried at this interval for this many days. If an approver is never asked,
 /// the intent waits for good.
 const MAIL_PAUSE_SECONDS: u64 = 3_600;
 const MAIL_DAYS: u64 = 7;
 const PAGE: i64 = 500;
-/// Maximum number of events of a task that a mail about it looks at.
-const MAX_EVENTS: i64 = 200;
 const MAX_WAIT_SECONDS: u64 = 30;
 /// The pause of a queue after an error.
 const RETRY_SECONDS: u64 = 2;
-
-/// The content of a notice.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Content {
-    Task {
-        about: Occasion,
-        asking: u32,
-    },
-    /// The answer to a task is no longer needed. `over` is the number of its asking.
-    Over {
-        over: u32,
-    },
-    /// A person became a member of an organization.
-    Invitation {
-        org: Uuid,
-        invited: Uuid,
-    },
-    Text {
-        subject: String,
-        body: String,
-    },
-    /// A question to the requester: its number among those about the task.
-    Question {
-        question: usize,
-    },
-    /// The receipt of a decision.
-    Receipt {
-        receipt: Uuid,
-    },
-    /// The mail of a sign-in.
-    Login {
-        login: Uuid,
-    },
-    /// The mail of a trial.
-    Trial {
-        trial: Uuid,
-    },
-    /// Another mail of the latest trial of an address.
-    TrialAgain {
-        trial_of: String,
-    },
-    /// A routed delivery, as it is sent.
-    Delivery {
-        delivery: Value,
-        /// The principal for whom each attempt gets a signed token, if the route asks for one.
-        #[serde(default)]
-        signed_for: Option<Uuid>,
-    },
-}
 
 /// Processes every queue that has notices, until the server stops.
 pub async fn run(app: Arc<AppState>) {
@@ -238,12 +183,27 @@ async fn tick_queue(app: &Arc<AppState>, workspace: Uuid, queue: &str) -> Result
 /// Makes one attempt and records its outcome.
 #[tracing::instrument(name = "delivery", skip_all, fields(kind = notice.channel, id = %notice.id))]
 async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32, trace: Option<&str>) -> Result<()> {
-    if let Some(until) = quiet_until(app, notice).await? {
-        return put_off(app, notice, until, "the quiet hours of the recipient".to_owned()).await;
-    }
+    let daily = match timing(app, notice).await? {
+        Timing::Now => None,
+        Timing::Later { until, why } => return put_off(app, notice, until, why).await,
+        Timing::Daily { why } => match digest::gather(app, notice).await? {
+            Some(daily) => Some(daily),
+            None => {
+                let again = app.system.clock.now().plus_seconds(FOLLOWER_PAUSE_SECONDS);
+                return put_off(app, notice, again, why).await;
+            }
+        },
+    };
     let limit = Duration::from_secs(ATTEMPT_SECONDS);
     let span = app.begin_span_of(SpanKind::Client, trace, app.system.clock.now());
-    let outcome = match tokio::time::timeout(limit, try_to_send(app, notice)).await {
+    let attempt_to_send = async {
+        match &daily {
+            Some(Daily { mail: Some(letter), .. }) => Ok(mail(app, letter.clone()).await),
+            Some(Daily { mail: None, .. }) => Ok(Ok(Sending::Needless)),
+            None => try_to_send(app, notice).await,
+        }
+    };
+    let outcome = match tokio::time::timeout(limit, attempt_to_send).await {
         Ok(outcome) => outcome?,
         Err(_) => Err(PostError::Failed("the attempt timed out".to_owned())),
     };
@@ -288,16 +248,17 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32, trace: Option<
     let (workspace, notice) = (notice.workspace, notice.clone());
     let record = move |tx: &mut Tx<'_>| -> Result<_> {
         let (address, item) = (store::address(&notice.queue), notice.item());
-        match (&error, again_at) {
-            (None, _) if !is_needed => store::delete(tx, notice.workspace, &notice)?,
-            (None, _) => {
+        match (&error, &daily, again_at) {
+            (None, Some(daily), _) => daily.record(tx)?,
+            (None, None, _) if !is_needed => store::delete(tx, notice.workspace, &notice)?,
+            (None, None, _) => {
                 items::delete(tx, notice.workspace, &address, item)?;
                 store::close(tx, notice.workspace, notice.id)?;
             }
-            (Some(error), Some(again_at)) => {
+            (Some(error), _, Some(again_at)) => {
                 items::postpone(tx, notice.workspace, &address, item, again_at, error)?;
             }
-            (Some(error), None) => {
+            (Some(error), _, None) => {
                 items::note(tx, notice.workspace, &address, item, error)?;
                 items::bury(tx, notice.workspace, &address, item, now)?;
                 store::close(tx, notice.workspace, notice.id)?;
@@ -393,53 +354,16 @@ async fn trial_mail(
     })
 }
 
-/// Returns the content of a mail about a task, with a new link. Returns `None` if the task has ended, was asked again
-/// or reassigned, or if the recipient has left.
+/// Returns the content of a mail about a task, with a new link; `None` if there is nothing to tell any more.
 async fn task_mail(
     app: &Arc<AppState>,
     notice: &Notice,
-    (about, asking): (Occasion, u32),
+    about: (Occasion, u32),
     language: Language,
 ) -> Result<Option<TaskMail>> {
-    let notice = notice.clone();
-    let base_url = app.site.base_url.clone();
     let Some(intent) = notice.intent else { return Ok(None) };
-    let job = move |tx: &mut Tx<'_>| -> Result<_> {
-        let Some(head) = intents::find(tx, notice.workspace, intent)? else { return Ok(None) };
-        let is_asking = head.intent.waiting().is_some_and(|waiting| waiting.asking == asking);
-        let is_theirs = asks(tx, notice.workspace, &head, &notice.recipient)?;
-        let Some(task) = head.intent.open_task().filter(|_| is_asking && is_theirs) else { return Ok(None) };
-        if membership::has_left(tx, notice.workspace, &notice.recipient)? {
-            tracing::warn!(%intent, "a mail about a task was dropped: the recipient is no longer a member");
-            return Ok(None);
-        }
-        let mut spec = intents::spec(tx, notice.workspace, intent)?;
-        spec.payload = payload_schemas::mask(tx, notice.workspace, &head, &spec.payload)?;
-        let history = intents::list_events(tx, notice.workspace, intent, i64::from(asking) - 1, MAX_EVENTS)?;
-        let requester = requester::of(tx, notice.workspace, &spec, language)?;
-        let request = LinkRequest { person: &notice.recipient, via: Via::Email, issued_by: None };
-        let link = links::make(tx, notice.workspace, &head, &request)?;
-        let told = |event: &Event| sentences::of_event(event, language).filter(|_| concerns_answer(event));
-        let absent = askees::stands_in_for(tx, notice.workspace, &head, &spec, &notice.recipient)?;
-        let deputy_for = head.intent.seat_of_deputy(&absent).map(str::to_owned).unwrap_or_default();
-        Ok(Some(TaskMail {
-            language,
-            about,
-            task: task.clone(),
-            history: history.iter().filter_map(told).collect(),
-            intent_id: intent.to_string(),
-            intent_type: head.intent_type.clone(),
-            description_html: task.description.as_deref().map(description_html).unwrap_or_default(),
-            requester,
-            facts: task_facts(task, &head, &spec, language),
-            prospects: prospect::of(&head.intent, &spec, language),
-            deputy_for,
-            deciders: prospect::deciders(&head.intent, language),
-            host: host(&base_url),
-            url: links::url(&base_url, &link),
-            expires_at: links::ends_at(&link.link, &head, &spec),
-        }))
-    };
+    let (notice, base_url) = (notice.clone(), app.site.base_url.clone());
+    let job = move |tx: &mut Tx<'_>| write_letter(tx, &base_url, &notice, about, language);
     app.store.write(Shard::of_intent(intent), job).await
 }
 
@@ -469,29 +393,12 @@ async fn question_mail(app: &Arc<AppState>, notice: &Notice, number: usize) -> R
     app.store.read(look).await
 }
 
-/// Returns the facts that the author has chosen, or else every field of the payload, and the deadline.
-fn task_facts(task: &HumanTask, head: &Head, spec: &IntentSpec, language: Language) -> Vec<(String, String)> {
-    let results = head.intent.cursor.as_ref().map(|cursor| cursor.results.clone()).unwrap_or_default();
-    let mut facts = facts::chosen(task, &spec.payload, &results, language);
-    if facts.is_empty() {
-        facts = facts::every(&spec.payload.fields().unwrap_or_default(), language);
-    }
-    // The sender of a payload is not trusted: no value becomes a link in the mail program. The page shows where links lead.
-    let row = |fact: Fact| (fact.label, template::unlinked(&fact.value.text(language)));
-    let mut rows: Vec<(String, String)> = facts.into_iter().map(row).collect();
-    let due = head.intent.due_at(spec.deadline_at);
-    rows.extend(due.map(|due| (say(language, "task-answer-by").into(), axme_words::time(language, due))));
-    rows
-}
-
 /// Sends the receipt of a decision to the person who decided.
 async fn receipt_mail(app: &Arc<AppState>, notice: &Notice, id: Uuid, language: Language) -> Result<Attempted> {
     let workspace = notice.workspace;
     let look = move |tx: &mut Tx<'_>| -> Result<_> {
         let Some(receipt) = receipts::find(tx, workspace, id)? else { return Ok(None) };
-        let home = organizations::find_workspace(tx, workspace)?;
-        let organization = home.map(|home| organizations::find(tx, home.org_id)).transpose()?.flatten();
-        Ok(Some((receipt, organization.map(|organization| organization.name).unwrap_or_default())))
+        Ok(Some((receipt, requester::organization(tx, workspace)?)))
     };
     let Some((receipt, organization)) = app.store.read(look).await? else { return Ok(Ok(Sending::Needless)) };
     let (Ok(body), Some(signed)) = (serde_json::from_str::<Receipt>(&receipt.body), receipt.signed) else {
@@ -531,19 +438,6 @@ async fn invitation_mail(
             Ok(mail(app, mail_templates::of_invitation(notice, &invitation, base_url, language)).await)
         }
     }
-}
-
-/// True for an event that a person who is asked has to know: an answer, a question, a reassignment or an escalation.
-fn concerns_answer(event: &Event) -> bool {
-    matches!(
-        event.body,
-        EventBody::Voted { .. }
-            | EventBody::Withdrawn { .. }
-            | EventBody::Questioned { .. }
-            | EventBody::Replied { .. }
-            | EventBody::Transferred { .. }
-            | EventBody::Escalated { .. }
-    )
 }
 
 async fn mail(app: &AppState, mail: Mail) -> Attempted {

@@ -35,7 +35,7 @@ async fn approve(server: &Server, link: &str) {
     assert_eq!(done.status, 200);
 }
 
-async fn cancel(server: &Server, id: &str) {
+pub async fn cancel(server: &Server, id: &str) {
     let body = json!({ "status": "CANCELED", "reason": "too late" });
     server.post(&server.admin, &format!("/v1/intents/{id}/resolve"), body).await;
 }

@@ -265,11 +265,16 @@ async fn settings_are_changed_in_the_browser(engine: Engine) {
         "{}",
         text(&wrong)
     );
-    let fields =
-        [("language", "de"), ("quiet_from", "22:00"), ("quiet_until", "07:00"), ("time_zone", "Europe/Berlin")];
+    let fields = [
+        ("language", "de"),
+        ("quiet_from", "22:00"),
+        ("quiet_until", "07:00"),
+        ("digest_at", "08:00"),
+        ("time_zone", "Europe/Berlin"),
+    ];
     assert_eq!(ann.post("/inbox/settings", &fields).await.status, 303);
     let page = text(&ann.get("/inbox/settings").await);
-    for part in ["lang=\"de\"", "Ihre Einstellungen", "value=\"22:00\"", "value=\"Europe/Berlin\""] {
+    for part in ["lang=\"de\"", "Ihre Einstellungen", "value=\"22:00\"", "value=\"08:00\"", "value=\"Europe/Berlin\""] {
         assert!(page.contains(part), "{part}: {page}");
     }
     assert!(text(&ann.get("/inbox").await).contains("Wartet auf Sie"));

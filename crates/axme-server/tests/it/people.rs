@@ -472,7 +472,8 @@ async fn the_back_button_shows_what_was_recorded(engine: Engine) {
     let shown = text(&server.page(&review).await);
     assert!(shown.contains("Please confirm") && shown.contains("a secret"), "{shown}");
     let done = send("outcome=approved&comment=a+secret&step=confirm").await;
-    assert!(text(&server.page(&done).await).contains("<strong>Approved</strong>"));
+    let shown = text(&server.page(&done).await);
+    assert!(shown.contains("<strong>Approved</strong>") && shown.contains("<span class=\"organization\">"), "{shown}");
     for before in [&review, &link] {
         let back = text(&server.page(before).await);
         assert!(back.contains("You answered “approved” to “Pay?”"), "{back}");

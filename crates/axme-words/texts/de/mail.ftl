@@ -17,6 +17,14 @@ mail-about-link = Der Link gehört nur Ihnen, gilt einmal und ist gültig bis { 
 mail-intent = Vorgang { $id } ({ $type }), { $task }. Antworten auf diese Mail liest niemand: Benutzen Sie die Seite.
 mail-no-reply = Antworten auf diese Mail liest niemand.
 
+digest-title = { $count ->
+    [one] Eine Aufgabe wartet auf Sie
+   *[other] { $count } Aufgaben warten auf Sie
+  }
+digest-over = Einige Aufgaben brauchen keine Antwort mehr
+digest-links = Die Schaltflächen führen zu { $host }. Jeder Link gehört nur Ihnen und gilt einmal; geben Sie ihn nicht weiter.
+digest-why = Sie erhalten eine Mail am Tag, weil Sie das so eingestellt haben. Eine Aufgabe, die vorher fällig ist, kommt sofort.
+
 receipt-title = Beleg: { $title }
 receipt-receipt = Beleg
 receipt-intent = Vorgang

@@ -71,8 +71,11 @@ settings-quiet = Quiet hours
 settings-quiet-help = Mail waits until the quiet hours end. A task that is due before that is mailed at once.
 settings-quiet-from = From
 settings-quiet-until = Until
+settings-digest = One mail a day
+settings-digest-help = Tasks come together in one mail at this time. A task that is due before that is mailed at once. Whoever asks you sees that you get one mail a day.
+settings-digest-at = Every day at
 settings-zone = Time zone
-settings-zone-help = For example Europe/Berlin. Without one, the hours are in UTC.
+settings-zone-help = For example Europe/Berlin. Without one, these hours are in UTC.
 settings-save = Save
 settings-wrong = Enter both times of the quiet hours or neither. The time zone needs a name such as Europe/Berlin.
 

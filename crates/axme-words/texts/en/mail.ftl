@@ -17,6 +17,14 @@ mail-about-link = The link is yours alone, works once, and is valid until { $at 
 mail-intent = Intent { $id } ({ $type }), { $task }. Nobody reads answers to this mail: use the page.
 mail-no-reply = Nobody reads answers to this mail.
 
+digest-title = { $count ->
+    [one] One task waits for you
+   *[other] { $count } tasks wait for you
+  }
+digest-over = Some tasks need no answer any more
+digest-links = The buttons lead to { $host }. Each link is yours alone and works once; do not pass it on.
+digest-why = You get one mail a day because your settings say so. A task that is due before that is mailed at once.
+
 receipt-title = Receipt: { $title }
 receipt-receipt = Receipt
 receipt-intent = Intent
