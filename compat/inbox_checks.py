@@ -183,6 +183,43 @@ def a_deputy_answers_in_the_place_of_an_absent_person(world: World) -> None:
     assert answer["details"]["answered_for"] == [absent], answer
 
 
+def an_answer_that_does_not_reach_the_server_is_kept(world: World) -> None:
+    person = world.new_person()
+    intent_id = world.ask(person, {"title": "Pay the rent"})
+    link = world.letter(person).link
+    with world.browser.page(**PHONE) as page:
+        page.goto(link)
+        until("the worker serves the page", lambda: page.evaluate("navigator.serviceWorker.controller !== null"))
+        page.get_by_label("Comment").fill("because")
+        world.server.stop()
+        try:
+            _press(page, "Approve")
+            expect(page.get_by_role("alert")).to_contain_text("The server did not answer.")
+            expect(page.get_by_label("Comment")).to_have_value("because")
+            with page.context.new_page() as other:
+                other.goto(f"{world.server.base_url}/inbox")
+                expect(other.get_by_role("heading", level=1)).to_have_text("The server cannot be reached")
+                picture(other, "people-offline")
+        finally:
+            world.server.start()
+        _press(page, "Approve")
+        _press(page, "Confirm: Approve")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your answer was recorded")
+    assert world.outcome(intent_id)["result"]["comment"] == "because"
+
+
+def the_inbox_can_be_installed(world: World) -> None:
+    with world.browser.page() as page:
+        page.goto(f"{world.server.base_url}/inbox")
+        until("the worker serves the page", lambda: page.evaluate("navigator.serviceWorker.controller !== null"))
+        browser = page.context.new_cdp_session(page)
+        manifest = browser.send("Page.getAppManifest")
+        assert manifest["url"] and not manifest["errors"], manifest
+        errors = browser.send("Page.getInstallabilityErrors")["installabilityErrors"]
+        # The profile of a check is never kept, and Chromium installs nothing from such a one.
+        assert [error for error in errors if error["errorId"] != "in-incognito"] == [], errors
+
+
 def _sign_in(world: World, page: Page, person: str, letter: int) -> None:
     """Signs in to the inbox. `letter` is the number of the mail with the code among those of the person."""
     page.goto(f"{world.server.base_url}/inbox")

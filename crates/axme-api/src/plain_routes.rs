@@ -68,6 +68,12 @@ static FORMS: &[(&Route, MakeForm)] = &[
     }),
     (&tasks::ICON, |_| Form::answering("The icon.", "image/svg+xml", json!({ "type": "string" }))),
     (&tasks::SCRIPT, |_| Form::answering("The script.", "text/javascript", json!({ "type": "string" }))),
+    (&tasks::MANIFEST, |_| Form::answering("The manifest.", "application/manifest+json", json!({ "type": "object" }))),
+    (&tasks::APP_ICON, |_| {
+        Form::answering("The icon.", "image/png", json!({ "type": "string", "contentMediaType": "image/png" }))
+    }),
+    (&tasks::WORKER, |_| Form::answering("The script.", "text/javascript", json!({ "type": "string" }))),
+    (&tasks::OFFLINE, |_| Form::page(&[])),
     (&tasks::STYLE, |_| Form::answering("The style sheet.", "text/css", json!({ "type": "string" }))),
     (&inbox_pages::PAGE, |_| Form::page(&[]).query("q", "Show only what contains this text.")),
     (&inbox_pages::SIGN_IN, |_| both("The email address, then the mailed code.", &[403, 404, 409, 410, 429])),

@@ -21,7 +21,7 @@ use crate::{ErrorCode, Id, Timestamp, lenient};
 pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &REASSIGN, &LINK, &ASK, &REPLY, &WITHDRAW];
 
 /// The plain routes of this family.
-pub const ROUTES: &[Route] = &[ACTION, PAGE, PAGE_ANSWER, STYLE, ICON, SCRIPT];
+pub const ROUTES: &[Route] = &[ACTION, PAGE, PAGE_ANSWER, STYLE, ICON, SCRIPT, MANIFEST, APP_ICON, WORKER, OFFLINE];
 
 /// Lists tasks.
 pub static LIST: Op<ListTasks, TaskList> =
@@ -118,6 +118,22 @@ pub const ICON: Route =
 pub const SCRIPT: Route = Route::get("tasks.page_script", "/app/page.js")
     .access(Access::Public)
     .about("Return the script that adds comfort to the pages: times in the zone of the reader. Pages work without it.");
+/// Returns the manifest with which a browser installs the inbox.
+pub const MANIFEST: Route = Route::get("tasks.page_manifest", "/app/manifest.webmanifest")
+    .access(Access::Public)
+    .about("Return the manifest with which a browser installs the inbox like a program.");
+/// Returns the icon of the installed inbox.
+pub const APP_ICON: Route = Route::get("tasks.page_app_icon", "/app/icon-512.png")
+    .access(Access::Public)
+    .about("Return the icon of the installed inbox.");
+/// Returns the worker that says so when the server cannot be reached.
+pub const WORKER: Route = Route::get("tasks.page_worker", "/app/worker.js")
+    .access(Access::Public)
+    .about("Return the script that keeps a page's entries, and says so, when the server cannot be reached.");
+/// Returns the page that a browser shows when the server cannot be reached.
+pub const OFFLINE: Route = Route::get("tasks.page_offline", "/app/offline")
+    .access(Access::Public)
+    .about("Return the page that a browser keeps, and shows when it cannot reach the server.");
 
 /// A change of the person who has to answer a task.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -24,16 +24,31 @@ for (const place of document.querySelectorAll("[data-zone]")) {
 }
 
 // An answer that cannot reach the server is kept on the page, and the page says so.
+const { offline, unreached } = document.body.dataset;
+const note = document.createElement("p");
+note.className = "note";
+note.setAttribute("role", "alert");
+let sending;
+function say(text) {
+  note.textContent = text ?? "";
+  sending?.append(note);
+}
 for (const form of document.querySelectorAll("form[method=post]")) {
-  const note = document.createElement("p");
-  note.className = "note";
-  note.setAttribute("role", "alert");
   form.addEventListener("submit", (event) => {
     note.remove();
+    sending = form;
     if (navigator.onLine === false) {
       event.preventDefault();
-      note.textContent = document.body.dataset.offline ?? "";
-      form.append(note);
+      say(offline);
     }
   });
 }
+
+// The browser may believe that it is online. Then the worker notices that the server does not answer. Browsers offer
+// workers to pages over HTTPS only.
+const workers = navigator.serviceWorker;
+const scope = new URL("../", import.meta.url).pathname;
+workers?.register(new URL("worker.js", import.meta.url), { scope }).catch(() => {});
+workers?.addEventListener("message", ({ data }) => {
+  if (data === "unreached") say(unreached);
+});

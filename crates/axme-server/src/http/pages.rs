@@ -14,7 +14,7 @@ use axum::routing::get;
 use reqwest::Url;
 
 use super::Gateway;
-use super::letterhead::Letterhead;
+use super::letterhead::{Letterhead, base_path};
 use super::page_state::PageState;
 use axme_core::error::Result;
 
@@ -24,6 +24,10 @@ pub fn routes() -> Router<Gateway> {
         .route(api::STYLE.path, get(style))
         .route(api::ICON.path, get(icon))
         .route(api::SCRIPT.path, get(script))
+        .route(api::MANIFEST.path, get(manifest))
+        .route(api::APP_ICON.path, get(app_icon))
+        .route(api::WORKER.path, get(worker))
+        .route(api::OFFLINE.path, get(offline))
 }
 
 async fn style() -> Response<Body> {
@@ -38,9 +42,36 @@ async fn icon() -> Response<Body> {
     asset("image/svg+xml", include_str!("../../assets/favicon.svg"))
 }
 
+/// The paths are relative to that of the manifest.
+async fn manifest() -> Response<Body> {
+    asset("application/manifest+json", include_str!("../../assets/manifest.webmanifest"))
+}
+
+async fn app_icon() -> Response<Body> {
+    asset("image/png", include_bytes!("../../assets/icon-512.png").as_slice())
+}
+
+/// The worker of the pages. It may serve every path of the server, because the inbox is not below its own folder.
+async fn worker(app: PageState) -> Response<Body> {
+    let mut response = asset("text/javascript; charset=utf-8", include_str!("../../assets/worker.js"));
+    let scope = HeaderValue::from_str(&format!("{}/", base_path(&app.site.base_url))).ok();
+    let headers = response.headers_mut();
+    headers.extend(scope.map(|scope| (HeaderName::from_static("service-worker-allowed"), scope)));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// The page that a browser keeps. It is shown at other paths than its own, so it names its files from the root.
+async fn offline(app: PageState) -> Response<Body> {
+    let files = format!("{}/app/", base_path(&app.site.base_url));
+    let head = Letterhead { language: app.language, ..Letterhead::at(&app.site.base_url, files) };
+    let title = app.say("unreached-title").into();
+    sent(&app, page(200, &Message { head, title, sentences: vec![app.say("unreached-nothing-sent").into()] }))
+}
+
 /// Returns a file that the pages load. Browsers keep it for an hour.
-pub(super) fn asset(kind: &'static str, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
+pub(super) fn asset(kind: &'static str, content: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(content.into());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
@@ -96,7 +127,7 @@ pub(super) fn sent_to_operator(page: Page) -> Response<Body> {
 fn guarded(Page(status, html): Page, more: &str) -> Response<Body> {
     let mut response = super::json(status, html.into_bytes());
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; {more}"
+        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; {more}"
     );
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));

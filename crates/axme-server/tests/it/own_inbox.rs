@@ -1,6 +1,8 @@
 //! The inbox of a person in a browser: signing in, what waits across workspaces, opening, answering many, sessions.
 
+use axme_core::state::Site;
 use axme_server::workers;
+use axme_store::Limits;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Engine, Server, code_of, each_engine, id_of};
@@ -13,6 +15,7 @@ each_engine! {
     a_requester_replies_to_a_question_in_the_inbox,
     a_yes_is_withdrawn_in_the_inbox,
     settings_are_changed_in_the_browser,
+    the_inbox_is_installed_below_the_path_of_the_server,
 }
 
 const ANN: &str = "ann@example.com";
@@ -280,4 +283,25 @@ async fn settings_are_changed_in_the_browser(engine: Engine) {
     assert!(text(&ann.get("/inbox").await).contains("Wartet auf Sie"));
     let foreign = send(&server, &ann.cookie, "/inbox/settings", &[("language", "en")]).await;
     assert_eq!(foreign.status, 403, "a form without the token of the session");
+}
+
+async fn the_inbox_is_installed_below_the_path_of_the_server(engine: Engine) {
+    let site = Site { base_url: "https://axme.example/base".to_owned(), ..Site::default() };
+    let server = Server::start_at(engine, Limits::default(), site).await;
+    let page = text(&server.page("/inbox").await);
+    let manifest = between(&page, "rel=\"manifest\" href=\"", "\"");
+    let manifest = server.page(&format!("/{manifest}")).await;
+    assert_eq!(manifest.headers["content-type"], "application/manifest+json");
+    assert_eq!((&manifest.body["start_url"], &manifest.body["scope"]), (&json!("../inbox"), &json!("../")));
+    for icon in manifest.body["icons"].as_array().unwrap() {
+        let answer = server.page(&format!("/app/{}", icon["src"].as_str().unwrap())).await;
+        assert_eq!(answer.headers["content-type"].to_str().unwrap(), icon["type"].as_str().unwrap());
+    }
+    let worker = server.page("/app/worker.js").await;
+    assert_eq!((worker.status.as_u16(), &worker.headers["service-worker-allowed"]), (200, &"/base/".parse().unwrap()));
+    // A browser shows this page at other paths.
+    let offline = server.send_raw("", "GET", "/app/offline", Vec::new(), &[("accept-language", "de")]).await;
+    for part in ["href=\"/base/app/style.css\"", "Der Server ist nicht erreichbar"] {
+        assert!(text(&offline).contains(part), "{part}: {}", text(&offline));
+    }
 }

@@ -180,8 +180,8 @@ async fn pages_run_no_script_but_those_of_this_server() {
     let server = Server::start(Engine::Sqlite).await;
     for path in ["/docs", "/docs/intents", "/docs/errors", "/docs/unknown"] {
         let answer = server.page(path).await;
-        let expected = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action 'self'; \
-                        base-uri 'none'; frame-ancestors 'none'";
+        let expected = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; \
+                        manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
         assert_eq!(answer.headers["content-security-policy"], expected, "{path}");
     }
     let script = server.page("/docs/filter.js").await;

@@ -1,6 +1,9 @@
 ### Die Seite einer Aufgabe, ihre Bestätigung, was festgehalten wurde, und Links, die nicht mehr gelten.
 
 offline = Sie sind offline. Es wurde nichts gesendet. Ihre Eingaben bleiben erhalten: Senden Sie sie, wenn Sie wieder online sind.
+unreached = Der Server hat nicht geantwortet. Ihre Eingaben bleiben erhalten: Senden Sie sie noch einmal. Eine Antwort zählt einmal, wie oft Sie sie auch senden.
+unreached-title = Der Server ist nicht erreichbar
+unreached-nothing-sent = Diese Seite konnte nicht geladen werden, und es wurde nichts gesendet. Laden Sie sie neu, wenn Sie online sind.
 page-correct = Bitte berichtigen: { $title }
 page-confirm = Bitte bestätigen: { $title }
 

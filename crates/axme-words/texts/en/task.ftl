@@ -1,6 +1,9 @@
 ### The page of a task, its confirmation, what was recorded, and links that no longer work.
 
 offline = You are offline. Nothing was sent. Your entries are kept: send them when you are online.
+unreached = The server did not answer. Your entries are kept: send them again. An answer counts once, however often you send it.
+unreached-title = The server cannot be reached
+unreached-nothing-sent = This page could not be loaded, and nothing was sent. Load it again when you are online.
 page-correct = Please correct: { $title }
 page-confirm = Please confirm: { $title }
 
