@@ -10,6 +10,7 @@ use axme_intent::address::MAX_ADDRESS_CHARS;
 use axme_intent::human::{is_approval_type, is_email, is_same_person, person_key};
 use axme_intent::lifecycle::{Command, Ending, Fault, IntentSpec};
 use axme_intent::policy::Action;
+use axme_intent::template::is_template;
 use axme_intent::{
     Address, Holder, HolderKind, Home, HumanTask, IntentId, ReminderPlan, Status, Time, fields, scenario,
 };
@@ -243,12 +244,21 @@ pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateI
 fn doubts(task: Option<&Object>, rest: &JsonFields, has_payload: bool) -> Vec<String> {
     let in_task = task.map(fields::doubts).unwrap_or_default().into_iter();
     let in_task = in_task.map(|(name, doubt)| format!("human_task.{name}: {doubt}"));
+    // The sender of a direct intent knows the values, and can write them into the text.
+    let is_text = |name: &&str| {
+        let text = task.and_then(|task| task.get(*name)?.as_str());
+        text.is_some_and(is_template)
+    };
+    let unfilled = ["title", "description", "on_yes", "on_no"].into_iter().filter(is_text);
+    let unfilled = unfilled.map(|name| {
+        format!("human_task.{name}: shown as written; only tasks of scenarios are filled in from the payload")
+    });
     let fate = if has_payload { "ignored" } else { "part of the payload" };
     let misspelt = rest.keys().filter_map(|name| {
         let meant = fields::meant(name, &KNOWN)?;
         Some(format!("{name}: unknown field, {fate}; did you mean {meant}?"))
     });
-    in_task.chain(misspelt).collect()
+    in_task.chain(unfilled).chain(misspelt).collect()
 }
 
 /// Returns when the intent times out: at `deadline_at`, after `ttl_seconds`, or after the server's default, if it has

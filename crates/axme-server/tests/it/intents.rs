@@ -196,6 +196,15 @@ async fn a_probable_misspelling_is_accepted_and_reported(engine: Engine) {
     assert_eq!(created["warnings"], expected);
     assert_eq!(server.intent(&id_of(&created)).await["human_task"]["quroum"], 2);
 
+    // Nothing is filled into the texts of a direct intent.
+    let task =
+        json!({ "title": "Pay {{ payload.amount }}?", "on_yes": "It is paid.", "assignees": ["ann@example.com"] });
+    let created = create(json!({ "intent_type": "x", "human_task": task, "payload": { "amount": 5 } })).await;
+    let expected =
+        json!(["human_task.title: shown as written; only tasks of scenarios are filled in from the payload"]);
+    assert_eq!(created["warnings"], expected);
+    assert_eq!(server.intent(&id_of(&created)).await["human_task"]["title"], "Pay {{ payload.amount }}?");
+
     // Without a payload, it is part of the payload, like any other field.
     let created =
         create(json!({ "intent_type": "x", "to_agent": "worker", "human_tsak": { "title": "t" }, "n": 1 })).await;
