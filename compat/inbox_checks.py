@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
@@ -181,6 +182,32 @@ def a_deputy_answers_in_the_place_of_an_absent_person(world: World) -> None:
     assert world.outcome(intent_id)["result"]["outcome"] == "approved"
     answer = next(event for event in world.events(intent_id) if event["details"].get("answered_as_deputy"))
     assert answer["details"]["answered_for"] == [absent], answer
+
+
+def a_file_is_sent_with_a_form(world: World) -> None:
+    person = world.new_person()
+    receipt = {"type": "string", "format": "file", "title": "Receipt", "contentMediaType": "application/pdf", "maxBytes": 2000}
+    form = {"type": "object", "required": ["receipt"], "properties": {"receipt": receipt, "note": {"type": "string"}}}
+    intent_id = world.ask(person, {"title": "Claim the taxi", "form_schema": form})
+    link = world.letter(person).link
+    content = b"%PDF-1.7 the receipt"
+    with world.browser.page(bypass_csp=True, **PHONE) as page:
+        page.goto(link)
+        page.get_by_label("Receipt").set_input_files({"name": "Beleg 7.txt", "mimeType": "text/plain", "buffer": content})
+        page.get_by_label("Note").fill("Taxi")
+        _press(page, "Approve")
+        expect(page.get_by_role("alert")).to_contain_text("Receipt")
+        expect(page.get_by_label("Note")).to_have_value("Taxi")
+        is_accessible(page, "form with a file")
+        page.get_by_label("Receipt").set_input_files({"name": "Beleg 7.pdf", "mimeType": "application/pdf", "buffer": content})
+        _press(page, "Approve")
+        expect(page.get_by_text("Beleg 7.pdf")).to_be_visible()
+        _press(page, "Confirm: Approve")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your answer was recorded")
+    result = world.outcome(intent_id)["result"]
+    url = urlsplit(world.get(f"/v1/media/{result['receipt']}").json["upload"]["download_url"])
+    file = world.get(f"{url.path}?{url.query}")
+    assert (file.status, file.text, result["note"]) == (200, content.decode(), "Taxi"), (file, result)
 
 
 def an_answer_that_does_not_reach_the_server_is_kept(world: World) -> None:
