@@ -6,6 +6,7 @@ import re
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -198,6 +199,42 @@ def a_page_is_framed_by_the_allowed_origin_alone(world: World) -> None:
     assert world.outcome(intent_id)["status"] == "COMPLETED"
 
 
+def mail_is_read_in_a_window_of_320_pixels(world: World) -> None:
+    person = world.new_person()
+    world.ask(person, TASK | {"title": f"Agree to {'figures_' * 20}"}, payload=PAYLOAD)
+    link = world.letter(person).link
+    with world.browser.page() as page:
+        page.goto(link)
+        _fill(page, "30")
+        _press(page, "Approve")
+        _press(page, "Confirm: Approve")
+        until("the receipt is mailed", lambda: len(world.letters(person)) == 2)
+        for letter in world.letters(person):
+            # The policy of our pages, which forbids the styles of mail, ends with them.
+            page.goto("about:blank")
+            page.set_content(letter.html)
+            _is_as_narrow_as_its_window(page, letter.subject)
+
+
+def a_page_around_the_task_learns_of_its_height_and_its_answer(world: World) -> None:
+    intent_id, link = _asked(world, {"title": TITLE})
+    back = f"{world.embedder}/payments"
+    with _web_page(_component(f"{link}&return_url={back}"), urlsplit(world.embedder).port) as allowed:
+        with world.browser.page() as page:
+            page.goto(allowed)
+            frame = page.frame_locator("iframe")
+            expect(frame.get_by_role("heading", level=1)).to_have_text(TITLE)
+            fits = "window.innerHeight > 300 && document.documentElement.scrollHeight <= window.innerHeight"
+            until("the frame is as high as its page", lambda: page.frames[1].evaluate(fits))
+            expect(page.get_by_role("status")).to_have_text("ready")
+            _press(frame, "Approve")
+            _press(frame, "Confirm: Approve")
+            expect(page.get_by_role("status")).to_have_text(f"{intent_id}: approved")
+            frame.get_by_role("link", name="Back to").click()
+            page.wait_for_url(back)
+    assert world.outcome(intent_id)["status"] == "COMPLETED"
+
+
 def _asked(world: World, task: dict[str, Any] = TASK, **fields: Any) -> tuple[str, str]:
     """Creates an intent that waits for a person. Returns its id and the mailed link."""
     person = world.new_person()
@@ -294,6 +331,15 @@ def _is_as_narrow_as_its_window(page: Page, name: str) -> None:
 def _framing(link: str) -> str:
     title = "The task, inside"
     return f"<!doctype html><html lang=en><title>{title}</title><iframe title='{title}' src='{link}'></iframe>"
+
+
+def _component(link: str) -> str:
+    script = Path(__file__).parent.joinpath("../examples/embed/axme-task.js").read_text()
+    listen = """for (const name of ["ready", "answered"])
+        document.addEventListener(name, ({ detail: { intent_id, outcome } }) => {
+            document.querySelector("[role=status]").textContent = intent_id ? `${intent_id}: ${outcome}` : name;
+        });"""
+    return f"<!doctype html><html lang=en><title>Payments</title><axme-task src='{link}'></axme-task><p role=status></p><script type=module>{listen}{script}</script>"
 
 
 def _frame_addresses(page: Page) -> list[str]:

@@ -59,6 +59,7 @@ static FORMS: &[(&Route, MakeForm)] = &[
             .query("token", TOKEN)
             .query("draft", "The answer to confirm, encrypted with the token.")
             .query("answered", "Present after an answer: the page says what was recorded.")
+            .query("return_url", "The page to lead back to after the answer. Its origin must be among `embed_origins`.")
     }),
     (&tasks::PAGE_ANSWER, |_| {
         let leads = Form::redirect().answers;

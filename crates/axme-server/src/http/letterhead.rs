@@ -19,6 +19,8 @@ pub(super) struct Letterhead {
     /// The host of the server, with its port if it has one.
     pub host: String,
     pub language: Language,
+    /// The origins whose pages may show this one in a frame, with a blank between them.
+    pub embedders: String,
 }
 
 impl Letterhead {
@@ -29,12 +31,22 @@ impl Letterhead {
 
     /// The head of a page from which `path` leads to the files.
     pub fn from(app: &PageState, path: &'static str) -> Letterhead {
-        Letterhead { language: app.language, ..Letterhead::at(&app.site.base_url, path) }
+        Letterhead {
+            language: app.language,
+            embedders: app.site.embed_origins.join(" "),
+            ..Letterhead::at(&app.site.base_url, path)
+        }
     }
 
     /// The head of a page in English from which `app` leads to the files.
     pub fn at(base_url: &str, app: impl Into<Cow<'static, str>>) -> Letterhead {
-        Letterhead { app: app.into(), organization: String::new(), host: host(base_url), language: Language::English }
+        Letterhead {
+            app: app.into(),
+            organization: String::new(),
+            host: host(base_url),
+            language: Language::English,
+            embedders: String::new(),
+        }
     }
 
     /// Returns a text in the language of the page.

@@ -15,6 +15,7 @@ use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State as GatewayState};
 use axum::http::Response;
 use axum::routing::{get, post};
+use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::extract::{PathFields, meta, query, read_answer};
@@ -56,11 +57,31 @@ async fn answer_task(
     path: PathFields,
     request: HttpRequest,
 ) -> Response<Body> {
+    let asked = query(request.uri().query());
     match take(&gateway, &app, &path.get("intent_id"), request).await {
         Ok(FormAnswer::Page(page)) => sent(&app, Ok(page)),
-        Ok(FormAnswer::Leads(to)) => leads(&app, &to),
+        Ok(FormAnswer::Leads(to)) => leads(&app, &keep_return(&app, &asked, &to)),
         Err(error) => sent(&app, Err(error)),
     }
+}
+
+/// Returns the page that `return_url` names, if one of the origins that may frame our pages has it.
+fn return_url(app: &PageState, asked: &[(String, String)]) -> Option<Url> {
+    let (_, given) = asked.iter().find(|(name, _)| name == "return_url")?;
+    let url = Url::parse(given).ok()?;
+    let is_plain = url.username().is_empty() && url.password().is_none();
+    let origin = url.origin().ascii_serialization();
+    Some(url).filter(|_| is_plain && app.site.embed_origins.contains(&origin))
+}
+
+/// Adds `return_url` to the address of the next page, so that the last one leads back.
+fn keep_return(app: &PageState, asked: &[(String, String)], to: &str) -> String {
+    let Some(back) = return_url(app, asked) else { return to.to_owned() };
+    let (path, anchor) = to.split_once('#').map_or((to, None), |(path, anchor)| (path, Some(anchor)));
+    let mut encoded = back.clone();
+    encoded.query_pairs_mut().clear().append_pair("return_url", back.as_str());
+    let anchor = anchor.map(|anchor| format!("#{anchor}")).unwrap_or_default();
+    format!("{path}&{}{anchor}", encoded.query().unwrap_or_default())
 }
 
 /// The answer to a sent form.
@@ -173,8 +194,14 @@ async fn show(app: &PageState, id: &str, pairs: &[(String, String)]) -> Result<P
                 {
                     let now = prospect::standing(&intent, app.language);
                     let token = if is_open { token } else { "" }.to_owned();
+                    let back = return_url(app, pairs);
+                    let intent = intent.id.to_string();
                     let receipt = receipt.map(|id| id.to_string()).unwrap_or_default();
-                    done(app, &organization, &Done { person, outcome, title, at, comment, receipt, now, token })
+                    done(
+                        app,
+                        &organization,
+                        &Done { person, outcome, title, at, comment, receipt, now, token, intent, back },
+                    )
                 }
                 why => over(app, &why),
             }

@@ -11,6 +11,7 @@ use axme_intent::human::{MAX_QUESTIONS, Question, Reply, person_key};
 use axme_intent::lifecycle::EventBody;
 use axme_intent::prospect::{self, Prospects};
 use axme_intent::{Event, Time, outcome, sentences};
+use reqwest::Url;
 
 use super::form::{self, Field, FormFields, Reading, words};
 use super::letterhead::Letterhead;
@@ -154,6 +155,9 @@ pub(super) struct Done {
     pub now: String,
     /// The token of the link, if the answer can be withdrawn with it; else empty.
     pub token: String,
+    pub intent: String,
+    /// The page that the reader came from, if it may be named.
+    pub back: Option<Url>,
 }
 
 #[derive(Template)]

@@ -36,6 +36,7 @@ mod deliveries;
 mod differential;
 mod disguise;
 mod edge;
+mod embedding;
 mod exact_numbers;
 mod examples;
 mod folder;

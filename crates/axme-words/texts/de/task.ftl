@@ -65,6 +65,7 @@ done-answered-as = Sie haben geantwortet als
 done-receipt = Beleg
 done-withdraw-help = Aus Ihrer Antwort ist noch nichts gefolgt. Wenn Sie sie zurückziehen, können Sie noch einmal antworten.
 done-withdraw = Antwort zurückziehen
+done-back = Zurück zu { $host }
 done-close = Sie können diese Seite schließen.
 
 link-unknown = Dieser Link ist nicht bekannt

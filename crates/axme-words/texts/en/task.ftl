@@ -65,6 +65,7 @@ done-answered-as = You answered as
 done-receipt = Receipt
 done-withdraw-help = Nothing has followed from your answer yet. If you withdraw it, you can answer again.
 done-withdraw = Withdraw your answer
+done-back = Back to { $host }
 done-close = You can close this page.
 
 link-unknown = This link is not known
