@@ -54,7 +54,7 @@ pub enum StartError {
     Folder(#[from] FolderError),
     #[error("cannot open the database: {0}")]
     Store(String),
-    #[error("cannot listen on {address}: {why}")]
+    #[error("cannot listen on {address}: {why}; choose another address: --listen, or the setting metrics.listen")]
     Listen { address: SocketAddr, why: std::io::Error },
 }
 

@@ -156,8 +156,8 @@ impl Session {
                     api_key.iter().map(|key| ("key", key)).chain(actor_token.iter().map(|t| ("token", t)));
                 let message = match credentials.next() {
                     None => format!(
-                        "no API key for {}: pass --api-key, set AXME_API_KEY or run `axme context set`; `axme dev` starts a \
-                         local server with a key",
+                        "no API key for {}: pass --api-key, set AXME_API_KEY or run `axme login`; on the machine of the \
+                         server, `axme --data DIR` takes the key from its folder",
                         base_url.value
                     ),
                     Some((kind, credential)) => {
