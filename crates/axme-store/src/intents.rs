@@ -199,14 +199,27 @@ pub fn insert(
     )
 }
 
+/// A statement that writes what a decision may change.
+macro_rules! update {
+    ($more:literal) => {
+        concat!(
+            "UPDATE intents SET status = $1, task_since = $2, outcome = $3, state = $4, steps = $5, position = $6, \
+             policy_generation = $7, updated_at = $8, tally = $9, policy = $10",
+            $more,
+            " WHERE workspace_id = $11 AND intent_id = $12"
+        )
+    };
+}
+
 pub fn update(tx: &mut Tx<'_>, workspace: Uuid, intent: &Intent) -> Result<(), StoreError> {
     let row = HeadRow::of(intent)?;
+    // An intent never lives again. SQLite rewrites the entries of an index that has a column of the statement, even if the
+    // value stays, and `live` is in two of them.
+    let sql = if intent.status().is_terminal() { update!(", live = 0") } else { update!("") };
     tx.push(
-        "UPDATE intents SET status = $1, live = $2, task_since = $3, outcome = $4, state = $5, steps = $6, position = $7, \
-         policy_generation = $8, updated_at = $9, tally = $10, policy = $11 WHERE workspace_id = $12 AND intent_id = $13",
+        sql,
         &[
             intent.status().as_str().into(),
-            (!intent.status().is_terminal()).into(),
             task_since(intent).into(),
             intent.outcome().map(|outcome| outcome.word).into(),
             row.state.into(),
