@@ -285,6 +285,14 @@ def _is_recorded(world: World, intent_id: str) -> None:
 
 
 def _visit_every_page(world: World, page: Page, look: Callable[[Page, str], None]) -> None:
+    _visit_the_pages_of_a_task(world, page, look)
+    for name, title in (("", "AXME API reference"), ("/intents", "Intents"), ("/errors", "Error codes"), ("/x", NO_PAGE)):
+        page.goto(f"{world.server.base_url}/docs{name}")
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        look(page, f"reference{name}")
+
+
+def _visit_the_pages_of_a_task(world: World, page: Page, look: Callable[[Page, str], None]) -> None:
     demanding = {"title": "Word" * 60, "required_comment": True, "evidence_required": True}
     _, link = _asked(world, TASK | demanding)
     page.goto(link)
@@ -315,10 +323,6 @@ def _visit_every_page(world: World, page: Page, look: Callable[[Page, str], None
     page.goto(link)
     expect(page.get_by_role("heading", level=1)).to_have_text("No answer is needed any more")
     look(page, "over")
-    for name, title in (("", "AXME API reference"), ("/intents", "Intents"), ("/errors", "Error codes"), ("/x", NO_PAGE)):
-        page.goto(f"{world.server.base_url}/docs{name}")
-        expect(page.get_by_role("heading", level=1)).to_have_text(title)
-        look(page, f"reference{name}")
 
 
 def _is_as_narrow_as_its_window(page: Page, name: str) -> None:

@@ -27,6 +27,7 @@ import mcp_checks
 import media_checks
 import oauth_checks
 import page_checks
+import people_matrix
 import push_checks
 import receipt_checks
 import registry_checks
@@ -69,7 +70,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # runs the clean-up below
     checks = [
         check
-        for module in MODULES
+        for module in (*MODULES, *((people_matrix,) if arguments.matrix else ()))
         for check in checks_of(module)
         if arguments.only in title(check)
     ]
@@ -135,6 +136,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--axme", type=Path, required=True, help="the program under test, e.g. target/debug/axme")
     parser.add_argument("--database-url", help="a new PostgreSQL database; default: SQLite in a temporary folder")
     parser.add_argument("--only", default="", metavar="TEXT", help="run only checks whose title contains TEXT")
+    parser.add_argument("--matrix", action="store_true", help="also look at the pages of people in each kind of window")
     return parser.parse_args()
 
 
