@@ -40,8 +40,9 @@ fn missing(file: &SourceFile, number: &str) -> Vec<String> {
         (2, r"^Date: \d{4}-\d{2}-\d{2}$".to_owned(), "have the third line \"Date: YYYY-MM-DD\"".to_owned()),
         (
             3,
-            r"^Status: (accepted|superseded by \d{4})$".to_owned(),
-            "have the fourth line \"Status: accepted\" or \"Status: superseded by NNNN\"".to_owned(),
+            r"^Status: (accepted|proposed|superseded by \d{4})$".to_owned(),
+            "have the fourth line \"Status: accepted\", \"Status: proposed\" or \"Status: superseded by NNNN\""
+                .to_owned(),
         ),
     ];
     let mut missing: Vec<String> = beginning
