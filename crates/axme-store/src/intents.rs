@@ -213,8 +213,8 @@ macro_rules! update {
 
 pub fn update(tx: &mut Tx<'_>, workspace: Uuid, intent: &Intent) -> Result<(), StoreError> {
     let row = HeadRow::of(intent)?;
-    // An intent never lives again. SQLite rewrites the entries of an index that has a column of the statement, even if the
-    // value stays, and `live` is in two of them.
+    // An intent never lives again, and two indexes have the column `live`. SQLite would write their entries anew at each
+    // update that names it, even if the value stays.
     let sql = if intent.status().is_terminal() { update!(", live = 0") } else { update!("") };
     tx.push(
         sql,
