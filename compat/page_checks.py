@@ -214,6 +214,8 @@ def mail_is_read_in_a_window_of_320_pixels(world: World) -> None:
             page.goto("about:blank")
             page.set_content(letter.html)
             _is_as_narrow_as_its_window(page, letter.subject)
+            labels = page.locator("td:first-child").first.bounding_box()
+            assert labels and labels["width"] > 80, f"the labels of {letter.subject} are broken into pieces: {labels}"
 
 
 def a_page_around_the_task_learns_of_its_height_and_its_answer(world: World) -> None:
