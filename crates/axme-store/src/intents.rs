@@ -203,10 +203,10 @@ pub fn insert(
 macro_rules! update {
     ($more:literal) => {
         concat!(
-            "UPDATE intents SET status = $1, task_since = $2, outcome = $3, state = $4, steps = $5, position = $6, \
-             policy_generation = $7, updated_at = $8, tally = $9, policy = $10",
+            "UPDATE intents SET ",
             $more,
-            " WHERE workspace_id = $11 AND intent_id = $12"
+            "status = $1, task_since = $2, outcome = $3, state = $4, steps = $5, position = $6, policy_generation = $7, \
+             updated_at = $8, tally = $9, policy = $10 WHERE workspace_id = $11 AND intent_id = $12"
         )
     };
 }
@@ -215,7 +215,7 @@ pub fn update(tx: &mut Tx<'_>, workspace: Uuid, intent: &Intent) -> Result<(), S
     let row = HeadRow::of(intent)?;
     // An intent never lives again, and two indexes have the column `live`. SQLite would write their entries anew at each
     // update that names it, even if the value stays.
-    let sql = if intent.status().is_terminal() { update!(", live = 0") } else { update!("") };
+    let sql = if intent.status().is_terminal() { update!("live = 0, ") } else { update!("") };
     tx.push(
         sql,
         &[
