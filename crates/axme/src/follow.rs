@@ -8,6 +8,7 @@ use axme_client::{ClientError, Json, Object};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
+use crate::exit::Ending;
 use crate::failure::Failure;
 use crate::lifecycle::event_line;
 use crate::output::tagged;
@@ -92,6 +93,22 @@ pub(crate) async fn follow(session: &Session, intent_id: &str, answerer: &Answer
         )));
     }
     Ok(answer.intent)
+}
+
+/// Watches an intent until Ctrl-C. Then it says how to go on, because the intent does.
+pub(crate) async fn unless_interrupted<T>(
+    session: &Session,
+    intent_id: &str,
+    watching: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        done = watching => done,
+        _ = tokio::signal::ctrl_c() => {
+            let program = &session.settings.command;
+            let message = format!("stopped watching; the intent goes on: {program} intents watch {intent_id}");
+            Err(Failure::of(Ending::Interrupted, message))
+        }
+    }
 }
 
 fn waits_for_person(event: &EventView) -> bool {

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use crate::commands::templates::{self, Create};
 use crate::failure::Failure;
 use crate::flags::Flags;
-use crate::follow::{Answerer, follow};
+use crate::follow::{Answerer, follow, unless_interrupted};
 use crate::lifecycle::summary;
 use crate::output::{OutputFormat, divider, line, tagged};
 use crate::session::Session;
@@ -90,7 +90,9 @@ impl Apply {
                 .print(format!("\n  Follow it:  {} intents watch {}", session.settings.command, applied.intent_id))?;
             return Ok(());
         }
-        let intent = follow(&session, &applied.intent_id, &Answerer::Prompt(Object::new())).await?;
+        let answerer = Answerer::Prompt(Object::new());
+        let following = follow(&session, &applied.intent_id, &answerer);
+        let intent = unless_interrupted(&session, &applied.intent_id, following).await?;
         summary(&intent).iter().try_for_each(|text| output.print(text))?;
         if output.is_json() {
             output.print_text(&Json::of(&intent))?;

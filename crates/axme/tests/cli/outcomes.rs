@@ -1,6 +1,7 @@
 //! Commands that watch an intent exit by its outcome, and show it (`docs/scenarios.md`).
 
 use std::fs;
+use std::io::BufRead;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -80,4 +81,25 @@ fn a_command_that_watches_exits_by_the_outcome() {
     let (code, said) = watch(&home, &bundle(&home, "late.json", late), |_| {});
     assert!(code == 4 && said.contains("Outcome:       ✗ Timed out"), "{code}: {said}");
     home.fails(&["scenarios", "apply", "--wach", &file], 2);
+}
+
+#[test]
+fn a_command_that_stops_watching_says_how_to_go_on() {
+    let home = Home::new();
+    let _server = home.serve("serve");
+    let intent = home.ok_json(&["intents", "send", "--to", "greeter", "--json"]);
+    let id = intent["intent_id"].as_str().unwrap();
+    let mut command = home.command(&["intents", "watch", id]);
+    let mut watching = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The first event is shown after the program has begun to wait for Ctrl-C.
+    let mut events = std::io::BufReader::new(watching.stdout.take().unwrap());
+    let mut first = String::new();
+    events.read_line(&mut first).unwrap();
+    assert!(first.contains("intent.created"), "{first}");
+    let signaled = std::process::Command::new("kill").args(["-INT", &watching.id().to_string()]).status().unwrap();
+    assert!(signaled.success());
+    let output = watching.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let said = stderr(&output);
+    assert!(said.contains(&format!("the intent goes on: axme intents watch {id}")), "{said}");
 }

@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use super::IntentRef;
 use crate::events::all_events;
 use crate::failure::Failure;
+use crate::follow::unless_interrupted;
 use crate::output::{line, local};
 use crate::session::{Session, report_server};
 
@@ -35,9 +36,13 @@ impl Watch {
             return events.iter().try_for_each(|event| show(session, event));
         }
         let mut events = session.client.observe_and_report(&id, self.since, report_server(session));
-        while let Some(event) = events.next().await {
-            show(session, &session.check(event)?)?;
-        }
+        let watching = async {
+            while let Some(event) = events.next().await {
+                show(session, &session.check(event)?)?;
+            }
+            Ok(())
+        };
+        unless_interrupted(session, &id, watching).await?;
         let intent = session.check(session.client.get_intent(&id).await)?.intent;
         Failure::by_outcome(&intent)
     }
