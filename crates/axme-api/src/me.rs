@@ -101,7 +101,7 @@ pub struct PersonSettings {
     /// The time of one mail a day about tasks, as `HH:MM`; without it, each task has its mail. A task that is due before is
     /// mailed at once.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub digest_at: Option<String>,
+    pub digest_time: Option<String>,
 }
 
 /// The settings of the person.

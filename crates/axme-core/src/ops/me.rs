@@ -57,14 +57,14 @@ pub fn read_settings(input: Settings) -> Result<PersonSettings> {
         time_zone: given(input.time_zone),
         quiet_from: given(input.quiet_from),
         quiet_until: given(input.quiet_until),
-        digest_at: given(input.digest_at),
+        digest_time: given(input.digest_time),
     };
     let wrong = |message: &str| Err(ApiError::invalid(message).into());
     if settings.time_zone.as_deref().is_some_and(|zone| zone.len() > 64 || !is_zone(zone)) {
         return wrong("time_zone: must be the name of a time zone, such as Europe/Berlin");
     }
-    let PersonSettings { quiet_from, quiet_until, digest_at, .. } = &settings;
-    for (name, time) in [("quiet_from", quiet_from), ("quiet_until", quiet_until), ("digest_at", digest_at)] {
+    let PersonSettings { quiet_from, quiet_until, digest_time, .. } = &settings;
+    for (name, time) in [("quiet_from", quiet_from), ("quiet_until", quiet_until), ("digest_time", digest_time)] {
         if time.as_deref().is_some_and(|time| !is_time_of_day(time)) {
             return Err(ApiError::invalid(format!("{name}: must be a time of day, such as 22:00")).into());
         }
@@ -90,6 +90,6 @@ fn answer(settings: PersonSettings) -> PersonSettingsAnswer {
 
 /// Builds the wire form of settings.
 pub fn view(settings: PersonSettings) -> Settings {
-    let PersonSettings { language, time_zone, quiet_from, quiet_until, digest_at } = settings;
-    Settings { language, time_zone, quiet_from, quiet_until, digest_at }
+    let PersonSettings { language, time_zone, quiet_from, quiet_until, digest_time } = settings;
+    Settings { language, time_zone, quiet_from, quiet_until, digest_time }
 }

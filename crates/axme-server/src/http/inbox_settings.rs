@@ -29,7 +29,7 @@ struct SettingsPage {
     time_zone: String,
     quiet_from: String,
     quiet_until: String,
-    digest_at: String,
+    digest_time: String,
     absence: AbsenceForm,
     error: String,
 }
@@ -70,7 +70,7 @@ fn settings_page(
         time_zone: text(&settings.time_zone),
         quiet_from: text(&settings.quiet_from),
         quiet_until: text(&settings.quiet_until),
-        digest_at: text(&settings.digest_at),
+        digest_time: text(&settings.digest_time),
         absence,
         error,
     };
@@ -95,7 +95,7 @@ async fn save(app: &PageState, request: HttpRequest) -> Result<Option<Page>> {
         time_zone: given("time_zone"),
         quiet_from: given("quiet_from"),
         quiet_until: given("quiet_until"),
-        digest_at: given("digest_at"),
+        digest_time: given("digest_time"),
     };
     let settings = match me::read_settings(chosen.clone()) {
         Ok(settings) => settings,

@@ -51,7 +51,7 @@ pub(super) async fn timing(app: &Arc<AppState>, notice: &Notice) -> Result<Timin
         }
         let due = due_of(tx, &notice)?;
         let has_time = |until: &Time| due.is_none_or(|due| due > *until);
-        let hour = settings.digest_at.as_deref().unwrap_or_default();
+        let hour = settings.digest_time.as_deref().unwrap_or_default();
         let once_a_day = || format!("mailed once a day at {hour} ({})", settings.zone());
         if let Some(until) = daily_at.filter(|at| now < *at && has_time(at)) {
             return Ok(Timing::Later { until, why: once_a_day() });

@@ -272,7 +272,7 @@ async fn settings_are_changed_in_the_browser(engine: Engine) {
         ("language", "de"),
         ("quiet_from", "22:00"),
         ("quiet_until", "07:00"),
-        ("digest_at", "08:00"),
+        ("digest_time", "08:00"),
         ("time_zone", "Europe/Berlin"),
     ];
     assert_eq!(ann.post("/inbox/settings", &fields).await.status, 303);

@@ -93,7 +93,7 @@ async fn a_task_that_is_due_before_is_mailed_at_once(engine: Engine) {
 async fn with_daily_mail(engine: Engine) -> Server {
     let server = Server::start_open(engine).await;
     let ann = server.sign_in(ANN).await;
-    set(&server, &ann, json!({ "digest_at": "08:00" })).await;
+    set(&server, &ann, json!({ "digest_time": "08:00" })).await;
     server
 }
 
@@ -191,8 +191,8 @@ async fn wrong_settings_are_refused_and_belong_to_the_person(engine: Engine) {
         json!({ "quiet_from": "22:00" }),
         json!({ "quiet_from": "25:00", "quiet_until": "07:00" }),
         json!({ "quiet_from": "07:00", "quiet_until": "07:00" }),
-        json!({ "digest_at": "8" }),
-        json!({ "digest_at": "24:00" }),
+        json!({ "digest_time": "8" }),
+        json!({ "digest_time": "24:00" }),
     ] {
         server.as_person(&ann, "PUT", SETTINGS, Some(wrong)).await.refused(422, "validation_failed");
     }
