@@ -81,9 +81,19 @@ fn give_sign(sim: &mut Simulation, name: &'static str) -> Result<bool, String> {
     let is_seen = sim.cluster.drive(async move { app.consumers.see(&app.store, &consumer, now).await }).is_ok();
     sim.note(&format!("{name} gives a sign of life: {is_seen}"));
     if is_seen {
-        sim.actors.workers.seen.insert(name, now);
+        let workers = &mut sim.actors.workers;
+        let before = workers.seen.insert(name, now);
+        // What it held may have been released in its silence, and is not its own any more.
+        if before.is_some_and(|seen| may_have_lapsed(seen, now)) {
+            workers.holders.retain(|_, holder| *holder != name);
+        }
     }
     Ok(is_seen)
+}
+
+/// True if claims of a worker that was last seen at a time may have lapsed.
+fn may_have_lapsed(seen: Time, now: Time) -> bool {
+    seen.plus_seconds(SILENCE_SECONDS - UNWRITTEN_SECONDS) <= now
 }
 
 /// Claims due deliveries. A delivery that another worker holds is offered only after that worker was silent for long.
@@ -101,8 +111,7 @@ fn claim(sim: &mut Simulation, name: &'static str, most: usize) -> Result<Vec<In
     for id in &claimed {
         let Some(other) = sim.actors.workers.holders.insert(*id, name).filter(|other| *other != name) else { continue };
         let seen = sim.actors.workers.seen[other];
-        let lapses_at = seen.plus_seconds(SILENCE_SECONDS - UNWRITTEN_SECONDS);
-        ensure!(lapses_at <= now, "{id} was offered to {name} while {other}, seen at {seen}, holds it");
+        ensure!(may_have_lapsed(seen, now), "{id} was offered to {name} while {other}, seen at {seen}, holds it");
         sim.actors.workers.lapsed_claims += 1;
     }
     Ok(claimed)
@@ -161,6 +170,7 @@ pub(crate) fn restart(sim: &mut Simulation) -> CheckResult {
     }
     sim.note(&format!("worker {name} starts anew with {shown:?}"));
     ensure!(shown == held, "{name} holds {held:?} and was shown {shown:?}");
+    sim.actors.workers.holders.extend(shown.iter().map(|id| (*id, name)));
     sim.actors.workers.remembered.extend(shown.into_iter().map(|id| (name, id)));
     Ok(())
 }
