@@ -4,6 +4,7 @@
 //! the table shows the median of the rounds. The speed of a machine changes by the minute, but ratios within a round do
 //! not. `bench/README.md` says how to read the table.
 
+mod chart;
 mod connection;
 mod cpu_usage;
 mod database_probe;
@@ -12,6 +13,7 @@ pub(crate) mod idle;
 mod lifecycles;
 pub(crate) mod load;
 mod protocol;
+mod record;
 mod schedule;
 mod situations;
 pub(crate) mod soak;
@@ -26,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use axme_server::{Bootstrap, Config};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -65,10 +67,16 @@ pub(crate) struct Options {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    /// Keep the result in bench/results, and write it into docs/performance.md with its pictures
+    #[arg(long, conflicts_with_all = ["only", "waiting", "situations"])]
+    record: bool,
+    /// Instead, write the kept results into docs/performance.md again
+    #[arg(long)]
+    render: bool,
 }
 
 /// The measures, in the order of each round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Measure {
     /// Floor A: the HTTP server returns a constant
@@ -89,14 +97,14 @@ impl Measure {
 }
 
 /// One measure at one number of clients.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Series {
     pub(crate) clients: usize,
     pub(crate) measure: Measure,
     pub(crate) rounds: Vec<Round>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Round {
     #[serde(flatten)]
     pub(crate) report: Report,
@@ -107,13 +115,15 @@ pub(crate) struct Round {
 }
 
 /// The resources that one operation took from the server's process.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Cost {
     pub(crate) cpu_micros: f64,
     /// Bytes written to the disk: the log and the database on SQLite, nothing on PostgreSQL.
     pub(crate) disk_bytes: f64,
 }
 
+/// The loads of the picture of latencies, as shares of the most lifecycles per second.
+const LOAD_SHARES: [f64; 6] = [0.1, 0.3, 0.5, 0.7, 0.8, 0.9];
 /// The clients that fill a new PostgreSQL before its statistics are taken.
 const WARM_UP_CLIENTS: usize = 16;
 /// A measure is repeated if other processes used more than this share of the cores.
@@ -122,20 +132,35 @@ const MAX_FOREIGN_LOAD: f64 = 0.1;
 const SAMPLE: Duration = Duration::from_millis(500);
 const MAX_SAMPLES: usize = 60;
 
+/// Lifecycles at a fixed rate. Times count from when each is due.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LoadPoint {
+    pub(crate) per_second: f64,
+    pub(crate) rounds: Vec<Round>,
+}
+
 /// The results of a run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Results {
     /// `sqlite` or `postgresql`.
-    pub(crate) engine: &'static str,
+    pub(crate) engine: String,
     pub(crate) cores: usize,
     pub(crate) seconds: u64,
     pub(crate) idle: Option<idle::Idle>,
     pub(crate) series: Vec<Series>,
+    /// Only of a run that is recorded.
+    #[serde(default)]
+    pub(crate) loads: Vec<LoadPoint>,
+    #[serde(default)]
+    pub(crate) machine: Option<record::Machine>,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(options.rounds > 0 && options.seconds > 0, "--rounds and --seconds must be at least 1");
     ensure!(!options.clients.contains(&0), "--clients must be at least 1");
+    if options.render {
+        return record::render();
+    }
     // Next to the executable, which is on a disk. A temporary folder may be in memory, where every commit is free.
     let program = std::env::current_exe()?;
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(program.parent().unwrap_or(Path::new(".")))?;
@@ -159,6 +184,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         runtime.block_on(schema.drop())?;
     }
     let results = results?;
+    if options.record {
+        record::keep(&results)?;
+    }
     if options.json {
         println!("{}", serde_json::to_string_pretty(&results)?);
     } else {
@@ -209,15 +237,46 @@ fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str
         }
         series.extend(here);
     }
+    let loads = match options.record {
+        true => measure_loads(options, &mut generator, &targets, &series, url.is_none())?,
+        false => Vec::new(),
+    };
     generator.stop()?;
     runtime.block_on(server.stop());
     Ok(Results {
-        engine: if url.is_some() { "postgresql" } else { "sqlite" },
+        engine: if url.is_some() { "postgresql" } else { "sqlite" }.to_owned(),
         cores: std::thread::available_parallelism().map_or(0, usize::from),
         seconds: options.seconds,
         idle,
         series,
+        loads,
+        machine: if options.record { Some(record::Machine::this()?) } else { None },
     })
+}
+
+/// Measures lifecycles at fixed rates, which are shares of the most that the server has reached.
+fn measure_loads(
+    options: &Options,
+    generator: &mut LoadGenerator,
+    targets: &Targets,
+    series: &[Series],
+    is_alone: bool,
+) -> anyhow::Result<Vec<LoadPoint>> {
+    let lifecycles = series.iter().filter(|one| one.measure == Measure::Lifecycle);
+    let rates = lifecycles.map(|one| median(&mut one.rounds.iter().map(|r| r.report.per_second).collect::<Vec<_>>()));
+    let (most, clients) = (rates.fold(0.0, f64::max), options.clients.iter().copied().max().unwrap_or(1));
+    let mut loads: Vec<LoadPoint> =
+        LOAD_SHARES.iter().map(|share| LoadPoint { per_second: (most * share).round(), rounds: Vec::new() }).collect();
+    for round in 1..=options.rounds {
+        for load in &mut loads {
+            let mut phase = targets.phase(Measure::Lifecycle, clients, round, options.seconds);
+            if let Workload::Lifecycle { per_second, .. } = &mut phase.workload {
+                *per_second = Some(load.per_second);
+            }
+            load.rounds.push(generator.measure(&phase, is_alone, options.patience)?);
+        }
+    }
+    Ok(loads)
 }
 
 /// Returns default settings, apart from the port, the folder and the database.

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{median, now};
 
@@ -16,7 +16,7 @@ const STARTS: usize = 3;
 /// How long the server is idle before its memory is read.
 const SETTLE: Duration = Duration::from_secs(1);
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Idle {
     /// On a new folder, where the database must be created.
     pub(crate) first_start_ms: f64,

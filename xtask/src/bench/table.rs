@@ -9,11 +9,18 @@ use super::{Cost, Measure, Results, Series, median};
 pub(crate) fn render(results: &Results) -> String {
     let mut text = String::new();
     // Writing to a string never fails.
-    let _ = write(&mut text, results);
+    let _ = write_heading(&mut text, results).and_then(|()| write_rows(&mut text, results));
     text
 }
 
-fn write(out: &mut String, results: &Results) -> std::fmt::Result {
+/// Renders the table alone.
+pub(crate) fn rows(results: &Results) -> String {
+    let mut text = String::new();
+    let _ = write_rows(&mut text, results);
+    text
+}
+
+fn write_heading(out: &mut String, results: &Results) -> std::fmt::Result {
     let rounds = results.series.first().map_or(0, |series| series.rounds.len());
     let all = || results.series.iter().flat_map(|series| &series.rounds);
     let mut others: Vec<f64> = all().filter_map(|round| round.others).collect();
@@ -34,6 +41,10 @@ fn write(out: &mut String, results: &Results) -> std::fmt::Result {
             idle.first_start_ms, idle.start_ms, idle.rss_mib
         )?;
     }
+    Ok(())
+}
+
+fn write_rows(out: &mut String, results: &Results) -> std::fmt::Result {
     writeln!(
         out,
         "| clients | measure | per second | of the floor | p50 ms | p99 ms | p99.9 ms | CPU µs | disk KiB |\n|--:|---|--:|--:|--:|--:|--:|--:|--:|"
@@ -58,7 +69,7 @@ fn write(out: &mut String, results: &Results) -> std::fmt::Result {
     Ok(())
 }
 
-fn name(measure: Measure) -> &'static str {
+pub(super) fn name(measure: Measure) -> &'static str {
     match measure {
         Measure::Http => "HTTP alone (floor A)",
         Measure::Row => "one row (floor B)",
@@ -69,7 +80,7 @@ fn name(measure: Measure) -> &'static str {
     }
 }
 
-fn median_of(series: &Series, pick: impl Fn(&Report) -> Option<f64>) -> f64 {
+pub(super) fn median_of(series: &Series, pick: impl Fn(&Report) -> Option<f64>) -> f64 {
     median(&mut series.rounds.iter().filter_map(|round| pick(&round.report)).collect::<Vec<_>>())
 }
 

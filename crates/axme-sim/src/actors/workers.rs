@@ -83,7 +83,7 @@ fn give_sign(sim: &mut Simulation, name: &'static str) -> Result<bool, String> {
     if is_seen {
         let workers = &mut sim.actors.workers;
         let before = workers.seen.insert(name, now);
-        // What it held may have been released in its silence, and is not its own any more.
+        // Claims that were released in the silence are not its own any more.
         if before.is_some_and(|seen| may_have_lapsed(seen, now)) {
             workers.holders.retain(|_, holder| *holder != name);
         }
