@@ -35,7 +35,7 @@ const EVENT_BYTES: usize = 40 * 1_024;
 const EVENTS: usize = 24;
 /// The most memory for a reader that does not read: a page of frames, one frame more, and its connection.
 const MOST_PER_READER: usize = 320 * 1_024;
-const MOST_PER_STREAM: usize = 64 * 1_024;
+const MOST_PER_STREAM: usize = 80 * 1_024;
 /// The most memory for deliveries that wait, however many they are.
 const MOST_BEHIND: usize = 64 << 20;
 const PROMPT: Duration = Duration::from_secs(10);
