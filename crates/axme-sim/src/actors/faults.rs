@@ -59,10 +59,14 @@ pub(crate) fn move_due_deadline(sim: &mut Simulation) -> CheckResult {
         return Ok(());
     }
     let (now, timers) = (sim.cluster.now(), sim.cluster.snapshot().timers);
-    // A limit on the work that is due by then ends the intent whether its deadline moves or not.
+    // A limit on the work that is due by then ends the intent whether its deadline moves or not. So does a timer of the
+    // workflow whose step it is.
     let is_limited = |deadline: &TimerRow| {
-        let is_due = |other: &TimerRow| other.kind == "execution" && other.due_at <= deadline.due_at.max(now);
-        timers.iter().any(|other| other.intent_id == deadline.intent_id && is_due(other))
+        let workflow = sim.checker.intents.get(&deadline.intent_id).and_then(|known| known.head.intent.parent);
+        let ends_it = |other: &TimerRow| {
+            Some(other.intent_id) == workflow || other.intent_id == deadline.intent_id && other.kind == "execution"
+        };
+        timers.iter().any(|other| ends_it(other) && other.due_at <= deadline.due_at.max(now))
     };
     let deadlines = timers.iter().filter(|timer| timer.kind == "deadline" && !is_limited(timer));
     let deadlines: Vec<_> = deadlines.cloned().collect();
