@@ -231,6 +231,7 @@ def debian(binary, out):
     ]
     files += [(f"lib/systemd/system/{unit}", (ROOT / "deploy/systemd" / unit).read_bytes(), 0o644) for unit in UNITS]
     files += [(f"usr/share/doc/axme/{name}", content, 0o644) for name, content in documents()]
+    files += [(name, content, 0o644) for name, content in command_line_help(binary)]
     control = CONTROL.format(version=version(), architecture=DEBIAN_ARCHITECTURE, glibc=glibc, summary=SUMMARY,
                              description=DESCRIPTION)
     scripts = {"postinst": POSTINST, "prerm": PRERM, "postrm": POSTRM}
@@ -254,6 +255,24 @@ def debian(binary, out):
     return package
 
 
+# Where a shell of Debian looks for the completions of a command.
+COMPLETIONS = {
+    "bash": "usr/share/bash-completion/completions/axme",
+    "zsh": "usr/share/zsh/vendor-completions/_axme",
+    "fish": "usr/share/fish/vendor_completions.d/axme.fish",
+}
+
+
+def command_line_help(binary):
+    """Returns the manual pages and the completions, as pairs of path and content."""
+    files = [(place, run(binary, "completion", shell).encode()) for shell, place in COMPLETIONS.items()]
+    with tempfile.TemporaryDirectory() as folder:
+        run(binary, "man", folder)
+        for page in sorted(Path(folder).iterdir()):
+            files.append((f"usr/share/man/man1/{page.name}.gz", gzipped(page.read_bytes())))
+    return files
+
+
 def try_debian(package):
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -271,6 +290,9 @@ def try_debian(package):
         modes = {name: stat.S_IMODE((root / name).stat().st_mode) for name in ["etc/axme/axme.toml", "usr/bin/axme"]}
         if modes != {"etc/axme/axme.toml": 0o600, "usr/bin/axme": 0o755}:
             fail(f"wrong modes: {modes}")
+        for name in [*COMPLETIONS.values(), "usr/share/man/man1/axme.1.gz"]:
+            if not (root / name).stat().st_size:
+                fail(f"{name} is empty")
         settings = root / "etc/axme/axme.toml"
         run(root / "usr/bin/axme", "serve", "--check", "--config", settings, env={"HOME": folder})
 
