@@ -17,6 +17,7 @@ use axme_words::Language;
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// The data folder: the SQLite database, `bootstrap.json` and the lock. Also required with PostgreSQL.
     pub data: PathBuf,
@@ -67,6 +68,17 @@ pub struct Setting {
     pub source: String,
 }
 
+/// Reads an address to listen on. The error repeats what it could not read.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse()
+        .map_err(|_| D::Error::custom(format!("\"{text}\" is not an IP address with a port, such as 127.0.0.1:8100")))
+}
+
+fn optional_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    address(deserializer).map(Some)
+}
+
 /// Reads a tier by name. The error lists the choices, and the environment variable that may hold the wrong name.
 fn named_tier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tier, D::Error> {
     let name = String::deserialize(deserializer)?;
@@ -98,6 +110,7 @@ impl Default for MailSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct MetricsSettings {
     /// An address that serves `/metrics` to anyone who reaches it, and nothing else.
+    #[serde(deserialize_with = "optional_address")]
     pub listen: Option<SocketAddr>,
     /// A token that reads `/metrics` on the main port.
     pub token: Option<String>,

@@ -1,10 +1,13 @@
 //! `axme serve` and `axme dev`: run the server in the foreground until a signal stops it.
 
+use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use axme_client::api::health::Health;
 use clap::Args;
 use tokio::sync::broadcast;
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::connection::DEFAULT_BASE_URL;
@@ -51,6 +54,8 @@ pub(crate) struct Dev {
 /// The requested limit of open files, and the number below which a warning is logged.
 const MAX_FILES: u64 = 65_536;
 const FEW_FILES: u64 = 4_096;
+/// The time in which a server must say what it is.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Serve {
     pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
@@ -152,7 +157,17 @@ async fn start(
         limits.connections = limits.connections.min(most);
         limits.connections_per_address = limits.connections_per_address.min((limits.connections / 2).max(1));
     });
-    server::start_on(settings.server, systemd::listener()?).await.map_err(Failure::new)
+    match server::start_on(settings.server, systemd::listener()?).await {
+        Err(server::StartError::Listen { address, why })
+            if why.kind() == ErrorKind::AddrInUse && health(&format!("http://{address}")).await.is_some() =>
+        {
+            Err(Failure::new(format!(
+                "a server of AXME runs at {address} already, perhaps that of a package. Use it, stop it, or choose another \
+                 port: --listen 127.0.0.1:0 picks a free one"
+            )))
+        }
+        started => started.map_err(Failure::new),
+    }
 }
 
 /// Waits for a start; returns `None` if a signal ends it. A start may wait for its database.
@@ -212,8 +227,10 @@ async fn announce(running: &server::Running, flags: &Flags) -> Result<(), Failur
     line("\nPress Ctrl-C to stop.")
 }
 
+/// Returns what a server says of itself; `None` if it is another program or does not answer.
 async fn health(base_url: &str) -> Option<Health> {
-    axme_client::Client::builder(base_url).build().ok()?.health().await.ok()
+    let client = axme_client::Client::builder(base_url).build().ok()?;
+    timeout(HEALTH_PATIENCE, client.health()).await.ok()?.ok()
 }
 
 /// Saves the server in the usual context, or in a free one if that is in use, and makes the context active.
