@@ -5,13 +5,14 @@ use axme_client::api::intents::{self, EventType, EventView, GetIntent, IntentVie
 use axme_client::api::tasks::{
     self, AskRequester, LinkTask, ListTasks, ReassignTask, ReplyToQuestion, TaskQuestion, WithdrawAnswer,
 };
-use axme_client::{JsonFields, Status, WaitingReason};
+use axme_client::{ClientError, JsonFields, Status, WaitingReason};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::events::all_events;
 use crate::failure::Failure;
 use crate::flags::Flags;
+use crate::lifecycle::outcome_label;
 use crate::output::{day_time, line, local, payload_fields, print_list, truncate};
 use crate::picker::{self, Choice, MAX_CHOICES};
 use crate::session::Session;
@@ -434,14 +435,31 @@ async fn send(session: &Session, intent_id: &str, outcome: &str, result: JsonFie
     let body = JsonFields::from_iter([("task_result".to_owned(), result.into())]);
     let input = ResumeIntent { intent_id: intent_id.into(), body: Some(body), ..ResumeIntent::default() };
     let key = axme_client::fresh_key();
-    let answer = session.client.call_with_key(&intents::RESUME, &input, &key).await.map_err(|error| {
-        let failure = session.explain(&error);
-        Failure { message: format!("failed to submit task result: {}", failure.message), ..failure }
-    })?;
+    let answer = match session.client.call_with_key(&intents::RESUME, &input, &key).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let failure = session.explain(&error);
+            let ended = match &error {
+                ClientError::Refused(refusal) if refusal.code == "intent_already_terminal" => {
+                    ending(session, intent_id).await
+                }
+                _ => None,
+            };
+            let message = ended.unwrap_or(failure.message);
+            return Err(Failure { message: format!("failed to submit task result: {message}"), ..failure });
+        }
+    };
     if session.output().is_json() {
         return session.output().print_json(&answer);
     }
     line(format!("✓ Task submitted: {intent_id} (outcome={outcome})"))
+}
+
+/// Says how a task ended that cannot be answered any more; `None` if the caller may not read it.
+async fn ending(session: &Session, intent_id: &str) -> Option<String> {
+    let intent = session.client.call(&intents::GET, &GetIntent::new(intent_id)).await.ok()?.intent;
+    let outcome = outcome_label(&intent.outcome)?;
+    Some(format!("the task has ended already ({outcome}); see `{} tasks get {intent_id}`", crate::program()))
 }
 
 #[cfg(test)]

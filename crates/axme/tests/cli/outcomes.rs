@@ -103,3 +103,19 @@ fn a_command_that_stops_watching_says_how_to_go_on() {
     let said = stderr(&output);
     assert!(said.contains("the intent goes on: ") && said.contains(&format!("axme intents watch {id}")), "{said}");
 }
+
+#[test]
+fn a_second_answer_is_told_of_the_first() {
+    let home = Home::new();
+    let _server = home.serve("serve");
+    let task =
+        r#"{"intent_type": "intent.q.v1", "payload": {}, "human_task": {"title": "Go?", "task_type": "approval"}}"#;
+    let made = home.ok_json(&["api", "intents.create", "--input", task, "--json"]);
+    let id = made["body"]["intent_id"].as_str().unwrap();
+    home.ok(&["tasks", "approve", id]);
+    let said = home.fails(&["tasks", "reject", id], 1);
+    assert!(
+        said.contains("the task has ended already (✓ Approved by owner@local); see") && said.contains(id),
+        "{said}"
+    );
+}
