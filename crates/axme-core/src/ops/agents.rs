@@ -2,7 +2,6 @@
 
 use axme_api::agents::{Agent, AgentAnswer, AgentList, AgentQueue, GetAgent, ListAgents};
 use axme_api::roles::Permission;
-use axme_api::{ApiError, ErrorCode};
 use axme_intent::Address;
 use uuid::Uuid;
 
@@ -10,6 +9,7 @@ use crate::auth::placement;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
+use crate::policy::receivers;
 use axme_store::queue;
 use axme_store::service_accounts::{self as store, AccountStatus, ServiceAccount};
 
@@ -64,8 +64,10 @@ pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetAgent) -> Resu
 pub fn get(cx: &mut CallContext<'_, '_>, address: &Address) -> Result<AgentAnswer> {
     let account = store::find_agent(cx.tx, cx.caller.workspace, address)?;
     let agent = account.as_ref().filter(|account| account.status != AccountStatus::Deleted).and_then(view);
-    let agent = agent.ok_or_else(|| ApiError::new(ErrorCode::AgentNotFound, format!("agent {address} not found")))?;
-    Ok(AgentAnswer { ok: true, agent })
+    match agent {
+        Some(agent) => Ok(AgentAnswer { ok: true, agent }),
+        None => Err(receivers::not_found(cx, address)?.into()),
+    }
 }
 
 fn view(account: &ServiceAccount) -> Option<Agent> {

@@ -21,6 +21,7 @@ use crate::consumers;
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::policy::agent_limits::{is_stopped, midnight, usd};
+use crate::policy::receivers;
 use crate::policy::snapshot::{self, Snapshot};
 use axme_store::consumers::{Consumer, ConsumerName};
 use axme_store::mesh::{Agent, Counts, Event, NEVER, Rules, Span, hour_of};
@@ -214,9 +215,10 @@ pub fn find(cx: &mut CallContext<'_, '_>, named: &str) -> Result<Agent> {
     };
     let address = by_id.and_then(|account| account.address);
     let address = address.unwrap_or_else(|| Address::resolve(named.trim(), cx.caller.home()));
-    let found = store::find(cx.tx, workspace, &address)?;
-    let missing = || ApiError::new(ErrorCode::AgentNotFound, format!("agent {named} not found"));
-    Ok(found.ok_or_else(missing)?)
+    match store::find(cx.tx, workspace, &address)? {
+        Some(agent) => Ok(agent),
+        None => Err(receivers::not_found(cx, &address)?.into()),
+    }
 }
 
 /// Returns the id and the address that answers show for an agent.

@@ -30,8 +30,7 @@ pub(crate) fn check<'a>(
         if is_registered(cx, place, to)? {
             continue;
         }
-        let hint = suggestion(cx, place, to)?.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-        let message = format!("nobody is registered at {to}{hint}");
+        let message = format!("nobody is registered at {to}{}", hint(cx, place, to)?);
         if Snapshot::of(cx.tx, cx.caller.workspace)?.unknown_receivers == UnknownReceivers::Refuse {
             return Err(ApiError::new(ErrorCode::AgentNotFound, message).with("address", to.as_str()).into());
         }
@@ -40,6 +39,18 @@ pub(crate) fn check<'a>(
         }
     }
     Ok(warnings)
+}
+
+/// Returns the error for an agent that nobody has registered in the caller's workspace.
+pub(crate) fn not_found(cx: &mut CallContext<'_, '_>, address: &Address) -> Result<ApiError> {
+    let place = workspace_of_address(cx, address)?;
+    let message = format!("agent {address} not found{}", hint(cx, place, address)?);
+    Ok(ApiError::new(ErrorCode::AgentNotFound, message))
+}
+
+/// Returns the end of a message about an unregistered agent: the one that was probably meant, or nothing.
+fn hint(cx: &mut CallContext<'_, '_>, place: Option<(Uuid, Uuid)>, to: &Address) -> Result<String> {
+    Ok(suggestion(cx, place, to)?.map(|name| format!("; did you mean {name}?")).unwrap_or_default())
 }
 
 fn is_registered(cx: &mut CallContext<'_, '_>, place: Option<(Uuid, Uuid)>, to: &Address) -> Result<bool, StoreError> {
