@@ -1,5 +1,7 @@
 //! `axme agents`: the registered agents of the workspace and their keys (`spec/protocol.md` §3.7, §2.14, §2.20).
 
+mod new;
+
 use axme_client::Timestamp;
 use axme_client::api::agents::{self, AgentQueue, GetAgent, ListAgents};
 use axme_client::api::service_accounts::{
@@ -35,6 +37,7 @@ pub(crate) enum Agents {
         address: String,
     },
     Register(Register),
+    New(new::New),
     Delete(Delete),
     #[command(subcommand)]
     Keys(Keys),
@@ -141,6 +144,7 @@ impl Agents {
             Agents::List(list) => list.run(&session).await,
             Agents::Show { address } => session.show(&agents::GET.info, &GetAgent { address }, None).await,
             Agents::Register(register) => register.run(&session).await,
+            Agents::New(new) => new.run(&session).await,
             Agents::Delete(delete) => delete.run(&session).await,
             Agents::Policy(policy) => policy.run(&session).await,
             Agents::ReceiveOverride(set) => set.run(&session).await,
@@ -200,7 +204,7 @@ fn waiting(count: u64) -> String {
 
 impl Register {
     async fn run(self, session: &Session) -> Result<(), Failure> {
-        check_name(&self.name)?;
+        check_name("--name", &self.name)?;
         // A secret in the environment is for the agents that are pushed to.
         let of_environment = || folders::environment("AXME_WEBHOOK_SECRET").filter(|_| self.callback_url.is_some());
         let input = CreateServiceAccount {
@@ -239,12 +243,12 @@ fn registration(answer: &ServiceAccountAnswer) -> Vec<String> {
 }
 
 /// Refuses a name that the address would spell differently. The server checks addresses.
-fn check_name(name: &str) -> Result<(), Failure> {
+fn check_name(flag: &str, name: &str) -> Result<(), Failure> {
     let is_address = name.contains("://") || name.starts_with("agent:/") || name.matches('/').count() == 2;
     let nearest = nearest_name(name, Home { org: "", workspace: "" }).filter(|_| !is_address);
     match nearest {
         Some(NearestName { name: nearest, fit: NameFit::Respelled | NameFit::Lossy }) => Err(Failure::usage(format!(
-            "--name: \"{name}\" cannot be kept as typed; use \"{nearest}\", and --display-name for the text that people see"
+            "{flag}: \"{name}\" cannot be kept as typed; use \"{nearest}\", and --display-name for the text that people see"
         ))),
         _ => Ok(()),
     }

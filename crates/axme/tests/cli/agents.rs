@@ -1,11 +1,12 @@
 //! `agents`, `service-accounts`, `keys`, `mesh` and `webhooks`, for people and for programs.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::{Home, login, until};
+use super::{Home, login, mode, until};
 
 #[test]
 fn agents_their_senders_and_their_keys() {
@@ -59,6 +60,46 @@ fn agents_their_senders_and_their_keys() {
     assert!(asked.contains("delete second") && asked.contains("--yes"), "{asked}");
     assert_eq!(home.ok_json(&["agents", "delete", "second", "-y", "--json"])["revoked_keys"], 1);
     home.fails(&["agents", "show", "second"], 1);
+}
+
+#[test]
+fn a_new_agent_is_a_program_with_its_key() {
+    let home = Home::new();
+    let server = home.serve("serve");
+    let said = home.ok(&["agents", "new", "refunds"]);
+    assert!(
+        said.contains("✓ Registered agent://local/default/refunds\n✓ Wrote refunds.py and its key refunds.key\n"),
+        "{said}"
+    );
+    let (program, key) = (home.path("refunds.py"), home.path("refunds.key"));
+    assert_eq!((mode(&program), mode(&key)), (0o600, 0o600));
+    let text = fs::read_to_string(&program).unwrap();
+    assert!(text.contains("NAME = \"refunds\"") && text.contains("with_name(\"refunds.key\")"), "{text}");
+    let key = fs::read_to_string(&key).unwrap();
+    assert!(!said.contains(key.trim()) && !text.contains(key.trim()));
+    let mine = home.ok(&["--api-key", key.trim(), "whoami"]);
+    assert!(mine.contains("refunds"), "{mine}");
+
+    // A second time it keeps what is there, and makes no further key.
+    let said = home.fails(&["agents", "new", "refunds"], 1);
+    assert!(said.contains("refunds.py already exists"), "{said}");
+    assert_eq!(fs::read_to_string(&program).unwrap(), text);
+    assert_eq!(home.ok_json(&["keys", "list", "--json"])["body"]["keys"].as_array().unwrap().len(), 2);
+    let made = home.ok_json(&["agents", "new", "invoices", "--folder", home.path("").to_str().unwrap(), "--json"]);
+    assert_eq!((&made["ok"], &made["address"]), (&json!(true), &json!("agent://local/default/invoices")));
+    for (name, why) in
+        [("Big Name", "big-name"), ("agent://local/default/x", "is an address"), ("../x", "cannot be kept")]
+    {
+        let said = home.fails(&["agents", "new", name], 2);
+        assert!(said.contains(why), "{name}: {said}");
+    }
+    // A misspelt name gets advice.
+    let said = home.fails(&["agents", "keys", "create", "--agent-id", "refnds"], 1);
+    assert!(said.contains("agent agent://local/default/refnds not found; did you mean refunds?"), "{said}");
+    // A command that fails leaves no files.
+    server.stop();
+    home.fails(&["agents", "new", "later"], 1);
+    assert!(!home.path("later.py").exists() && !home.path("later.key").exists());
 }
 
 #[test]
