@@ -25,6 +25,7 @@ mod refusal;
 pub mod reminder_plan;
 pub mod resume;
 pub mod scenario;
+pub mod searchable;
 pub mod semantic;
 pub mod sensitive;
 pub mod sentences;

@@ -6,6 +6,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use crate::form::{self, MAX_ERRORS_LISTED, MAX_LOOKS, MAX_SCHEMA_BYTES};
+use crate::searchable;
 
 /// The longest error, in characters.
 const MAX_COMPLAINT_CHARS: usize = 300;
@@ -18,7 +19,8 @@ pub fn check_schema(schema: &Value) -> Result<(), String> {
     }
     let schema = nameless(schema);
     form::parts(&schema)?;
-    form::compile(&schema).map(|_| ())
+    form::compile(&schema).map(|_| ())?;
+    searchable::check_schema(&schema)
 }
 
 /// Returns what is wrong with a payload under `mode`.

@@ -16,6 +16,11 @@ pub fn masked(schema: &Value, payload: &Json) -> Json {
     Masking { root: schema }.masked(&[schema], payload, 0)
 }
 
+/// True if a schema is marked as sensitive itself.
+pub(crate) fn is_marked(schema: &Value) -> bool {
+    schema[WORD] == true
+}
+
 struct Masking<'a> {
     root: &'a Value,
 }
@@ -27,7 +32,7 @@ impl<'a> Masking<'a> {
         if schemas.is_empty() {
             return value.clone();
         }
-        if depth > MAX_DEPTH || schemas.iter().any(|schema| schema[WORD] == true) {
+        if depth > MAX_DEPTH || schemas.iter().copied().any(is_marked) {
             return MASK.into();
         }
         if let Some(fields) = value.fields() {

@@ -1,12 +1,15 @@
 //! SQL for intents and their events. Only the engine (`axme-core/engine/`) calls the functions that write. The row of a
 //! root intent is the lock of its whole family.
 
+use std::collections::HashSet;
+
 use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::{Event, EventBody, Intent, IntentSpec, State, Tally};
 use axme_intent::workflow::Cursor;
 use axme_intent::{Address, IntentId, OutcomeKind, Policy, Status, Time, WaitingReason};
 use uuid::Uuid;
 
+use super::attributes::{self, Attribute};
 use super::{Row, Tx};
 use crate::error::StoreError;
 
@@ -36,6 +39,8 @@ pub struct Filter {
     pub intent_type: Option<String>,
     /// Only intents that a bundle of this scenario has started.
     pub scenario: Option<String>,
+    /// Only intents with this attribute.
+    pub attribute: Option<Attribute>,
     /// Only these intents; empty for all. At most [`MAX_IDS`].
     pub ids: Vec<IntentId>,
     /// Only intents that ended so.
@@ -63,6 +68,7 @@ impl Filter {
             sender: None,
             intent_type: None,
             scenario: None,
+            attribute: None,
             ids: Vec::new(),
             outcome: None,
             reason: None,
@@ -322,7 +328,7 @@ fn no_first_event(id: IntentId) -> StoreError {
 /// Lists a page of intents, newest first, and the id at which the next page continues, if there may be one. With a
 /// receiver the list includes steps; otherwise it has roots only.
 ///
-/// An index finds the intents of a scenario, those to a receiver, those that ended early, and those that are live. The rest
+/// An index finds the intents with an attribute, those of a scenario, those to a receiver, those that ended early, and those that are live. The rest
 /// of the filter, such as the sender, applies to the rows found: an index on senders would make every creation slower. A
 /// call reads a bounded number of rows, so a short page may have a next.
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<Head>, Option<IntentId>), StoreError> {
@@ -333,13 +339,14 @@ pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<He
     for _ in 0..MAX_BATCHES {
         let batch = if filter.is_open() { filter.limit as i64 } else { BATCH };
         let heads = filter.read(tx, workspace, before, batch)?;
+        let runs = filter.runs(tx, workspace, before, batch)?;
         let is_last = (heads.len() as i64) < batch;
         for head in heads {
             if head.intent.id < filter.from {
                 return Ok((found, None));
             }
             before = head.intent.id;
-            if filter.admits(&head) {
+            if filter.admits(&head) && runs.as_ref().is_none_or(|runs| runs.contains(&before)) {
                 found.push(head);
                 if found.len() == filter.limit {
                     return Ok((found, Some(before)));
@@ -437,6 +444,25 @@ fn of_scenario(
     rows.iter().map(head).collect()
 }
 
+/// Lists a page of the intents with an attribute, newest first.
+fn of_attribute(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    attribute: &Attribute,
+    before: IntentId,
+    limit: i64,
+) -> Result<Vec<Head>, StoreError> {
+    let rows = tx.rows(
+        heads!(
+            "WHERE workspace_id = $1 AND intent_id IN (SELECT a.intent_id FROM intent_attributes a \
+             WHERE a.workspace_id = $1 AND a.name = $2 AND a.value = $3 AND a.intent_id < $4 \
+             ORDER BY a.intent_id DESC LIMIT $5) ORDER BY intent_id DESC"
+        ),
+        &[workspace.into(), (&attribute.name).into(), (&attribute.value).into(), before.into(), limit.into()],
+    )?;
+    rows.iter().map(head).collect()
+}
+
 /// Finds the intents with these ids, newest first. An unknown id is left out.
 fn of_ids(tx: &mut Tx<'_>, workspace: Uuid, ids: &[IntentId], before: IntentId) -> Result<Vec<Head>, StoreError> {
     let mut ids: Vec<IntentId> = ids.iter().copied().filter(|id| *id < before).collect();
@@ -465,11 +491,15 @@ impl Filter {
         let is_by_party = self.to.is_some() || self.party.is_some() || self.sender.is_some() || self.holder.is_some();
         let is_by_state = self.reason.is_some() || self.outcome.is_some() || self.unchanged_since.is_some();
         let is_by_name = self.intent_type.is_some() || !self.ids.is_empty();
-        self.statuses.is_empty() && !is_by_name && !is_by_party && !is_by_state
+        let is_by_both = self.attribute.is_some() && self.scenario.is_some();
+        self.statuses.is_empty() && !is_by_both && !is_by_name && !is_by_party && !is_by_state
     }
 
     /// Reads a page from the index that fits the filter best.
     fn read(&self, tx: &mut Tx<'_>, workspace: Uuid, before: IntentId, limit: i64) -> Result<Vec<Head>, StoreError> {
+        if let Some(attribute) = &self.attribute {
+            return of_attribute(tx, workspace, attribute, before, limit);
+        }
         if let Some(scenario) = &self.scenario {
             return of_scenario(tx, workspace, scenario, before, limit);
         }
@@ -484,6 +514,20 @@ impl Filter {
             return ended_early(tx, workspace, &self.statuses, before, limit);
         }
         roots(tx, workspace, self.stages(), before, limit)
+    }
+
+    /// Returns which intents of a page belong to the scenario, if [`Filter::read`] found the page by an attribute.
+    fn runs(
+        &self,
+        tx: &mut Tx<'_>,
+        workspace: Uuid,
+        before: IntentId,
+        limit: i64,
+    ) -> Result<Option<HashSet<IntentId>>, StoreError> {
+        let Some((attribute, scenario)) = self.attribute.as_ref().zip(self.scenario.as_deref()) else {
+            return Ok(None);
+        };
+        attributes::list_runs(tx, workspace, (attribute, scenario), before, limit).map(Some)
     }
 
     /// Returns which stages the filter can admit: live intents (`true`), ended ones, or both.

@@ -13,6 +13,7 @@ pub mod access_requests;
 pub mod alerts;
 pub mod alpha;
 pub mod approvals;
+pub mod attributes;
 pub mod audit;
 pub mod audit_chain;
 pub mod backup;

@@ -65,8 +65,8 @@ pub fn list(
     filter: &Filter,
 ) -> Result<(Vec<Head>, Option<IntentId>), StoreError> {
     let (mut found, mut before) = (Vec::new(), filter.before);
-    // A scenario belongs to the workspace that applied it.
-    if filter.scenario.is_some() {
+    // A scenario belongs to the workspace that applied it, and an attribute to that whose schema declares it.
+    if filter.scenario.is_some() || filter.attribute.is_some() {
         return Ok((found, None));
     }
     for _ in 0..MAX_BATCHES {

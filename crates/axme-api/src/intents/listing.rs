@@ -27,6 +27,9 @@ pub struct ListIntents {
     /// Only intents of this scenario, as its bundle names it. Steps are not listed.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub scenario_id: Option<String>,
+    /// Only intents with this value of a searchable field: its name, `=` and the value as text, such as `order_id=4711`.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
     /// Only these intents: at most 100 ids with commas between them.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub intent_ids: Option<String>,

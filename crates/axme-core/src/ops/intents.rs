@@ -1,9 +1,10 @@
 //! Creates, lists, reads and resolves intents.
 
+mod listing;
+
 use axme_api::intents::{
     Completion, CompletionDelivery, CreateIntent, CreateIntentAnswer, CreatedIntent, EndingStatus, EventList,
-    GetIntent, IntentAnswer, IntentList, IntentSummary, ListEvents, ListIntents, MessageType, NotDeliveredReason,
-    ResolveAnswer, ResolveIntent,
+    GetIntent, IntentAnswer, ListEvents, MessageType, NotDeliveredReason, ResolveAnswer, ResolveIntent,
 };
 use axme_api::{ApiError, ErrorCode, Id, Json, JsonFields, Number, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
@@ -26,7 +27,7 @@ use crate::engine::intent_access::{
 };
 use crate::engine::receiving;
 use crate::error::Result;
-use crate::input::{address, check_ahead, check_chars, check_size, parse_id, read_before, read_task, receiver};
+use crate::input::{address, check_ahead, check_chars, check_size, parse_id, read_task, receiver};
 use crate::policy::admission::{self, Part};
 use crate::policy::asking;
 use crate::policy::guards::awaits_guarded_task;
@@ -36,8 +37,8 @@ use crate::policy::receivers::{self, Listeners};
 use crate::policy::snapshot::Snapshot;
 use crate::{engine, views};
 use axme_store::consumers::{Consumer, ConsumerName};
-use axme_store::intents::{Filter, Head};
-use axme_store::{Announcement, Shard, Tx, inbox, intents as store, received_intents};
+use axme_store::intents::Head;
+use axme_store::{Announcement, Shard, Tx, attributes, inbox, intents as store};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -46,7 +47,7 @@ pub static BINDINGS: &[Binding] = &[
             .on(|plan| Shard::of_intent(plan.new.intent().id))
             .read_directly(),
     ),
-    Binding::Transaction(&handler(&axme_api::intents::LIST, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::intents::LIST, listing::prepare_list, listing::list)),
     Binding::Transaction(&handler(&axme_api::intents::EVENTS, prepare_events, events)),
     Binding::Transaction(
         &handler(&axme_api::intents::RESOLVE, prepare_resolve, resolve)
@@ -223,7 +224,8 @@ pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateI
         part_of_receiver,
         steps: Vec::new(),
     };
-    answer.warnings.extend(admission::take_in(cx, &candidate, plan.tenant)?);
+    let findings = admission::take_in(cx, &candidate, plan.tenant)?;
+    answer.warnings.extend(findings.warnings);
     if let Some(as_task) = as_task {
         let status = new.intent().status();
         answer.status = status;
@@ -236,6 +238,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<CreateI
     answer.warnings.extend(receivers::check(cx, new.delivered_to())?);
     asking::check_new(cx.tx, cx.caller.workspace, new.spec())?;
     engine::create(cx.tx, cx.caller.workspace, new)?;
+    attributes::insert(cx.tx, cx.caller.workspace, new.intent().id, &findings.attributes)?;
     cx.note_trace(new.intent().id)?;
     Ok(answer)
 }
@@ -305,90 +308,6 @@ fn read_reminder_plan(caller: &Caller, input: &CreateIntent, asks_person: bool) 
         escalate_to,
     };
     Ok(Some(reminder_plan).filter(|reminder_plan| !reminder_plan.is_empty()))
-}
-
-pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> Result<Filter> {
-    let home = context.caller.home();
-    let read = |text: &Option<String>, name: &str| text.as_deref().map(|text| address(text, name, home)).transpose();
-    check_chars("intent_type", input.intent_type.as_deref(), 1, 255)?;
-    check_chars("holder", input.holder.as_deref(), 1, MAX_ADDRESS_CHARS)?;
-    check_chars("scenario_id", input.scenario_id.as_deref(), 1, 255)?;
-    let youngest = input.created_before.map_or(IntentId(Uuid::max()), |at| IntentId::first_at(at.into()));
-    let before = read_before(input.before.as_deref(), youngest, "an intent id")?.min(youngest);
-    let unchanged = input.unchanged_seconds.map(Number::get);
-    Ok(Filter {
-        statuses: input.status.unwrap_or_default().0,
-        to: read(&input.to_agent, "to_agent")?,
-        party: context.caller.address.clone().filter(|_| !context.caller.is_admin()),
-        sender: read(&input.from_agent, "from_agent")?,
-        intent_type: input.intent_type,
-        scenario: input.scenario_id,
-        ids: input.intent_ids.as_deref().map(read_ids).transpose()?.unwrap_or_default(),
-        outcome: input.outcome_kind,
-        reason: input.waiting_reason,
-        holder: input.holder,
-        unchanged_since: unchanged.map(|seconds| context.now.minus_millis(seconds.saturating_mul(1_000))),
-        from: input.created_after.map_or(IntentId(Uuid::nil()), |at| IntentId::first_at(at.into())),
-        ..Filter::before(before, input.limit.items()? as usize)
-    })
-}
-
-/// Reads ids with commas between them.
-fn read_ids(text: &str) -> Result<Vec<IntentId>> {
-    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-    let read =
-        |word: &str| parse_id(word).map_err(|_| ApiError::invalid(format!("intent_ids: \"{word}\" is not an id")));
-    let ids: Vec<IntentId> = words.map(read).collect::<Result<_, ApiError>>()?;
-    match ids.len() {
-        1..=store::MAX_IDS => Ok(ids),
-        count => Err(ApiError::invalid(format!("intent_ids: {count} ids; send 1 to {}", store::MAX_IDS)).into()),
-    }
-}
-
-pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList> {
-    let (mut heads, mut next) = store::list(cx.tx, cx.caller.workspace, filter)?;
-    if let Some(own) = &filter.party {
-        let received = received_intents::list(cx.tx, cx.caller.workspace, own, filter)?;
-        (heads, next) = merge((heads, next), received, filter.limit);
-    }
-    let next_before = next.map(Id::from);
-    let mut listeners = Listeners::default();
-    let mut intents = Vec::with_capacity(heads.len());
-    for head in &heads {
-        let status = head.intent.status();
-        intents.push(IntentSummary {
-            intent_id: head.intent.id.into(),
-            intent_type: head.intent_type.clone(),
-            status,
-            lifecycle_status: status,
-            outcome: views::ended(head.intent.outcome()),
-            from_agent: head.from.spelled().to_owned(),
-            to_agent: head.to.spelled().to_owned(),
-            nobody_listens: listeners.are_missing(cx, head)?,
-            pending_with: head.intent.pending_with().cloned(),
-            waiting_since: head.intent.waiting().map(|waiting| waiting.since.into()),
-            created_at: head.intent.created_at.into(),
-            updated_at: head.intent.updated_at.into(),
-        });
-    }
-    Ok(IntentList { ok: true, intents, next_before })
-}
-
-/// A page of intents, newest first, and the id at which the next page continues.
-type HeadPage = (Vec<Head>, Option<IntentId>);
-
-/// Merges two pages of different intents that begin at the same id.
-fn merge(own: HeadPage, received: HeadPage, limit: usize) -> HeadPage {
-    // Below this id, one of the pages does not say what there is.
-    let mut end = [own.1, received.1].into_iter().flatten().max();
-    let mut heads: Vec<Head> = own.0.into_iter().chain(received.0).collect();
-    heads.retain(|head| end.is_none_or(|end| head.intent.id >= end));
-    heads.sort_unstable_by_key(|head| std::cmp::Reverse(head.intent.id));
-    if heads.len() > limit {
-        heads.truncate(limit);
-        end = heads.last().map(|head| head.intent.id);
-    }
-    (heads, end)
 }
 
 /// An intent to fetch, and the consumer that fetches it.

@@ -25,7 +25,7 @@ use crate::policy::asking;
 use crate::policy::receivers;
 use crate::{engine, views};
 use axme_store::service_accounts::AccountStatus;
-use axme_store::{Shard, hex, scenarios as runs, service_accounts as store};
+use axme_store::{Shard, attributes, hex, scenarios as runs, service_accounts as store};
 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
@@ -197,7 +197,8 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
         steps: steps.clone(),
     };
     let mut warnings = application.warnings.clone();
-    warnings.extend(admission::take_in(cx, &candidate, None)?);
+    let findings = admission::take_in(cx, &candidate, None)?;
+    warnings.extend(findings.warnings);
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
     for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {
@@ -245,6 +246,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
     warnings.extend(receivers::check(cx, new.delivered_to().into_iter().chain(steps))?);
     asking::check_new(cx.tx, cx.caller.workspace, new.spec())?;
     let decided_again = engine::create(cx.tx, cx.caller.workspace, new)?;
+    attributes::insert(cx.tx, cx.caller.workspace, new.intent().id, &findings.attributes)?;
     cx.note_trace(new.intent().id)?;
     runs::insert_run(cx.tx, cx.caller.workspace, &scenario.scenario_id, new.intent().id, &cx.caller.actor())?;
     let intent = decided_again.as_ref().unwrap_or(new).intent();

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::agent_limits::spend;
 use super::agent_rules::AgentRules;
-use super::payload_schemas;
+use super::payload_schemas::{self, Findings};
 use super::places::other_workspace;
 use super::quota;
 use super::snapshot::{SenderPolicy, Snapshot};
@@ -207,14 +207,14 @@ impl SenderPolicy {
 }
 
 /// Admits a new root intent: gathers the rules, decides, charges the intent to its agents and to the workspace that pays,
-/// and checks its payload. Returns the complaints of schemas that only warn.
+/// and checks its payload. Returns the findings of the schemas.
 ///
 /// Call it first in a transaction. A breach commits an audit event, and must not commit anything else.
 pub(crate) fn take_in(
     cx: &mut CallContext<'_, '_>,
     intent: &Candidate<'_>,
     tenant: Option<(Uuid, Uuid)>,
-) -> Result<Vec<String>> {
+) -> Result<Findings> {
     let charges = match admit(&gather(cx, intent)?, intent) {
         Ok(charges) => charges,
         Err(Denial::Refused(error)) => return Err((*error).into()),

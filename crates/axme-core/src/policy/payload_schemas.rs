@@ -2,6 +2,7 @@
 
 use axme_api::schemas::CompatibilityMode;
 use axme_api::{ApiError, ErrorCode, Json};
+use axme_intent::searchable::{self, Attributes};
 use axme_intent::{Address, semantic, sensitive};
 use axme_store::intents::Head;
 use axme_store::{Tx, schemas as store};
@@ -21,24 +22,28 @@ pub fn mask(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, payload: &Json) -> Re
     Ok(active.fold(payload.clone(), |payload, schema| sensitive::masked(&schema.schema_json, &payload)))
 }
 
-/// Checks the payload of a new intent. Returns the complaints of schemas that only warn.
-pub(super) fn check(
-    cx: &mut CallContext<'_, '_>,
-    intent_type: &str,
-    to: &Address,
-    payload: &Json,
-) -> Result<Vec<String>> {
+/// The findings of schemas about the payload of a new intent.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// The complaints of schemas that only warn.
+    pub warnings: Vec<String>,
+    /// The values that lists find the intent by.
+    pub attributes: Attributes,
+}
+
+/// Checks the payload of a new intent, and reads its attributes.
+pub(super) fn check(cx: &mut CallContext<'_, '_>, intent_type: &str, to: &Address, payload: &Json) -> Result<Findings> {
     if !Snapshot::of(cx.tx, cx.caller.workspace)?.has_schema(intent_type) {
-        return Ok(Vec::new());
+        return Ok(Findings::default());
     }
-    let payload = payload.value();
+    let mut schemas = store::find(cx.tx, cx.caller.workspace, intent_type, to.as_str())?;
+    schemas.retain(|schema| schema.active);
+    let attributes = searchable::attributes(schemas.iter().map(|schema| &schema.schema_json), payload);
+    let value = payload.value();
     let mut warnings = Vec::new();
-    for schema in store::find(cx.tx, cx.caller.workspace, intent_type, to.as_str())? {
-        if !schema.active {
-            continue;
-        }
+    for schema in schemas {
         let mode = schema.compatibility_mode;
-        let complaints = semantic::complaints(&schema.schema_json, &payload, mode);
+        let complaints = semantic::complaints(&schema.schema_json, &value, mode);
         if mode == CompatibilityMode::Warn {
             warnings.extend(complaints);
         } else if let Some(first) = complaints.first() {
@@ -47,5 +52,5 @@ pub(super) fn check(
             return Err(error.with("errors", complaints).into());
         }
     }
-    Ok(warnings)
+    Ok(Findings { warnings, attributes })
 }

@@ -1,7 +1,7 @@
 //! The list of intents in the console: filters by scenario and id, columns, saved views, and a list that is very long.
 
 use axme_intent::IntentId;
-use axme_store::{Shard, Tx, intents as store, scenarios};
+use axme_store::{Shard, Tx, attributes, intents as store, scenarios};
 use serde_json::{Value, json};
 
 use crate::harness::browser::{Browser, between, location, send, text};
@@ -151,6 +151,8 @@ async fn copy(server: &Server, id: &str, count: usize) {
                 head.intent.id = copied;
                 head.intent.root = copied;
                 store::insert(tx, workspace, &head, None, &store::HeadRow::of(&head.intent)?)?;
+                let region = [("region".to_owned(), "eu=1".to_owned())].into();
+                attributes::insert(tx, workspace, copied, &region)?;
                 if number % 10 == 0 {
                     scenarios::insert_run(tx, workspace, "many.v1", copied, "tester")?;
                 }
@@ -162,7 +164,7 @@ async fn copy(server: &Server, id: &str, count: usize) {
 }
 
 /// Returns the statements that were run and the rows that were read until now.
-async fn counts(server: &Server) -> [u64; 2] {
+pub async fn counts(server: &Server) -> [u64; 2] {
     let text = server.send(&server.admin, "GET", "/metrics", None).await;
     let text = text.body.as_str().unwrap();
     ["axme_statements_total ", "axme_rows_total "]
@@ -179,6 +181,11 @@ async fn a_page_of_100_000_intents_reads_a_bounded_number_of_rows(engine: Engine
         ("", 100, 200),
         ("scenario_id=many.v1", 100, 200),
         ("scenario_id=none", 0, 100),
+        ("attribute=region%3Deu%3D1", 100, 200),
+        ("attribute=region%3Dasia", 0, 100),
+        ("attribute=region%3Deu%3D1&status=FAILED", 0, 5_100),
+        ("attribute=region%3Deu%3D1&scenario_id=many.v1", 100, 1_900),
+        ("attribute=region%3Deu%3D1&scenario_id=none", 0, 5_100),
         ("status=FAILED", 0, 100),
         ("waiting_reason=WAITING_FOR_HUMAN", 100, 600),
         ("intent_type=none", 0, 5_100),

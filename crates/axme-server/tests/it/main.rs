@@ -10,6 +10,7 @@ mod alerts;
 mod alpha;
 mod answers;
 mod approvals;
+mod attributes;
 mod audit;
 mod audit_proof;
 mod backup;

@@ -7,12 +7,13 @@ use axme_intent::Time;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The parameters of the filter, in the order of the form.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "status",
     "waiting_reason",
     "outcome_kind",
     "intent_type",
     "scenario_id",
+    "attribute",
     "from_agent",
     "to_agent",
     "holder",
@@ -78,6 +79,7 @@ impl Filter {
             outcome_kind: text("outcome_kind").map(outcome).transpose()?,
             intent_type: text("intent_type"),
             scenario_id: text("scenario_id"),
+            attribute: text("attribute"),
             // People paste ids one below another.
             intent_ids: text("intent_ids").map(|ids| ids.split_whitespace().collect::<Vec<&str>>().join(",")),
             from_agent: text("from_agent"),

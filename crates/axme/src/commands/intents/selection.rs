@@ -1,6 +1,6 @@
 //! Selects intents: by the filters that commands share, or by a person's choice from a list.
 //!
-//! The server filters by status and receiver. The rest is filtered here, page by page, and `MAX_SEEN` intents are read
+//! The server filters by status, receiver and attribute. The rest is filtered here, page by page, and `MAX_SEEN` intents are read
 //! at most.
 
 use axme_client::api::intents::{self, IntentSummary, ListIntents, StatusList};
@@ -35,6 +35,9 @@ pub(crate) struct Selection {
     /// Only intents of this type; a type that ends with * matches its beginning
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) intent_type: Option<String>,
+    /// Only intents with this value of a field that their schema marks as searchable
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) attribute: Option<String>,
     /// Only intents created since then: a time, a day, or an age such as 2h
     #[arg(long, value_name = "TIME", value_parser = moments::read)]
     pub(crate) since: Option<Timestamp>,
@@ -59,8 +62,8 @@ pub(crate) struct Selected {
 impl Selection {
     /// Whether any filter is given.
     pub(crate) fn is_given(&self) -> bool {
-        let Selection { status, to, from, intent_type, since, until, outcome, stuck } = self;
-        let texts = [to, from, intent_type, outcome].iter().any(|text| text.is_some());
+        let Selection { status, to, from, intent_type, attribute, since, until, outcome, stuck } = self;
+        let texts = [to, from, intent_type, attribute, outcome].iter().any(|text| text.is_some());
         status.is_some() || texts || since.is_some() || until.is_some() || *stuck
     }
 
@@ -72,6 +75,7 @@ impl Selection {
             let input = ListIntents {
                 status: self.status.clone(),
                 to_agent: self.to.clone(),
+                attribute: self.attribute.clone(),
                 limit: page.into(),
                 before: before.clone(),
                 ..ListIntents::default()
