@@ -137,20 +137,34 @@ async fn saved_views_belong_to_their_owner(engine: Engine) {
     assert_eq!(send(&server, &ann.cookie, "/app/intents/views", &forged).await.status, 403);
 }
 
+/// The part of an intent that is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// The head, which lists read, with an attribute. Each tenth copy is also a run of a scenario.
+    List,
+    /// The head and the events, which commands to the intent read.
+    History,
+}
+
 /// Copies an intent as if it had been sent many times.
-async fn copy(server: &Server, id: &str, count: usize) {
+pub async fn copy(server: &Server, id: &str, count: usize, depth: Depth) {
     let id: IntentId = id.parse().unwrap();
     let workspace = server.bootstrap.workspace_id.parse().unwrap();
     const BATCH: usize = 5_000;
     for batch in 0..count.div_ceil(BATCH) {
         let insert = move |tx: &mut Tx<'_>| {
             let head = store::find(tx, workspace, id)?.expect("the intent is there");
+            let events = store::EventsRow::of(&store::list_events(tx, workspace, id, 0, 100)?)?.expect("a history");
             for number in 0..BATCH.min(count - batch * BATCH) {
                 let copied = IntentId(tx.uuid());
                 let mut head = head.clone();
                 head.intent.id = copied;
                 head.intent.root = copied;
                 store::insert(tx, workspace, &head, None, &store::HeadRow::of(&head.intent)?)?;
+                if depth == Depth::History {
+                    store::insert_events(tx, workspace, copied, &events)?;
+                    continue;
+                }
                 let region = [("region".to_owned(), "eu=1".to_owned())].into();
                 attributes::insert(tx, workspace, copied, &region)?;
                 if number % 10 == 0 {
@@ -174,7 +188,7 @@ pub async fn counts(server: &Server) -> [u64; 2] {
 async fn a_page_of_100_000_intents_reads_a_bounded_number_of_rows(engine: Engine) {
     let server = Server::start(engine).await;
     let first = ask(&server).await;
-    copy(&server, &first, 100_000).await;
+    copy(&server, &first, 100_000, Depth::List).await;
     let admin = Browser::with_key(&server, &server.admin).await;
     // A page has 100 rows. A filter without an index reads at most 5,000 heads for it.
     for (query, shown, most_rows) in [

@@ -23,6 +23,7 @@ mod concurrency;
 mod connection_limits;
 mod connections;
 mod console;
+mod console_bulk;
 mod console_changes;
 mod console_lists;
 mod console_scenarios;

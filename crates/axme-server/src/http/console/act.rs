@@ -65,7 +65,7 @@ pub(super) async fn take(guest: Guest, filled: FormFields, id: String) -> Result
             return Ok(Answer::Lead(format!("/intents/{copy}?said=copied")));
         }
         "replay" => {
-            replay(&guest, &id).await?;
+            replay(&guest, &id, None).await?;
             "replayed"
         }
         _ => return Err(ApiError::invalid("the form has no such action: open the page again").into()),
@@ -78,10 +78,10 @@ async fn resume(guest: &ConsoleCall, id: &str, body: JsonFields) -> Result<()> {
     guest.call(&api::RESUME, &input).await.map(|_| ())
 }
 
-/// Sends the dead letters under an id again.
-pub(super) async fn replay(guest: &ConsoleCall, id: &str) -> Result<()> {
+/// Sends the dead letters under an id again, once for each key.
+pub(super) async fn replay(guest: &ConsoleCall, id: &str, once: Option<String>) -> Result<()> {
     let input = ReplayDelivery { delivery_id: id.into(), workspace: WorkspaceRef::default() };
-    guest.call(&deliveries::REPLAY, &input).await.map(|_| ())
+    guest.call_once(&deliveries::REPLAY, &input, once).await.map(|_| ())
 }
 
 /// Reads the fields of the form that are not empty.

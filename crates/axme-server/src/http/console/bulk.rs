@@ -1,7 +1,8 @@
 //! Cancels, submits again or replays many intents: those that were chosen, or all that a filter finds.
 //!
 //! The first form only counts, and shows what will happen. The second one does the work in portions, each of which is a
-//! request: the page shows how far it is and goes on. An intent that has moved on is counted, and stops nothing.
+//! request: the page shows how far it is and goes on. An intent that has moved on is counted, and stops nothing. A portion
+//! that is sent again, also after a restart of the server, does nothing twice.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use futures_util::StreamExt;
 use super::act::replay;
 use super::filter::Filter;
 use super::frame::{Frame, Section};
-use super::repeat::repeat;
+use super::repeat::{key, repeat};
 use super::visit::{Answer, ConsoleCall, Guest};
 use crate::http::form::FormFields;
 use crate::http::letterhead::Letterhead;
@@ -229,7 +230,7 @@ async fn go_on(guest: Guest, filled: FormFields, action: Action) -> Result<Answe
     Ok(Answer::Page(rendered(200, &template)?))
 }
 
-/// Acts on one intent.
+/// Acts on one intent. A portion that is sent again gets the answers of the first time, so each intent is counted once.
 async fn one(guest: &ConsoleCall, id: &str, action: Action, once: &str, reason: &str) -> Result<()> {
     let id = parse_id(id)?.to_string();
     match action {
@@ -239,9 +240,9 @@ async fn one(guest: &ConsoleCall, id: &str, action: Action, once: &str, reason: 
                 reason: Some(reason.to_owned()),
                 ..ResolveIntent::new(id.as_str(), EndingStatus::Canceled)
             };
-            guest.call(&api::RESOLVE, &input).await.map(|_| ())
+            guest.call_once(&api::RESOLVE, &input, key(once, &id)).await.map(|_| ())
         }
         Action::Retry => repeat(guest, &id, once).await.map(|_| ()),
-        Action::Replay => replay(guest, &id).await,
+        Action::Replay => replay(guest, &id, key(once, &id)).await,
     }
 }

@@ -89,6 +89,6 @@ fn row(delivery: &DeliveryView, now: Time) -> Vec<Cell> {
 
 /// Sends the delivery of a form again.
 pub(super) async fn replay(guest: Guest, filled: FormFields) -> Result<Answer> {
-    act::replay(&guest, filled.get("delivery")).await?;
+    act::replay(&guest, filled.get("delivery"), None).await?;
     Ok(Answer::Lead("/deliveries?said=replayed".to_owned()))
 }

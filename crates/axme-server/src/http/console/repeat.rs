@@ -30,6 +30,10 @@ pub(super) async fn repeat(guest: &ConsoleCall, id: &str, once: &str) -> Result<
         human_task: task,
         ..CreateIntent::default()
     };
-    let once = Some(format!("console-{once}-{id}")).filter(|key| key.len() <= 200);
-    Ok(guest.call_once(&api::CREATE, &copy, once).await?.intent_id)
+    Ok(guest.call_once(&api::CREATE, &copy, key(once, id)).await?.intent_id)
+}
+
+/// Returns the idempotency key of a form's work on one intent; `None` for a form without a key.
+pub(super) fn key(once: &str, id: &str) -> Option<String> {
+    Some(once).filter(|once| !once.is_empty()).map(|once| format!("console-{once}-{id}"))
 }
