@@ -120,6 +120,9 @@ pub struct SubscriptionView {
     pub subscription_id: Id,
     /// The owner of the events. If the subscription gets the events of all owners, the owner of the key that created it.
     pub owner_agent: String,
+    /// True if the subscription gets the events of all owners. Our extension.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all_owners: bool,
     /// The URL to which events are posted.
     pub callback_url: String,
     /// The types of the events.

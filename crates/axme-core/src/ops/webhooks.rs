@@ -233,6 +233,7 @@ fn view(subscription: &Subscription) -> SubscriptionView {
     SubscriptionView {
         subscription_id: subscription.id.into(),
         owner_agent: subscription.owner.spelled().to_owned(),
+        all_owners: subscription.for_all,
         callback_url: subscription.callback_url.clone(),
         event_types: subscription.event_types.clone(),
         active: subscription.active && subscription.revoked_at.is_none(),

@@ -11,6 +11,8 @@ each_engine! {
     a_key_is_made_shown_once_used_and_revoked,
     an_agent_is_registered_changed_and_deleted,
     limits_policies_and_schemas_are_changed,
+    subscriptions_are_made_changed_and_ended,
+    an_agent_overrides_the_receive_policy_of_its_organization,
     an_access_request_is_decided,
     a_form_has_the_rights_of_its_caller,
     wrong_fields_are_refused_in_words,
@@ -158,6 +160,105 @@ async fn limits_policies_and_schemas_are_changed(engine: Engine) {
     assert_eq!(server.send(&server.admin, "POST", "/v1/intents", Some(intent)).await.status, 422);
 }
 
+async fn subscriptions_are_made_changed_and_ended(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.agent("greeter").await;
+    server.give(ANN, "workspace_admin", None).await;
+    let admin = Browser::with_key(&server, &server.admin).await;
+    let page = admin.page("/app/webhooks").await;
+    for part in ["Subscribe to events", "value=\"intent.completed\"", "every event of intents (intent.*)"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let upsert = "webhooks.subscriptions.upsert";
+    let url = ("callback_url", "https://hooks.example.com/axme");
+    // The guard of outgoing calls and the operation say in words what is wrong.
+    let types = ("event_types:list", "intent.completed");
+    for (wrong, why) in [
+        (vec![("callback_url", "http://127.0.0.1/hook"), types], "callback_url: "),
+        (vec![("callback_url", "https://10.0.0.7/hook"), types], "is not a public address"),
+        (vec![("callback_url", "hooks.example.com"), types], "callback_url: "),
+        (vec![url], "event_types"),
+        (vec![url, ("event_types:list", "a*b")], "* is allowed only at the end"),
+    ] {
+        let answer = change(&admin, upsert, &wrong).await;
+        assert_eq!(answer.status, 422, "{wrong:?}: {}", text(&answer));
+        assert!(text(&answer).contains("This could not be done") && text(&answer).contains(why), "{}", text(&answer));
+    }
+    let made_of = [url, types, ("event_types:list", "intent.failed"), ("event_types:list", "order.* bill.paid")];
+    let shown = text(&change(&admin, upsert, &made_of).await);
+    assert!(shown.contains("The secret that signs the posts"), "{shown}");
+    let listed = async || server.get(&server.admin, "/v1/webhooks/subscriptions?include_inactive=true").await;
+    let list = listed().await["subscriptions"].clone();
+    assert_eq!(list[0]["event_types"], json!(["intent.completed", "intent.failed", "order.*", "bill.paid"]));
+    assert_eq!((list.as_array().unwrap().len(), &list[0]["all_owners"]), (1, &json!(true)));
+    let secret = between(&shown, "<pre class=\"copy\">", "</pre>");
+    let page = admin.page("/app/webhooks").await;
+    assert!(!page.contains(&secret) && page.contains("everybody") && page.contains("value=\"order.* bill.paid\""));
+    assert!(page.contains("value=\"intent.failed\" checked"), "{page}");
+    // The secret stays when it is changed. Another admin has a subscription of its own, and can end this one.
+    let of_all = [url, ("event_types:list", "*"), ("active:flag", "false"), ("description", "Bills")];
+    made(&admin, upsert, &of_all).await;
+    let list = listed().await["subscriptions"].clone();
+    let found = (list.as_array().unwrap().len(), &list[0]["event_types"], &list[0]["active"]);
+    assert_eq!(found, (1, &json!(["*"]), &json!(false)));
+    let page = admin.page("/app/webhooks").await;
+    assert!(page.contains("paused") && page.contains("everybody, by owner@local"), "{page}");
+    let ann = Browser::by_mail(&server, ANN).await;
+    let page = ann.page("/app/webhooks").await;
+    assert!(!page.contains("name=\"active:flag\"") && page.contains("name=\"subscription_id\""), "{page}");
+    // An agent has a subscription of its own to the same URL.
+    let of_agent = [url, types, ("owner_agent", "agent://greeter")];
+    assert!(text(&change(&admin, upsert, &of_agent).await).contains("The secret that signs the posts"));
+    assert_eq!(listed().await["subscriptions"].as_array().unwrap().len(), 2);
+    let id = list[0]["subscription_id"].as_str().unwrap();
+    let end = [("subscription_id", id), ("what", "The subscription")];
+    let stranger = Browser::with_key(&server, &server.workspace("other", "one").await).await;
+    let refused =
+        change(&stranger, "webhooks.subscriptions.delete", &[&end[..], &[("confirmed", "yes")]].concat()).await;
+    assert_eq!(refused.status, 404, "{}", text(&refused));
+    assert!(text(&change(&admin, "webhooks.subscriptions.delete", &end).await).contains("Are you sure?"));
+    made(&admin, "webhooks.subscriptions.delete", &[&end[..], &[("confirmed", "yes")]].concat()).await;
+    let page = admin.page("/app/webhooks").await;
+    assert_eq!(page.matches("name=\"subscription_id\"").count(), 1, "the ended one has no forms: {page}");
+    // A plain member has no address, and so no events of its own.
+    server.give("mem@example.com", "member", None).await;
+    let member = Browser::by_mail(&server, "mem@example.com").await;
+    assert_eq!(change(&member, upsert, &[url, types, ("owner_agent", "agent://greeter")]).await.status, 403);
+}
+
+async fn an_agent_overrides_the_receive_policy_of_its_organization(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.agent("greeter").await;
+    let admin = Browser::with_key(&server, &server.admin).await;
+    let friend = server.workspace("friends", "one").await;
+    let send = async || {
+        let body =
+            json!({ "intent_type": "intent.ask.v1", "to_agent": "agent://local/default/greeter", "payload": {} });
+        server.send(&friend, "POST", "/v1/intents", Some(body)).await.status.as_u16()
+    };
+    let page = async || admin.page("/app/agents?agent=greeter").await;
+    assert!(page().await.contains("The receive policy of the organization applies to it."));
+    assert_eq!(send().await, 403);
+    let of = ("address", "agent://local/default/greeter");
+    let list = [of, ("sender_pattern", "user://*")];
+    made(&admin, "agents.receive_override.entries.add", &list).await;
+    assert_eq!(send().await, 403, "the list alone has no effect");
+    made(&admin, "agents.receive_override.put", &[of, ("override_type", "allowlist")]).await;
+    let shown = page().await;
+    assert!(shown.contains("it accepts only the senders on this list") && shown.contains("user://*"), "{shown}");
+    assert_eq!(send().await, 200);
+    let rest = shown.split_once("agents.receive_override.entries.remove").expect("a form").1;
+    let entry = between(rest, "name=\"entry_id\" value=\"", "\"");
+    made(&admin, "agents.receive_override.entries.remove", &[of, ("entry_id", entry.as_str())]).await;
+    assert_eq!(send().await, 403);
+    made(&admin, "agents.receive_override.put", &[of, ("override_type", "open")]).await;
+    assert_eq!(send().await, 200);
+    made(&admin, "agents.receive_override.put", &[of, ("override_type", "use_org_default")]).await;
+    assert_eq!(send().await, 403);
+    let wrong = change(&admin, "agents.receive_override.put", &[of, ("override_type", "perhaps")]).await;
+    assert_eq!(wrong.status, 422, "{}", text(&wrong));
+}
+
 async fn an_access_request_is_decided(engine: Engine) {
     let server = Server::start(engine).await;
     server.give(ANN, "member", None).await;
@@ -191,7 +292,8 @@ async fn a_form_has_the_rights_of_its_caller(engine: Engine) {
     let of_org = [("org_id", org.as_str()), ("workspace_id", workspace.as_str())];
     let of_account = [("service_account_id", id.as_str()), ("confirmed", "yes")];
     let of_agent = [("address", "agent://local/default/greeter"), ("address_id", "agent://local/default/greeter")];
-    let changes: [(&str, Vec<(&str, &str)>); 8] = [
+    let changes: [(&str, Vec<(&str, &str)>); 9] = [
+        ("agents.receive_override.put", [&of_agent[..], &[("override_type", "open")]].concat()),
         ("organizations.members.add", [&of_org[..], &[("actor_id", "x@example.com"), ("role", "org_owner")]].concat()),
         ("service_accounts.keys.create", of_account.to_vec()),
         ("service_accounts.delete", of_account.to_vec()),

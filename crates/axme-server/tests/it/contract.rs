@@ -72,6 +72,8 @@ const DIFFERENCES: &[&str] = &[
     "access_requests.list /next_after: not in the schema",
     "deliveries.list /next_before: not in the schema",
     "tasks.list /next_cursor: not in the schema",
+    "webhooks.subscriptions /subscription/all_owners: not in the schema",
+    "webhooks.subscriptions.list /subscriptions/*/all_owners: not in the schema",
     "webhooks.subscriptions /subscription/secret: not in the schema",
     "webhooks.subscriptions /subscription/standard_webhooks_secret: not in the schema",
     "organizations.members.remove /status: not in the schema",

@@ -136,8 +136,9 @@ async fn one(guest: Guest, agent: String) -> Result<Answer> {
         forms.push(types(address));
         let has_rule = found.action_policy.send.is_some() || found.action_policy.receive.is_some();
         forms.extend(has_rule.then(|| every_type(address)));
-        if let Some((table, more)) = policies::of_agent(&guest, address).await {
-            page.tables.insert(1, table);
+        let of_senders = [policies::of_agent(&guest, address).await, policies::override_of(&guest, address).await];
+        for (place, (table, more)) in of_senders.into_iter().flatten().enumerate() {
+            page.tables.insert(1 + place, table);
             forms.extend(more);
         }
     }

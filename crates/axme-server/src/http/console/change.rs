@@ -6,7 +6,7 @@
 use askama::Template;
 use axme_api::{
     ApiError, JsonFields, Object, OpInfo, Timestamp, access_requests, members, mesh, policies, quotas, schemas,
-    service_accounts as accounts,
+    service_accounts as accounts, webhooks,
 };
 use axme_core::error::{Result, StoreError};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ struct Change {
     info: &'static OpInfo,
     /// The consequence, for a change that is asked about first; otherwise empty.
     warning: &'static str,
-    /// Fields of the answer that are shown once, with their names.
+    /// Fields of the answer that are shown once, as JSON pointers, with their names.
     secrets: &'static [(&'static str, &'static str)],
 }
 
@@ -37,9 +37,11 @@ impl Change {
     }
 }
 
-const WEBHOOK_SECRET: &[(&str, &str)] = &[("webhook_secret", "The secret that signs the posts")];
+const WEBHOOK_SECRET: &[(&str, &str)] = &[("/webhook_secret", "The secret that signs the posts")];
 
-static CHANGES: [Change; 21] = [
+const SUBSCRIPTION_SECRET: &[(&str, &str)] = &[("/subscription/secret", "The secret that signs the posts")];
+
+static CHANGES: [Change; 26] = [
     Change::new(&members::ADD.info),
     Change::new(&members::UPDATE.info),
     Change::asked(
@@ -53,7 +55,7 @@ static CHANGES: [Change; 21] = [
         &accounts::DELETE.info,
         "All keys of the account are revoked, and programs that use them stop working. Registering its address again restores the account, without its keys.",
     ),
-    Change { secrets: &[("api_key", "The key")], ..Change::new(&accounts::CREATE_KEY.info) },
+    Change { secrets: &[("/api_key", "The key")], ..Change::new(&accounts::CREATE_KEY.info) },
     Change::asked(
         &accounts::REVOKE_KEY.info,
         "Programs that use this key stop working within a second. This cannot be undone.",
@@ -65,6 +67,14 @@ static CHANGES: [Change; 21] = [
     Change::new(&policies::SEND_PUT.info),
     Change::new(&policies::SEND_ADD.info),
     Change::new(&policies::SEND_REMOVE.info),
+    Change::new(&policies::OVERRIDE_PUT.info),
+    Change::new(&policies::OVERRIDE_ADD.info),
+    Change::new(&policies::OVERRIDE_REMOVE.info),
+    Change { secrets: SUBSCRIPTION_SECRET, ..Change::new(&webhooks::UPSERT.info) },
+    Change::asked(
+        &webhooks::DELETE.info,
+        "The receiver gets no further events, also none that wait to be sent. This cannot be undone.",
+    ),
     Change::new(&mesh::PUT_COST.info),
     Change::asked(&mesh::DELETE_COST.info, "The agent has no limits on intents and cost any more."),
     Change::new(&mesh::PUT_ACTION.info),
@@ -121,7 +131,8 @@ pub(super) async fn take(guest: Guest, filled: FormFields) -> Result<Answer> {
     let answer = guest.call_fields(change.info, fields, once).await?;
     let answer: Value = serde_json::from_slice(&answer).map_err(|error| StoreError::Fault(error.to_string()))?;
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let secrets = change.secrets.iter().filter_map(|(field, name)| Some((*name, text(&answer[*field])?)));
+    let secrets =
+        change.secrets.iter().filter_map(|(field, name)| Some((*name, answer.pointer(field).and_then(text)?)));
     let secrets: Vec<(&str, String)> = secrets.collect();
     let mut notes: Vec<String> = answer["warnings"].as_array().into_iter().flatten().filter_map(text).collect();
     let keys = answer["keys_left"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -143,7 +154,8 @@ pub(super) async fn take(guest: Guest, filled: FormFields) -> Result<Answer> {
 }
 
 /// Reads the fields of the operation. An empty field is left out. `a.b` is the field `b` of the object `a`. After a colon, a
-/// name says what the text is: `:number`, `:list` of words, `:json`, `:flag`, or `:ahead` for a time as a span from now.
+/// name says what the text is: `:number`, `:list` of words, `:json`, `:flag`, or `:ahead` for a time as a span from now. A list that comes
+/// several times is one list.
 fn read(filled: &FormFields, guest: &Guest) -> Result<JsonFields, ApiError> {
     let mut fields = Object::new();
     for (name, text) in filled.pairs() {
@@ -160,9 +172,12 @@ fn read(filled: &FormFields, guest: &Guest) -> Result<JsonFields, ApiError> {
             _ => value(path, kind, text)?,
         };
         match path.split_once('.') {
-            None => {
-                fields.insert(path.to_owned(), value);
-            }
+            None => match (fields.get_mut(path), value) {
+                (Some(Value::Array(known)), Value::Array(more)) => known.extend(more),
+                (_, value) => {
+                    fields.insert(path.to_owned(), value);
+                }
+            },
             Some((object, field)) => {
                 let inner = fields.entry(object.to_owned()).or_insert_with(|| json!({}));
                 if let Some(inner) = inner.as_object_mut() {

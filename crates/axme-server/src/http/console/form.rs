@@ -9,6 +9,8 @@ pub(super) enum Kind {
     Area,
     /// One of several values, each with its name.
     Choice(Vec<(String, String)>),
+    /// Any of several values, each with its name, and whether it is chosen.
+    Several(Vec<(String, String, bool)>),
 }
 
 /// A field of a form. The name is that of the field of the operation. After a colon it may say how the text is read: see
@@ -30,6 +32,11 @@ impl FormField {
     pub fn choice(label: &'static str, name: &'static str, choices: &[(&str, &str)], chosen: &str) -> FormField {
         let choices = choices.iter().map(|(value, name)| ((*value).to_owned(), (*name).to_owned())).collect();
         FormField { kind: Kind::Choice(choices), value: chosen.to_owned(), ..FormField::text(label, name) }
+    }
+
+    /// Boxes to check, one for each value.
+    pub fn several(label: &'static str, name: &'static str, values: Vec<(String, String, bool)>) -> FormField {
+        FormField { kind: Kind::Several(values), ..FormField::text(label, name) }
     }
 
     pub fn required(self) -> FormField {

@@ -1,6 +1,6 @@
 //! Policies about senders: whom the organization and each agent accept.
 
-use axme_api::policies::{self as api, Entry, GetAgentPolicy, GetReceivePolicy, PolicyType};
+use axme_api::policies::{self as api, Entry, GetAgentPolicy, GetReceivePolicy, OverrideType, PolicyType};
 use axme_core::error::Result;
 
 use super::form::{Form, FormField};
@@ -98,6 +98,49 @@ pub(super) async fn of_agent(guest: &ConsoleCall, address: &str) -> Option<(Tabl
             .hidden("what", what)
             .field(FormField::choice("Accept", "policy_type", &types, &policy.policy_type.to_string())),
         Form::new(api::SEND_ADD.info.id, "Add a sender", "Add")
+            .hidden("address", address)
+            .field(FormField::text(PATTERN, "sender_pattern").required()),
+    ];
+    Some((table, forms))
+}
+
+/// Returns the receive override of an agent as a table with forms; `None` for a caller who may not read it.
+pub(super) async fn override_of(guest: &ConsoleCall, address: &str) -> Option<(Table, Vec<Form>)> {
+    let now = guest.app.system.clock.now();
+    let set = guest.call(&api::OVERRIDE_GET, &GetAgentPolicy { address: address.to_owned() }).await.ok()?.set;
+    let row = |entry: &Entry| {
+        let remove = Form::new(api::OVERRIDE_REMOVE.info.id, "Remove", "Remove")
+            .hidden("address", address)
+            .hidden("entry_id", entry.entry_id.to_string());
+        let since = Cell::time(now, Some(entry.created_at.into()));
+        vec![Cell::Code(entry.sender_pattern.clone()), since, Cell::Forms(vec![remove])]
+    };
+    let about = match set.override_type {
+        OverrideType::UseOrgDefault => "The receive policy of the organization applies to it.",
+        OverrideType::Open => "It accepts intents of every other organization, whatever its organization accepts.",
+        OverrideType::Allowlist => "Of other organizations, it accepts only the senders on this list.",
+        OverrideType::Closed => "It accepts no intents of other organizations, whatever its organization accepts.",
+    };
+    let table = Table {
+        title: "Senders of other organizations",
+        about: about.to_owned(),
+        columns: vec!["Sender", "Since", "Action"],
+        rows: set.entries.iter().map(row).collect(),
+        empty: "The list is empty.",
+    };
+    let types = [
+        ("use_org_default", "whom its organization accepts"),
+        ("closed", "nobody"),
+        ("allowlist", "only the senders on the list"),
+        ("open", "everybody"),
+    ];
+    let forms = vec![
+        Form::new(api::OVERRIDE_PUT.info.id, "Change whom it accepts of other organizations", "Change")
+            .about("Replaces the receive policy of the organization for this agent. The first choice removes the list.")
+            .hidden("address", address)
+            .field(FormField::choice("Accept", "override_type", &types, set.override_type.as_str())),
+        Form::new(api::OVERRIDE_ADD.info.id, "Add a sender of another organization", "Add")
+            .about("The list has an effect while only the senders on it are accepted.")
             .hidden("address", address)
             .field(FormField::text(PATTERN, "sender_pattern").required()),
     ];
