@@ -48,6 +48,7 @@ pub mod policies;
 pub mod policy_versions;
 mod postgres;
 pub mod principals;
+pub mod pushes;
 pub mod queue;
 pub mod quotas;
 pub mod receipts;

@@ -231,6 +231,7 @@ pub fn delete_intent(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<b
         "DELETE FROM approvals WHERE workspace_id = $1 AND approval_id = $2",
         "DELETE FROM task_people WHERE workspace_id = $1 AND intent_id = $2",
         "DELETE FROM intent_attributes WHERE workspace_id = $1 AND intent_id = $2",
+        "DELETE FROM pushes WHERE workspace_id = $1 AND intent_id = $2",
         "DELETE FROM scenario_runs WHERE workspace_id = $1 AND intent_id = $2",
         "DELETE FROM fanouts WHERE workspace_id = $1 AND intent_id = $2",
         "DELETE FROM notices WHERE workspace_id = $1 AND intent_id = $2 AND open = 0",

@@ -14,6 +14,7 @@ use axme_intent::workflow::{Cursor, Plan};
 use axme_intent::{HumanTask, IntentId, Time, apply};
 use axme_store::console::{Backlog, Numbers};
 use axme_store::intents::{self as store, Head};
+use axme_store::pushes::{self, Push};
 pub use axme_store::saved_views::SavedView;
 use axme_store::scenarios::{self as runs, Scenario};
 use axme_store::timers::{self, Timer};
@@ -45,6 +46,8 @@ const MAX_VIEW_QUERY_CHARS: usize = 4_000;
 const MAX_EVENTS: i64 = 10_000;
 /// The most timers of an intent that are shown.
 const MAX_TIMERS: i64 = 20;
+/// The most addresses whose pushes are shown: the receiver, and those that the intent was escalated to.
+const MAX_PUSHES: i64 = 20;
 
 /// Reads the numbers of the caller's workspace. The recent intents begin at `since`.
 pub async fn numbers(app: &AppState, caller: &Caller, since: Time) -> Result<Numbers> {
@@ -160,6 +163,8 @@ pub struct IntentLook {
     pub children: Vec<(String, IntentId)>,
     /// Times at which something happens, if nothing happens before. Empty for an earlier moment.
     pub timers: Vec<Timer>,
+    /// The last push to each address that went well. Empty for an earlier moment.
+    pub pushes: Vec<Push>,
 }
 
 /// Looks at an intent that the caller may read: now, or as it was after the event `at`.
@@ -193,6 +198,7 @@ fn look_in(tx: &mut Tx<'_>, caller: &Caller, id: IntentId, at: Option<u64>) -> R
     };
     let view = views::intent(&shown, &spec);
     let timers = if is_past { Vec::new() } else { timers::list_of_intent(tx, owner, id, MAX_TIMERS)? };
+    let pushes = if is_past { Vec::new() } else { pushes::list(tx, owner, id, MAX_PUSHES)? };
     Ok(IntentLook {
         seq: views::wire_number(shown.intent.position.into()),
         last_seq,
@@ -202,6 +208,7 @@ fn look_in(tx: &mut Tx<'_>, caller: &Caller, id: IntentId, at: Option<u64>) -> R
         task,
         asks_caller,
         timers,
+        pushes,
         view,
         plan: spec.plan,
     })

@@ -16,8 +16,8 @@ use axme_core::system::PostError;
 use axme_intent::DeliveryBinding;
 use axme_store::service_accounts::ServiceAccount;
 
-/// Pushes an intent to an agent, once. `Ok` acknowledges it.
-pub async fn push(app: &AppState, account: &ServiceAccount, offer: &Offer) -> Result<(), PostError> {
+/// Pushes an intent to an agent, once. `Ok` acknowledges it, with the status of the answer.
+pub async fn push(app: &AppState, account: &ServiceAccount, offer: &Offer) -> Result<u16, PostError> {
     match account.delivery_mode {
         DeliveryBinding::Http => http::push(app, account, offer).await,
         DeliveryBinding::Stream | DeliveryBinding::Poll | DeliveryBinding::Inbox | DeliveryBinding::Internal => {

@@ -43,10 +43,10 @@ async fn next_round(app: &AppState, seconds: u64) -> bool {
 const MAX_ERROR_CHARS: usize = 300;
 
 /// Classifies the outcome of an attempt for the metrics.
-fn attempt_of(outcome: &Result<(), PostError>, is_put_off: bool) -> Attempt {
+fn attempt_of<T>(outcome: &Result<T, PostError>, is_put_off: bool) -> Attempt {
     match outcome {
         _ if is_put_off => Attempt::Postponed,
-        Ok(()) => Attempt::Delivered,
+        Ok(_) => Attempt::Delivered,
         Err(unsent) if unsent.is_final() => Attempt::GivenUp,
         Err(_) => Attempt::Failed,
     }

@@ -18,8 +18,9 @@ use axme_core::engine::{GATEWAY, receiving};
 use axme_core::error::Result;
 use axme_core::state::AppState;
 use axme_core::system::PostError;
+use axme_store::pushes::Accepted;
 use axme_store::service_accounts::{AccountStatus, ServiceAccount};
-use axme_store::{Announcement, Shard, Tx, intents, queue, service_accounts};
+use axme_store::{Announcement, Shard, Tx, intents, pushes, queue, service_accounts};
 
 /// Concurrent pushes to one account.
 const AT_ONCE: usize = 8;
@@ -50,6 +51,7 @@ pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result
 /// Makes one attempt and records its outcome.
 #[tracing::instrument(name = "delivery", skip_all, fields(kind = "push", id = %offer.intent.id))]
 async fn push(app: &Arc<AppState>, account: &ServiceAccount, offer: &Offer) -> Result<()> {
+    let began = app.system.clock.now();
     let outcome = deliver::push(app, account, offer).await;
     let now = app.system.clock.now();
     let pause = outcome.as_ref().err().and_then(|unsent| unsent.pause(offer.intent.created_at, now));
@@ -61,7 +63,9 @@ async fn push(app: &Arc<AppState>, account: &ServiceAccount, offer: &Offer) -> R
         tracing::warn!(intent = %offer.intent.id, error = short(unsent.why()), "a push failed");
     }
     let failure = |unsent: PostError| PushFailure { error: short(unsent.why()), is_final: unsent.is_final() };
-    record(app, account, offer.intent.id, outcome.map_err(failure)).await
+    let millis = u32::try_from(now.since(began).as_millis()).unwrap_or(u32::MAX);
+    let accepted = outcome.map(|status| Accepted { status: status.into(), millis });
+    record(app, account, offer.intent.id, accepted.map_err(failure)).await
 }
 
 /// Why a push failed, and whether another one is pointless.
@@ -86,17 +90,20 @@ async fn record(
     app: &Arc<AppState>,
     account: &ServiceAccount,
     id: IntentId,
-    outcome: Result<(), PushFailure>,
+    outcome: Result<Accepted, PushFailure>,
 ) -> Result<()> {
     let workspace = account.workspace_id;
     let Some(to) = account.address.clone() else { return Ok(()) };
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let (now, limits) = (tx.now, tx.limits);
         let Some((owner, head)) = receiving::lock(tx, workspace, Some(&to), id)? else { return Ok(()) };
+        if let Ok(accepted) = &outcome {
+            pushes::record(tx, owner, id, &to, *accepted)?;
+        }
         if head.intent.status().is_terminal() {
             // A replayed dead letter, or an intent that ended in the meantime and has no delivery any more.
             match &outcome {
-                Ok(()) => queue::delete(tx, workspace, &to, id.into())?,
+                Ok(_) => queue::delete(tx, workspace, &to, id.into())?,
                 Err(PushFailure { error, .. }) => {
                     queue::note(tx, workspace, &to, id.into(), error)?;
                     queue::bury(tx, workspace, &to, id.into(), now)?;
@@ -110,10 +117,10 @@ async fn record(
                 let pause = limits.push_retry_seconds[limits.push_retry_seconds.len() - 1];
                 queue::postpone(tx, workspace, &to, id.into(), now.plus_seconds(pause), error)?;
             }
-            Ok(()) if to == head.to && head.intent.status() == Status::Delivered => {
+            Ok(_) if to == head.to && head.intent.status() == Status::Delivered => {
                 engine::advance(tx, owner, head, Command::Acknowledge, to.as_str())?;
             }
-            Ok(()) => {
+            Ok(_) => {
                 queue::acknowledge(tx, workspace, &to, id.into(), (now, limits.acknowledged_seconds))?;
             }
             Err(PushFailure { error, .. }) if to != head.to => {

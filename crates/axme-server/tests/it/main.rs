@@ -88,6 +88,7 @@ mod policies;
 mod portal;
 mod principals;
 mod published;
+mod push_records;
 mod pushes;
 mod quotas;
 mod receipts;

@@ -6,12 +6,14 @@ use axme_api::Json;
 use axme_api::deliveries::{self, DeliveryView, ListDeliveries};
 use axme_api::intents::{self as api, EventView, GetIntent, IntentView, ListEvents};
 use axme_core::call::authorize;
+use axme_core::engine::GATEWAY;
 use axme_core::error::Result;
 use axme_core::input::parse_id;
 use axme_core::ops::console::{self, IntentLook};
 use axme_core::ops::own_inbox;
 use axme_intent::button::{self, Button, Tone};
 use axme_intent::{HumanTask, Time, TimerKind, WaitingReason};
+use axme_store::pushes::{Accepted, Push};
 use axme_words::Language;
 
 use super::filter::query;
@@ -34,9 +36,10 @@ pub(super) struct Moment {
     distance: String,
 }
 
-/// A line of the timeline.
+/// A line of the timeline: an event, or a push that went well.
 pub(super) struct Line {
-    seq: u64,
+    /// The number of the event.
+    seq: Option<u64>,
     at: Moment,
     kind: String,
     text: String,
@@ -127,8 +130,17 @@ pub(super) async fn page(guest: Guest, id: String) -> Result<Answer> {
     let undelivered = undelivered(&guest, &look).await;
     let actions = actions(&guest, &look, !undelivered.is_empty());
     let moment = |at: Time| Moment { at, distance: distance(now, at) };
-    let lines: Vec<Line> = events.iter().filter_map(|event| line(event, now, look.seq)).collect();
+    let mut lines: Vec<Line> = events.iter().filter_map(|event| line(event, now, look.seq)).collect();
     let last_here = events.last().map_or(0, |event| event.seq);
+    let older = Some(since.saturating_sub(2 * EVENTS)).filter(|_| since > 0);
+    let newer = Some(last_here).filter(|seq| *seq > 0 && *seq < look.last_seq);
+    for push in &look.pushes {
+        let place = lines.partition_point(|line| line.at.at <= push.at);
+        let is_elsewhere = (place == 0 && older.is_some()) || (place == lines.len() && newer.is_some());
+        if !is_elsewhere {
+            lines.insert(place, pushed(push, now));
+        }
+    }
     let (raw, view) = (raw(&look.view), look.view);
     let outcome = view.outcome.outcome_kind.zip(view.outcome.outcome_text.as_deref());
     let waits = view.lifecycle_waiting_reason.map(reason).unwrap_or_default().to_owned();
@@ -157,8 +169,8 @@ pub(super) async fn page(guest: Guest, id: String) -> Result<Answer> {
             .iter()
             .map(|timer| Coming { at: moment(timer.due_at), text: coming(&timer.kind) })
             .collect(),
-        older: Some(since.saturating_sub(2 * EVENTS)).filter(|_| since > 0),
-        newer: Some(last_here).filter(|seq| *seq > 0 && *seq < look.last_seq),
+        older,
+        newer,
         lines,
         scenario_query: query([("scenario_id", scenario.as_str())].into_iter()),
         scenario,
@@ -229,7 +241,7 @@ fn line(event: &EventView, now: Time, shown: u64) -> Option<Line> {
     let details = Json::from(event.details.clone());
     let text = event.text.clone()?;
     Some(Line {
-        seq: event.seq,
+        seq: Some(event.seq),
         at: Moment { at, distance: distance(now, at) },
         kind: event.event_type.to_string().trim_start_matches("intent.").replace('_', " "),
         text,
@@ -237,6 +249,22 @@ fn line(event: &EventView, now: Time, shown: u64) -> Option<Line> {
         details: if event.details.is_empty() { Vec::new() } else { tree(&details) },
         is_shown: event.seq <= shown,
     })
+}
+
+fn pushed(push: &Push, now: Time) -> Line {
+    let to = push.to.short();
+    let Accepted { status, millis } = push.accepted;
+    let often =
+        if push.times > 1 { format!("; the last of {} pushes that went well", push.times) } else { String::new() };
+    Line {
+        seq: None,
+        at: Moment { at: push.at, distance: distance(now, push.at) },
+        kind: "pushed".to_owned(),
+        text: format!("Pushed to {to}, which answered with status {status} after {millis} ms{often}"),
+        actor: short(GATEWAY),
+        details: Vec::new(),
+        is_shown: true,
+    }
 }
 
 fn coming(kind: &TimerKind) -> String {
