@@ -144,6 +144,38 @@ def an_operator_edits_a_bundle_and_makes_a_key(world: World) -> None:
         picture(page, "console-server")
 
 
+def an_operator_subscribes_to_events_and_opens_an_agent(world: World) -> None:
+    _apply(world)
+    with world.browser.page(viewport={"width": 1280, "height": 900}) as page:
+        _open(world, page)
+        page.goto(f"{world.server.base_url}/app/webhooks")
+        page.get_by_text("Subscribe to events", exact=True).click()
+        form = page.locator(".forms .form")
+        form.get_by_label("URL for posts").fill("https://hooks.example.com/console")
+        form.get_by_label("intent.completed", exact=True).check()
+        form.get_by_label("Other events, such as order.*").fill("order.*")
+        form.get_by_role("button", name="Subscribe", exact=True).click()
+        expect(page.locator("pre.copy").first).to_contain_text("whsec_")
+        page.get_by_role("link", name="Go on", exact=True).click()
+        row = page.get_by_role("row").filter(has_text="https://hooks.example.com/console")
+        expect(row).to_contain_text("intent.completed, order.*")
+        row.get_by_text("Change", exact=True).first.click()
+        expect(row.get_by_label("intent.completed", exact=True)).to_be_checked()
+        row.get_by_label("State").select_option("false")
+        row.get_by_role("button", name="Change", exact=True).click()
+        expect(row).to_contain_text("paused")
+        row.get_by_text("End", exact=True).click()
+        row.get_by_role("button", name="End…", exact=True).click()
+        page.get_by_role("button", name="Do it", exact=True).click()
+        expect(row).to_contain_text("ended")
+        page.goto(f"{world.server.base_url}/app/agents?agent=release-checker")
+        page.get_by_text("Change whom it accepts of other organizations", exact=True).click()
+        form = page.locator(".form[open]")
+        form.get_by_label("Accept").select_option("open")
+        form.get_by_role("button", name="Change", exact=True).click()
+        expect(page.get_by_text("It accepts intents of every other organization")).to_be_visible()
+
+
 def every_page_of_the_console_is_narrow_and_accessible(world: World) -> None:
     workflow = _apply(world)
 

@@ -5,79 +5,34 @@
 
 from __future__ import annotations
 
-from itertools import product
-from typing import Any, Callable
+import json
+from urllib.parse import urlencode
 
 from playwright.sync_api import Page, expect
 
-from browser import is_accessible_as_shown
+from browser_matrix import Look, in_each_window, in_each_window_without_scripts
 from inbox_checks import _make_member, _press, _sign_in
-from page_checks import PHONE, _visit_the_pages_of_a_task
+from page_checks import _visit_the_pages_of_a_task
 from world import World, until
-
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
-# More Tab stops than a page has: a date alone has several.
-MAX_STOPS = 150
-
-# The fields and links that a person can reach. The radio buttons of a group are one stop.
-REACHABLE = """() => {
-  const kinds = "a[href], button, input:not([type=hidden]), select, textarea, summary";
-  const found = [...document.querySelectorAll(kinds)].filter((e) => e.checkVisibility() && !e.disabled);
-  return found.filter((e) => {
-    const group = e.type === "radio" ? [...document.getElementsByName(e.name)] : [e];
-    return !group.some((one) => one.hasAttribute("data-walked"));
-  }).map((e) => e.outerHTML.slice(0, 120));
-}"""
-# Marks the place of the keyboard, and says whether it can be seen there.
-STOP = """() => {
-  const e = document.activeElement;
-  if (!e || e === document.body) return null;
-  e.setAttribute("data-walked", "");
-  const style = getComputedStyle(e);
-  return style.outlineStyle !== "none" || style.boxShadow !== "none" ? null : e.outerHTML.slice(0, 120);
-}"""
 
 
 def the_pages_of_people_are_right_in_each_kind_of_window(world: World) -> None:
-    for (size, window), scheme in product((("desktop", DESKTOP), ("phone", PHONE)), ("light", "dark")):
-        with world.browser.page(bypass_csp=True, color_scheme=scheme, **window) as page:
-            _visit(world, page, _looks_right(f"{size}, {scheme}"))
+    in_each_window(world.browser, lambda page, look: _visit(world, page, look))
 
 
 def the_pages_of_people_work_without_scripts_in_each_kind_of_window(world: World) -> None:
-    for window in (DESKTOP, PHONE):
-        with world.browser.page(java_script_enabled=False, **window) as page:
-            _visit(world, page, _is_narrow)
+    in_each_window_without_scripts(world.browser, lambda page, look: _visit(world, page, look))
 
 
-def _looks_right(kind: str) -> Callable[[Page, str], None]:
-    def look(page: Page, name: str) -> None:
-        _is_narrow(page, name)
-        is_accessible_as_shown(page, f"{name}, {kind}")
-        _is_reached_by_keyboard(page, f"{name}, {kind}")
-
-    return look
+def the_pages_to_sign_in_are_right_in_each_kind_of_window(world: World) -> None:
+    in_each_window(world.browser, lambda page, look: _visit_sign_in(world, page, look))
 
 
-def _is_narrow(page: Page, name: str) -> None:
-    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert wide <= 0, f"the {name} page is {wide} pixels wider than its window"
+def the_pages_to_sign_in_work_without_scripts_in_each_kind_of_window(world: World) -> None:
+    in_each_window_without_scripts(world.browser, lambda page, look: _visit_sign_in(world, page, look))
 
 
-def _is_reached_by_keyboard(page: Page, name: str) -> None:
-    """Presses Tab until each field and link had the focus, and checks that the focus can be seen."""
-    left = page.evaluate(REACHABLE)
-    for _ in range(MAX_STOPS):
-        if not left:
-            break
-        page.keyboard.press("Tab")
-        hidden = page.evaluate(STOP)
-        assert hidden is None, f"the {name} page does not show the focus of {hidden}"
-        left = page.evaluate(REACHABLE)
-    assert not left, f"on the {name} page, Tab does not reach {left}"
-
-
-def _visit(world: World, page: Page, look: Callable[[Page, str], None]) -> None:
+def _visit(world: World, page: Page, look: Look) -> None:
     """Shows each page of a task, and each page of the inbox."""
     _visit_the_pages_of_a_task(world, page, look)
     person = world.new_person()
@@ -101,3 +56,50 @@ def _visit(world: World, page: Page, look: Callable[[Page, str], None]) -> None:
         page.get_by_role("link", name=link).click()
         expect(page.get_by_role("heading", level=1)).to_have_text(heading)
         look(page, link)
+
+
+def _visit_sign_in(world: World, page: Page, look: Look) -> None:
+    """Shows each page on which a person signs in: for another device, by the link of a mail, and for an assistant."""
+    base_url = world.server.base_url
+    person = world.new_person()
+    _make_member(world, person)
+    asked = world.post("/v1/auth/cli-grants", None).json
+    page.goto(f"{asked['approval_url']}&grant={asked['grant_id']}")
+    look(page, "device")
+    page.get_by_label("Email address").fill(person)
+    _press(page, "Send me a code")
+    code = world.letter(person, 1).subject.split(" ")[0]
+    look(page, "device code")
+    page.get_by_label("Code from the mail").fill("000000" if code != "000000" else "000001")
+    _press(page, "Sign in")
+    expect(page.get_by_role("alert")).to_contain_text("4 tries are left")
+    look(page, "device wrong code")
+    page.get_by_label("Code from the mail").fill(code)
+    _press(page, "Sign in")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed in")
+    look(page, "device done")
+
+    world.post("/v1/auth/login-intent", json.dumps({"email": person}).encode())
+    link = str(world.letter(person, 2).link)
+    page.goto(link)
+    look(page, "link")
+    _press(page, "Sign in")
+    look(page, "link done")
+    page.goto(link[:-1])
+    look(page, "link unknown")
+
+    uri = "http://127.0.0.1:9/callback"
+    host = json.dumps({"client_name": "A host", "redirect_uris": [uri]}).encode()
+    client = world.post("/oauth/register", host, {"Content-Type": "application/json"}).json["client_id"]
+    fields = {"response_type": "code", "client_id": client, "redirect_uri": uri, "code_challenge_method": "S256"}
+    page.goto(f"{base_url}/oauth/authorize?{urlencode(fields | {'code_challenge': 'c' * 43})}")
+    look(page, "assistant")
+    page.get_by_label("Email address").fill(person)
+    _press(page, "Send me a code")
+    look(page, "assistant code")
+    page.get_by_label("Code from the mail").fill(world.letter(person, 3).subject.split(" ")[0])
+    _press(page, "Continue")
+    expect(page.get_by_role("button", name="Allow")).to_be_visible()
+    look(page, "assistant grant")
+    page.goto(f"{base_url}/oauth/authorize?client_id=x")
+    look(page, "assistant unknown")

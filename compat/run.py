@@ -20,6 +20,7 @@ from typing import Callable
 
 import conformance_checks
 import console_checks
+import console_matrix
 import inbox_checks
 import login_checks
 import mail_checks
@@ -62,6 +63,9 @@ MODULES = (
     server_checks,
 )
 
+# They look at pages in each kind of window, which takes long.
+MATRICES = (people_matrix, console_matrix)
+
 
 def main() -> int:
     if not __debug__:
@@ -70,7 +74,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # runs the clean-up below
     checks = [
         check
-        for module in (*MODULES, *((people_matrix,) if arguments.matrix else ()))
+        for module in (*MODULES, *(MATRICES if arguments.matrix else ()))
         for check in checks_of(module)
         if arguments.only in title(check)
     ]
@@ -136,7 +140,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--axme", type=Path, required=True, help="the program under test, e.g. target/debug/axme")
     parser.add_argument("--database-url", help="a new PostgreSQL database; default: SQLite in a temporary folder")
     parser.add_argument("--only", default="", metavar="TEXT", help="run only checks whose title contains TEXT")
-    parser.add_argument("--matrix", action="store_true", help="also look at the pages of people in each kind of window")
+    parser.add_argument("--matrix", action="store_true", help="also look at pages in each kind of window")
     return parser.parse_args()
 
 
