@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
 from datetime import date, timedelta
 from urllib.parse import urlsplit
 
+import http_ece
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Page, expect
 
 from browser import is_accessible, picture
 from page_checks import PHONE
-from world import World, until
+from world import Receiver, World, until
 
 FORM = {
     "type": "object",
@@ -245,6 +251,53 @@ def the_inbox_can_be_installed(world: World) -> None:
         errors = browser.send("Page.getInstallabilityErrors")["installabilityErrors"]
         # The profile of a check is never kept, and Chromium installs nothing from such a one.
         assert [error for error in errors if error["errorId"] != "in-incognito"] == [], errors
+
+
+# The script of a page cannot reach a real push service here: this one stands in for it.
+SUBSCRIBE = """
+PushManager.prototype.subscribe = async ({ applicationServerKey, userVisibleOnly }) => {
+  if (!applicationServerKey || !userVisibleOnly) throw new TypeError("no key");
+  return { toJSON: () => (%s) };
+};
+PushManager.prototype.getSubscription = async () => null;
+"""
+
+
+def a_browser_shows_tasks_as_notifications(world: World) -> None:
+    person = world.new_person()
+    _make_member(world, person)
+    key = ec.generate_private_key(ec.SECP256R1())
+    point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    auth = os.urandom(16)
+    text = lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    with Receiver("ok") as service, world.browser.page(**PHONE) as page:
+        subscription = {"endpoint": service.url("/push"), "keys": {"p256dh": text(point), "auth": text(auth)}}
+        page.add_init_script(SUBSCRIBE % json.dumps(subscription))
+        page.context.grant_permissions(["notifications"], origin=world.server.base_url)
+        _sign_in(world, page, person, 1)
+        page.goto(f"{world.server.base_url}/inbox/settings")
+        until("the worker serves the page", lambda: page.evaluate("navigator.serviceWorker.controller !== null"))
+        is_accessible(page, "settings with notifications")
+        _press(page, "Show tasks in this browser")
+        expect(page.get_by_text("This browser", exact=True)).to_be_visible()
+        is_accessible(page, "settings with a browser for notifications")
+        world.ask(person, {"title": "Pay the rent"})
+        push = service.received()
+        assert push["headers"]["authorization"].startswith("vapid t="), push
+        plain = http_ece.decrypt(base64.b64decode(push["encrypted"]), private_key=key, auth_secret=auth, version="aes128gcm")
+        assert json.loads(plain)["title"] == "Pay the rent", plain
+        # The worker of the page gets what the push service would bring.
+        browser = page.context.new_cdp_session(page)
+        registrations = []
+        browser.on("ServiceWorker.workerRegistrationUpdated", lambda event: registrations.extend(event["registrations"]))
+        browser.send("ServiceWorker.enable")
+        until("the worker is known", lambda: page.wait_for_timeout(50) or registrations)
+        message = {"origin": world.server.base_url, "registrationId": registrations[0]["registrationId"], "data": plain.decode()}
+        browser.send("ServiceWorker.deliverPushMessage", message)
+        shown = "navigator.serviceWorker.ready.then((it) => it.getNotifications()).then((all) => all.map(({ title }) => title))"
+        until("the notification is shown", lambda: page.evaluate(shown) == ["Pay the rent"])
+        _press(page, "Remove")
+        expect(page.get_by_text("This browser", exact=True)).to_have_count(0)
 
 
 def _sign_in(world: World, page: Page, person: str, letter: int) -> None:

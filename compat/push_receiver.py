@@ -2,8 +2,8 @@
 
     SECRET=… python push_receiver.py BEHAVIOR…
 
-It prints its port, then one JSON line for each request: whether both signatures are valid, the headers, the body. Each
-request uses the next behavior, and the last one repeats: `ok`, `fail` (500), `hang` (no response for a minute), or
+It prints its port, then one JSON line for each request: whether both signatures are valid, the headers, the body. The
+body of a web push is encrypted, and printed as base64. Each request uses the next behavior, and the last one repeats: `ok`, `fail` (500), `hang` (no response for a minute), or
 `redirect=URL`.
 """
 
@@ -30,7 +30,11 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         with LOCK:
             behaviour = BEHAVIOURS.pop(0) if len(BEHAVIOURS) > 1 else BEHAVIOURS[0]
-            report = {"signed": is_signed(self.headers, body), "path": self.path, "body": json.loads(body)}
+            report = {"signed": is_signed(self.headers, body), "path": self.path}
+            if self.headers["Content-Encoding"] == "aes128gcm":
+                report["encrypted"] = base64.b64encode(body).decode()
+            else:
+                report["body"] = json.loads(body)
             report["headers"] = {name.lower(): value for name, value in self.headers.items()}
             print(json.dumps(report), flush=True)
         if behaviour == "hang":

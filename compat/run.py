@@ -102,6 +102,7 @@ def run(checks: list[Check], arguments: argparse.Namespace, data: Path) -> int:
     settings = {
         "AXME_MAIL__SMTP_URL": mail.url,
         "AXME_MAIL__FROM": "AXME <axme@example.com>",
+        "AXME_WEB_PUSH__CONTACT": "mailto:ops@example.com",
         "AXME_EMBED_ORIGINS": f"https://intranet.example.com,{embedder}",
     }
     bucket = BucketServer(free_port())

@@ -16,6 +16,7 @@ pub const ROUTES: &[Route] = &[
     SETTINGS,
     CHANGE_SETTINGS,
     ABSENCE,
+    WEB_PUSH,
 ];
 
 /// Shows the inbox.
@@ -64,3 +65,7 @@ pub const CHANGE_SETTINGS: Route = Route::post("inbox.change_settings", "/inbox/
 pub const ABSENCE: Route = Route::post("inbox.absence", "/inbox/absence")
     .access(Access::Public)
     .about("Set the person's absence with its deputy, or end it.");
+/// Adds or removes a browser that shows tasks as notifications.
+pub const WEB_PUSH: Route = Route::post("inbox.web_push", "/inbox/web-push")
+    .access(Access::Public)
+    .about("Let the browser that sends the form show the person's tasks as notifications, or remove one that does.");

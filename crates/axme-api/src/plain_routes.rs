@@ -98,6 +98,9 @@ static FORMS: &[(&Route, MakeForm)] = &[
     }),
     (&inbox_pages::CHANGE_SETTINGS, |_| both("The settings, and the token of the session's forms.", &[403, 404])),
     (&inbox_pages::ABSENCE, |_| both("The days, the deputy, and the token of the session's forms.", &[403, 404])),
+    (&inbox_pages::WEB_PUSH, |_| {
+        both("The push service of the browser with its keys, and the token of the session's forms.", &[403, 404])
+    }),
     (&console::ROOT, |_| {
         let mut form = Form::json("Where the API is described.", json!({ "type": "object" }));
         form.answers.extend(Form::redirect().answers);

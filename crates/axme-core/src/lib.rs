@@ -25,3 +25,4 @@ pub mod system;
 pub mod traceparent;
 pub mod traces;
 pub mod views;
+pub mod web_push;

@@ -30,6 +30,7 @@ use crate::policy::quota;
 use crate::policy::rate_limit::RateLimiter;
 use crate::policy::tier::Allowance;
 use crate::system::{Mail, System, Tracer};
+use crate::web_push::WebPush;
 
 pub struct AppState {
     pub store: Store,
@@ -78,6 +79,8 @@ pub struct Site {
     pub cors_origins: Vec<String>,
     /// The SHA-256 of the token that reads the metrics.
     pub scrape_token_hash: Option<[u8; 32]>,
+    /// Notifications in browsers, if the operator wants them.
+    pub web_push: Option<Arc<WebPush>>,
 }
 
 /// How hosts of the Model Context Protocol reach the server.

@@ -25,7 +25,7 @@ pub struct Post {
     pub workspace: Uuid,
     pub url: String,
     pub headers: Vec<(&'static str, String)>,
-    /// JSON.
+    /// JSON, unless a header names another type.
     pub body: Vec<u8>,
 }
 

@@ -53,6 +53,29 @@ workers?.addEventListener("message", ({ data }) => {
   if (data === "unreached") say(unreached);
 });
 
+// Lets this browser show tasks as notifications. A browser without them keeps the form hidden.
+const push = document.querySelector("form[data-push-key]");
+if (push && workers && "PushManager" in window) {
+  push.hidden = false;
+  push.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    sending = push;
+    try {
+      const { pushManager } = await workers.ready;
+      // One that was made for another key does not fit.
+      await (await pushManager.getSubscription())?.unsubscribe();
+      const options = { userVisibleOnly: true, applicationServerKey: push.dataset.pushKey };
+      const { endpoint, keys } = (await pushManager.subscribe(options)).toJSON();
+      Object.assign(push.elements.endpoint, { value: endpoint });
+      Object.assign(push.elements.p256dh, { value: keys.p256dh });
+      Object.assign(push.elements.auth, { value: keys.auth });
+      push.submit();
+    } catch {
+      say(push.dataset.refused);
+    }
+  });
+}
+
 // A page in a frame tells the page around it how high it is, and that the task is answered. docs/people.md has the messages.
 const around = window.location.ancestorOrigins?.[0];
 const embedders = (document.body.dataset.embedders ?? "").split(" ").filter((origin) => origin && origin === (around ?? origin));

@@ -23,6 +23,23 @@ self.addEventListener("fetch", (event) => {
   }
 });
 
+// Shows a task that waits. A later notification about the same task takes the place of the earlier one.
+self.addEventListener("push", (event) => {
+  const { title, body, tag, url } = event.data.json();
+  const icon = here("icon-512.png");
+  event.waitUntil(self.registration.showNotification(title, { body, tag: tag ?? "tasks", icon, data: { url } }));
+});
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(show(event.notification.data.url));
+});
+
+async function show(url) {
+  const pages = await self.clients.matchAll({ type: "window" });
+  const open = pages.find((page) => page.url === url);
+  return open ? open.focus() : self.clients.openWindow(url);
+}
+
 // Leaves the page with its entries where it is, and lets it say what happened.
 async function stay() {
   for (const page of await self.clients.matchAll({ type: "window" })) page.postMessage("unreached");

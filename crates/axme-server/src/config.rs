@@ -29,6 +29,7 @@ pub struct Config {
     pub public_url: Option<String>,
     pub mail: MailSettings,
     pub alerts: AlertSettings,
+    pub web_push: WebPushSettings,
     pub audit: AuditSettings,
     pub media: MediaSettings,
     pub metrics: MetricsSettings,
@@ -66,6 +67,12 @@ pub struct Setting {
     pub name: String,
     pub value: String,
     pub source: String,
+}
+
+/// Returns true for an address at which a push service can reach the operator.
+fn is_contact(text: &str) -> bool {
+    text.strip_prefix("mailto:").is_some_and(is_email)
+        || text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty())
 }
 
 /// Reads an address to listen on. The error repeats what it could not read.
@@ -131,6 +138,14 @@ pub struct TlsSettings {
 pub struct AlertSettings {
     /// The operator's address. Off if unset.
     pub email: Option<String>,
+}
+
+/// Notifications of tasks in the browsers of people.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebPushSettings {
+    /// Where the push services of the browsers reach the operator: `mailto:` or `https:`. Off if unset.
+    pub contact: Option<String>,
 }
 
 /// The places outside the database that get the signed checkpoints of the audit trail. Off if unset.
@@ -262,6 +277,7 @@ impl Default for Config {
             public_url: None,
             mail: MailSettings::default(),
             alerts: AlertSettings::default(),
+            web_push: WebPushSettings::default(),
             audit: AuditSettings::default(),
             media: MediaSettings::default(),
             metrics: MetricsSettings::default(),
@@ -295,6 +311,11 @@ impl Config {
         }
         if !self.owner_email.contains('@') {
             return Err(format!("owner_email \"{}\" is not an email address", self.owner_email));
+        }
+        if let Some(contact) = self.web_push.contact.as_ref().filter(|contact| !is_contact(contact)) {
+            return Err(format!(
+                "web_push.contact \"{contact}\" must be like mailto:ops@example.com or https://example.com"
+            ));
         }
         if let Some(email) = self.alerts.email.as_ref().filter(|email| !is_email(email)) {
             return Err(format!("alerts.email \"{email}\" is not an email address"));

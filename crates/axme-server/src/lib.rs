@@ -29,6 +29,7 @@ use std::time::Duration;
 use axme_api::mcp::selection::Selection;
 use axme_core::state::{AppState, McpSite, Site};
 use axme_core::system::{Mail, System};
+use axme_core::web_push::WebPush;
 use axme_store::wakeups::{SWEEP_BETWEEN_NODES, SWEEP_IN_PROCESS};
 use axme_store::{Limits, Store, StoreError, StoreOptions, Wakeups};
 use sha2::{Digest, Sha256};
@@ -148,6 +149,7 @@ pub async fn start_on(config: Config, inherited: Option<std::net::TcpListener>) 
         oidc: config.oidc.clone().map(Arc::new),
         cors_origins: config.cors_origins.clone(),
         scrape_token_hash: config.metrics.token.as_ref().map(|token| Sha256::digest(token).into()),
+        web_push: config.web_push.contact.clone().map(|contact| Arc::new(WebPush::new(contact))),
     };
     let app = AppState::new(store, system, limits.clone(), site, stopping);
     let otlp = deliver::otlp::Otlp::open(&config.traces).map_err(StartError::Config)?.map(Arc::new);

@@ -78,6 +78,7 @@ mod tx;
 pub mod users;
 mod value;
 pub mod wakeups;
+pub mod web_push;
 pub mod webhooks;
 mod writer;
 

@@ -8,7 +8,7 @@ use refinery::{Migration, Runner};
 use crate::error::StoreError;
 
 /// All migrations in order. Refinery parses the names: version, two underscores, name.
-const MIGRATIONS: [(&str, &str); 18] = [
+const MIGRATIONS: [(&str, &str); 19] = [
     ("V1__schema", include_str!("migrations/0001_schema.sql")),
     ("V2__people", include_str!("migrations/0002_people.sql")),
     ("V3__keys_and_origins", include_str!("migrations/0003_keys_and_origins.sql")),
@@ -27,6 +27,7 @@ const MIGRATIONS: [(&str, &str); 18] = [
     ("V16__retention", include_str!("migrations/0016_retention.sql")),
     ("V17__digest", include_str!("migrations/0017_digest.sql")),
     ("V18__attributes_and_pushes", include_str!("migrations/0018_attributes_and_pushes.sql")),
+    ("V19__web_push", include_str!("migrations/0019_web_push.sql")),
 ];
 
 /// The table in which refinery records the applied migrations.
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     /// The SHA-256 of each released migration. A new migration adds a line; existing lines never change.
-    const RELEASED: [&str; 18] = [
+    const RELEASED: [&str; 19] = [
         "8671e28a968d482dceecf1fba53933a4d20aa1e5a9e9bce61e9b3dde13c6176a",
         "a8c0f8391b1a24d56f5ef47f270c2911450519445c59534253e00c99af47f073",
         "c3054451cab482ecac7de8aff05d9936aae7361704b890c7e41f00bf43b134b7",
@@ -89,6 +90,7 @@ mod tests {
         "ede2cc08f07c6a0d929de12a5b3fba499d56eb30da2accb6adce0c00a48f95e3",
         "323491b31b84f7441e0eae27f875826009b730cc793979c165f6926ce95dc38e",
         "3de80882755d84cd6969efd2a1d07c038945a47318ecca604b2c9ceef405a918",
+        "0709fc1bddbbf429405154780102471981b2ec4403c4f2c98dbe44d9b4491938",
     ];
 
     #[test]

@@ -91,7 +91,10 @@ impl Outbound for Web {
             let url = self.guard.check(&post.url)?;
             let places = tokio::time::timeout(self.patience, self.places(post.workspace, &url)).await;
             let _places = places.map_err(|_| PostError::Busy)??;
-            let mut request = self.client.post(url).header("content-type", "application/json").body(post.body);
+            let mut request = self.client.post(url).body(post.body);
+            if !post.headers.iter().any(|(name, _)| *name == "content-type") {
+                request = request.header("content-type", "application/json");
+            }
             for (name, value) in post.headers {
                 request = request.header(name, value);
             }

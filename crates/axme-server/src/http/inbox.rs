@@ -20,7 +20,7 @@ use super::inbox_session::form;
 use super::letterhead::Letterhead;
 use super::page_state::PageState;
 use super::pages::{Page, leads, page, sent};
-use super::{Gateway, inbox_bulk, inbox_session, inbox_settings};
+use super::{Gateway, inbox_bulk, inbox_session, inbox_settings, inbox_web_push};
 use axme_core::auth::browser::BrowserSession;
 use axme_core::error::Result;
 use axme_core::ops::links;
@@ -46,6 +46,7 @@ pub fn routes() -> Router<Gateway> {
         .route(api::SESSIONS.path, get(sessions).post(revoke))
         .route(api::SETTINGS.path, get(inbox_settings::show).post(inbox_settings::change))
         .route(api::ABSENCE.path, post(inbox_settings::change_absence))
+        .route(api::WEB_PUSH.path, post(inbox_web_push::change))
 }
 
 /// A decision as the list shows it.

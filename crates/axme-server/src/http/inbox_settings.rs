@@ -9,6 +9,7 @@ use axum::http::Response;
 
 use super::inbox_absence::{self, AbsenceForm};
 use super::inbox_session::{self, form};
+use super::inbox_web_push::{self, WebPushForm};
 use super::letterhead::Letterhead;
 use super::page_state::PageState;
 use super::pages::{Page, leads, page, sent, told};
@@ -31,6 +32,7 @@ struct SettingsPage {
     quiet_until: String,
     digest_time: String,
     absence: AbsenceForm,
+    web_push: WebPushForm,
     error: String,
 }
 
@@ -46,7 +48,7 @@ pub(super) async fn show(app: PageState, request: HttpRequest) -> Response<Body>
 async fn current(app: &PageState, session: &BrowserSession, token: &str) -> Result<Page> {
     let app = &app.for_person(&session.account.email).await?;
     let absence = inbox_absence::load(app, &session.account.email).await?;
-    settings_page(app, token, &saved(app, session).await?, absence, String::new())
+    settings_page(app, (session, token), &saved(app, session).await?, absence, String::new()).await
 }
 
 /// Returns the settings that were saved.
@@ -55,9 +57,9 @@ async fn saved(app: &PageState, session: &BrowserSession) -> Result<Settings> {
     Ok(me::view(app.store.read(move |tx| store::find(tx, account)).await?))
 }
 
-fn settings_page(
+async fn settings_page(
     app: &PageState,
-    token: &str,
+    (session, token): (&BrowserSession, &str),
     settings: &Settings,
     absence: AbsenceForm,
     error: String,
@@ -72,6 +74,7 @@ fn settings_page(
         quiet_until: text(&settings.quiet_until),
         digest_time: text(&settings.digest_time),
         absence,
+        web_push: inbox_web_push::load(app, session).await?,
         error,
     };
     page(if template.error.is_empty() { 200 } else { 422 }, &template)
@@ -105,7 +108,7 @@ async fn save(app: &PageState, request: HttpRequest) -> Result<Option<Page>> {
                 _ => app.say("settings-wrong").into(),
             };
             let absence = inbox_absence::load(app, &session.account.email).await?;
-            return settings_page(app, &token, &chosen, absence, message).map(Some);
+            return settings_page(app, (&session, &token), &chosen, absence, message).await.map(Some);
         }
     };
     let account = session.account.account_id;
@@ -143,5 +146,5 @@ async fn save_absence(app: &PageState, request: HttpRequest) -> Result<Option<Pa
         last_day: typed("last_day"),
         ..inbox_absence::load(app, email).await?
     };
-    settings_page(app, &token, &saved(app, &session).await?, absence, message).map(Some)
+    settings_page(app, (&session, &token), &saved(app, &session).await?, absence, message).await.map(Some)
 }

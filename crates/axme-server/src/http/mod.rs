@@ -17,6 +17,7 @@ mod inbox_bulk;
 mod inbox_rows;
 mod inbox_session;
 mod inbox_settings;
+mod inbox_web_push;
 mod letterhead;
 mod login;
 mod mcp;

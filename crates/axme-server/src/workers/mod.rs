@@ -23,6 +23,7 @@ pub mod statistics;
 pub mod sweep;
 mod task_letters;
 pub mod timers;
+mod web_push;
 pub mod webhooks;
 
 use axme_core::metrics::Attempt;

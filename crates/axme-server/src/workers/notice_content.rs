@@ -46,6 +46,14 @@ pub(super) enum Content {
     TrialAgain {
         trial_of: String,
     },
+    /// A notification in a browser.
+    Push {
+        /// The subscription of the browser.
+        push: Uuid,
+        /// The number of the asking that it tells of; absent if it goes with the mail of a day.
+        #[serde(default)]
+        task: Option<u32>,
+    },
     /// A routed delivery, as it is sent.
     Delivery {
         delivery: Value,

@@ -24,6 +24,7 @@ use super::notice_content::Content;
 use super::recipients::{Timing, find_called_off, find_invitation, language_of, timing};
 use super::short;
 use super::task_letters::write_letter;
+use super::web_push;
 use crate::deliver::mail_templates::{self, QuestionMail, TaskMail};
 use crate::http::host;
 use axme_core::error::{Result, StoreError};
@@ -246,8 +247,12 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32, trace: Option<
         (Some(error), None) => tracing::warn!(channel, intent, error, "a notice was given up"),
     }
     let (workspace, notice) = (notice.workspace, notice.clone());
+    let is_pushed = app.site.web_push.is_some() && is_needed;
     let record = move |tx: &mut Tx<'_>| -> Result<_> {
         let (address, item) = (store::address(&notice.queue), notice.item());
+        if is_pushed {
+            web_push::announce(tx, &notice, daily.is_some())?;
+        }
         match (&error, &daily, again_at) {
             (None, Some(daily), _) => daily.record(tx)?,
             (None, None, _) if !is_needed => store::delete(tx, notice.workspace, &notice)?,
@@ -327,6 +332,11 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<Attempted> 
         Ok(Content::TrialAgain { trial_of }) => {
             trial_mail(app, notice, language, move |tx| alpha::draw_again(tx, &trial_of)).await?
         }
+        Ok(Content::Push { push, task }) => match web_push::send(app, notice, push, task, language).await? {
+            Ok(true) => Ok(Sending::Sent),
+            Ok(false) => Ok(Sending::Needless),
+            Err(unsent) => Err(unsent),
+        },
         Ok(Content::Delivery { delivery, signed_for }) => {
             let token = match signed_for {
                 Some(principal) => Some(delivery_token(app, notice, principal).await?),

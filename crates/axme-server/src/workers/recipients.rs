@@ -17,6 +17,7 @@ use axme_store::{Tx, intents, organizations, person_settings};
 use axme_words::Language;
 use uuid::Uuid;
 
+use super::web_push;
 use crate::deliver::mail_templates::Invitation;
 
 /// Maximum number of mails about an intent that are looked at.
@@ -84,7 +85,7 @@ fn due_of(tx: &mut Tx<'_>, notice: &Notice) -> Result<Option<Time>> {
 
 /// Returns the language of mail to a person: that of their settings, else of the server.
 pub(super) async fn language_of(app: &Arc<AppState>, notice: &Notice) -> Result<Language> {
-    if notice.channel != "email" {
+    if !matches!(notice.channel.as_str(), "email" | web_push::CHANNEL) {
         return Ok(app.site.language);
     }
     let email = person_key(&notice.recipient);

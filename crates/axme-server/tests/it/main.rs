@@ -119,5 +119,6 @@ mod traces;
 mod unknown_receivers;
 mod upgrade;
 mod users;
+mod web_push;
 mod webhooks;
 mod write_groups;

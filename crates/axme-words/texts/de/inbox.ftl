@@ -79,6 +79,16 @@ settings-zone-help = Zum Beispiel Europe/Berlin. Ohne Angabe gelten die Zeiten i
 settings-save = Speichern
 settings-wrong = Geben Sie beide Zeiten der Ruhezeit an oder keine. Die Zeitzone braucht einen Namen wie Europe/Berlin.
 
+push-title = Mitteilungen
+push-help = Ein Browser, den Sie hier wählen, zeigt jede Aufgabe als Mitteilung, neben Ihrer Mail. Die Ruhezeit gilt auch dafür. Das endet, wenn Sie sich in diesem Browser abmelden.
+push-browser = { $browser }, seit { $since }
+push-this = Dieser Browser
+push-remove = Entfernen
+push-add = Aufgaben in diesem Browser zeigen
+push-needs-script = Mitteilungen brauchen einen Browser, der Skripte ausführt.
+push-refused = Der Browser hat Mitteilungen nicht erlaubt. Sehen Sie in seinen Einstellungen für diese Seite nach.
+push-body = { $requester } von { $organization } fragt Sie.
+push-daily = Aufgaben warten auf Sie
 absence-title = Abwesenheit
 absence-help = Während Sie fort sind, beantwortet Ihre Vertretung die Aufgaben, die Sie namentlich fragen. Jede Antwort sagt, dass sie an Ihrer Stelle gegeben wurde. Sie können weiterhin selbst antworten.
 absence-current = Sie sind von { $from } bis { $until } abwesend. { $deputy } antwortet an Ihrer Stelle.

@@ -79,6 +79,16 @@ settings-zone-help = For example Europe/Berlin. Without one, these hours are in 
 settings-save = Save
 settings-wrong = Enter both times of the quiet hours or neither. The time zone needs a name such as Europe/Berlin.
 
+push-title = Notifications
+push-help = A browser that you choose here shows each task as a notification, beside your mail. Quiet hours hold for it too. It ends when you sign out of that browser.
+push-browser = { $browser }, since { $since }
+push-this = This browser
+push-remove = Remove
+push-add = Show tasks in this browser
+push-needs-script = Notifications need a browser that runs scripts.
+push-refused = The browser did not allow notifications. Look at its settings for this page.
+push-body = { $requester } of { $organization } asks you.
+push-daily = Tasks wait for you
 absence-title = Absence
 absence-help = While you are away, your deputy answers the tasks that ask you by name. Each answer says that it was given in your place. You can still answer yourself.
 absence-current = You are away from { $from } until { $until }. { $deputy } answers in your place.
