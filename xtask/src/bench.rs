@@ -12,6 +12,7 @@ mod floors;
 pub(crate) mod idle;
 mod lifecycles;
 pub(crate) mod load;
+pub(crate) mod peers;
 mod protocol;
 mod record;
 mod schedule;

@@ -1,5 +1,5 @@
 //! Tasks of the repository: `cargo xtask openapi`, `cargo xtask schemas`, `cargo xtask covered`, `cargo xtask bench`,
-//! `cargo xtask count`, `cargo xtask sim`, `cargo xtask nodes`, `cargo xtask dist`,
+//! `cargo xtask peers`, `cargo xtask count`, `cargo xtask sim`, `cargo xtask nodes`, `cargo xtask dist`,
 //! `cargo xtask soak`, `cargo xtask upgrade`.
 //! Nothing here is shipped.
 
@@ -39,6 +39,8 @@ enum Chore {
     Coverage,
     /// Measure the server next to a floor, in the same run (bench/README.md says how to read the table).
     Bench(bench::Options),
+    /// Compare the server with systems that solve problems near it, in turns, in the same run.
+    Peers(bench::peers::Options),
     /// Count the instructions of the steps of a lifecycle, and compare them with the numbers in the repository.
     Count(count::Options),
     /// Simulate the server under faults, one history per seed (docs/decisions/0008-simulation.md).
@@ -68,6 +70,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Schemas(options) => schemas::write(options),
         Chore::Coverage => coverage::check(),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Peers(options) => bench::peers::run(&options),
         Chore::Count(options) => count::run(&options),
         Chore::Sim(options) => sim::run(&options),
         Chore::Dist(options) => dist::run(&options),

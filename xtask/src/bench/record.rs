@@ -30,6 +30,12 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
+    /// Returns a sentence about the machine and the day.
+    pub(super) fn sentence(&self, cores: usize) -> String {
+        let Machine { processor, memory_gib, system, kernel, day } = self;
+        format!("Machine: {processor}, {cores} cores, {memory_gib} GiB, {system}, Linux {kernel}; {day}.")
+    }
+
     /// Describes this machine, from the files of a Linux system. Unknown facts are "unknown".
     pub(crate) fn this() -> anyhow::Result<Machine> {
         let field = |file: &str, key: &str| {
@@ -51,7 +57,7 @@ impl Machine {
     }
 }
 
-fn root() -> PathBuf {
+pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -95,12 +101,17 @@ fn read() -> anyhow::Result<Vec<Results>> {
 fn with_results(page: &str, kept: &[Results]) -> anyhow::Result<String> {
     let mut page = page.to_owned();
     for results in kept {
-        let (begin, end) = (format!("<!-- results: {} -->\n", results.engine), "<!-- end of results -->");
-        let from = page.find(&begin).with_context(|| format!("{PAGE} has no line {begin}"))? + begin.len();
-        let to = from + page[from..].find(end).with_context(|| format!("{PAGE} has no {end}"))?;
-        page.replace_range(from..to, &section(results));
+        page = between(&page, PAGE, &results.engine, &section(results))?;
     }
     Ok(page)
+}
+
+/// Returns a page with a text between the marks of a name.
+pub(super) fn between(page: &str, path: &str, name: &str, text: &str) -> anyhow::Result<String> {
+    let (begin, end) = (format!("<!-- results: {name} -->\n"), "<!-- end of results -->");
+    let from = page.find(&begin).with_context(|| format!("{path} has no line {begin}"))? + begin.len();
+    let to = from + page[from..].find(end).with_context(|| format!("{path} has no {end}"))?;
+    Ok([&page[..from], text, &page[to..]].concat())
 }
 
 fn section(results: &Results) -> String {
@@ -110,10 +121,7 @@ fn section(results: &Results) -> String {
         results.series.iter().flat_map(|one| &one.rounds).filter_map(|round| round.others).collect();
     let mut text = format!("{engine}, medians of {rounds} rounds of {} s.", results.seconds);
     if let Some(machine) = &results.machine {
-        text += &format!(
-            " Machine: {}, {} cores, {} GiB, {}, Linux {}; {}.",
-            machine.processor, results.cores, machine.memory_gib, machine.system, machine.kernel, machine.day
-        );
+        text += &format!(" {}", machine.sentence(results.cores));
     }
     if !others.is_empty() {
         text += &format!("\nOther processes used {:.0} % of the cores (median).", median(&mut others) * 100.0);
