@@ -2,6 +2,8 @@
 
 mod bundle;
 
+use std::collections::BTreeMap;
+
 use axme_types::Status;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +14,7 @@ use crate::op::{AnyOp, Op};
 use crate::{ErrorCode, Id, JsonFields, Timestamp};
 
 /// The operations of this family.
-pub const OPERATIONS: &[&dyn AnyOp] = &[&APPLY, &VALIDATE];
+pub const OPERATIONS: &[&dyn AnyOp] = &[&APPLY, &DRY_RUN, &VALIDATE];
 
 /// Applies a bundle.
 pub static APPLY: Op<Bundle, ApplyAnswer> = Op::post("scenarios.apply", "/v1/scenarios/apply")
@@ -21,6 +23,12 @@ pub static APPLY: Op<Bundle, ApplyAnswer> = Op::post("scenarios.apply", "/v1/sce
     .submits()
     .errors(&[ErrorCode::AgentNotFound, ErrorCode::MayNotBeAsked, ErrorCode::ScenarioInvalid])
     .about("Provision the bundle's agents, compile its workflow and submit its intent, all or nothing.");
+/// Walks a bundle.
+pub static DRY_RUN: Op<DryRunBundle, DryRunAnswer> = Op::ask("scenarios.dry_run", "/v1/scenarios/dry-run")
+    .errors(&[ErrorCode::OutcomeNotAllowed, ErrorCode::ScenarioInvalid])
+    .about(
+        "Walk the workflow of a bundle with chosen ends of its steps, and report how it would end. Changes nothing.",
+    );
 /// Checks a bundle.
 pub static VALIDATE: Op<Bundle, Validation> = Op::ask("scenarios.validate", "/v1/scenarios/validate")
     .raw_body()
@@ -34,6 +42,54 @@ pub struct Bundle {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "ScenarioBundle"))]
     pub body: JsonFields,
+}
+
+/// A bundle, and the chosen ends of its steps.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DryRunBundle {
+    /// The bundle.
+    #[cfg_attr(feature = "schema", schemars(with = "ScenarioBundle"))]
+    pub bundle: JsonFields,
+    /// The ends of each step by its id, one for each time that it runs; the last one counts from then on. A person's step
+    /// takes an outcome of its task, and an agent's step `succeeded` or `failed`. A step with a deadline also takes
+    /// `timed_out`. Without an end, agents succeed and people give the first outcome of their task.
+    #[serde(default)]
+    pub answers: BTreeMap<String, Vec<String>>,
+}
+
+/// The steps that would run, and how the intent would end.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DryRunAnswer {
+    /// Always true.
+    pub ok: bool,
+    /// The runs of steps, in their order. A step that is retried or that a loop comes back to has several.
+    pub steps: Vec<DryStep>,
+    /// The status of the intent at the end.
+    pub status: Status,
+    /// How it would end.
+    #[serde(flatten)]
+    pub outcome: OutcomeView,
+    /// Hints about the bundle, as `scenarios.validate` reports them.
+    pub warnings: Vec<String>,
+}
+
+/// One run of a step in a dry run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DryStep {
+    /// The id of the step.
+    pub step_id: String,
+    /// `succeeded`, `failed`, or `retrying` for a failure after which the step runs again.
+    pub outcome: String,
+    /// The chosen end; absent for a step that the platform carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// The agent or the people who would be asked.
+    pub asked: Vec<String>,
+    /// Seconds from the start of the workflow to the end of this run. Only deadlines, delays and pauses take time.
+    pub after_seconds: u64,
 }
 
 /// The errors of a bundle.

@@ -1,6 +1,7 @@
 //! Methods for common calls. Each write carries a new idempotency key, so that a retry after a lost answer has no
 //! second effect.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axme_api::health::{self, Health};
@@ -8,7 +9,7 @@ use axme_api::intents::{
     self, CreateIntent, CreateIntentAnswer, GetIntent, IntentAnswer, ResolveAnswer, ResolveIntent, ResumeAnswer,
     ResumeIntent,
 };
-use axme_api::scenarios::{self, ApplyAnswer, Bundle, Validation};
+use axme_api::scenarios::{self, ApplyAnswer, Bundle, DryRunAnswer, DryRunBundle, Validation};
 use futures_util::StreamExt;
 
 use crate::{Client, ClientError, JsonFields};
@@ -92,6 +93,19 @@ impl Client {
     /// The errors of [`Client::call`].
     pub async fn validate_scenario(&self, bundle: impl Into<JsonFields>) -> Result<Validation, ClientError> {
         self.call(&scenarios::VALIDATE, &Bundle { body: bundle.into() }).await
+    }
+
+    /// Walks the workflow of a bundle with chosen ends of its steps, and changes nothing (`scenarios.dry_run`).
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Client::call`]; status 422 if the bundle has errors or an end does not fit its step.
+    pub async fn dry_run_scenario(
+        &self,
+        bundle: impl Into<JsonFields>,
+        answers: BTreeMap<String, Vec<String>>,
+    ) -> Result<DryRunAnswer, ClientError> {
+        self.call(&scenarios::DRY_RUN, &DryRunBundle { bundle: bundle.into(), answers }).await
     }
 
     /// Returns the version and the storage of the server (`GET /health`). Needs no credential.

@@ -11,6 +11,7 @@ pub mod address;
 mod apply;
 pub mod button;
 mod decide;
+pub mod dry_run;
 pub mod facts;
 pub mod fields;
 pub mod form;

@@ -1,12 +1,15 @@
 //! Validates and applies scenario bundles.
 
-use axme_api::scenarios::{AgentAssignment, AgentProvision, ApplyAnswer, Bundle, Validation};
+use axme_api::scenarios::{
+    AgentAssignment, AgentProvision, ApplyAnswer, Bundle, DryRunAnswer, DryRunBundle, DryStep, Validation,
+};
 use axme_api::{ApiError, ErrorCode, Json, JsonFields, Timestamp};
+use axme_intent::dry_run::{DryRun, StepRun, dry_run};
 use axme_intent::human::{is_email, is_same_person};
 use axme_intent::lifecycle::IntentSpec;
 use axme_intent::scenario::{Agent, Report, Scenario, read};
 use axme_intent::workflow::{Step, StepKind, Target};
-use axme_intent::{Address, DeliveryBinding};
+use axme_intent::{Address, DeliveryBinding, Time};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -30,6 +33,7 @@ use axme_store::{Shard, attributes, hex, scenarios as runs, service_accounts as 
 /// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::scenarios::VALIDATE, prepare_validate, validate)),
+    Binding::Transaction(&handler(&axme_api::scenarios::DRY_RUN, prepare_dry_run, answer_dry_run)),
     Binding::Transaction(
         &handler(&axme_api::scenarios::APPLY, prepare_apply, apply)
             .on(|application| Shard::of_intent(application.new.intent().id))
@@ -121,8 +125,9 @@ pub struct Application {
     compile_id: Option<String>,
 }
 
-pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Application> {
-    let (mut scenario, mut report) = read(&input.body, context.caller.home());
+/// Returns the scenario of a bundle without errors, and its warnings.
+fn read_valid(context: &PrepareContext<'_>, bundle: &JsonFields) -> Result<(Scenario, Vec<String>)> {
+    let (mut scenario, mut report) = read(bundle, context.caller.home());
     if let Some(scenario) = &mut scenario {
         report.errors = wrong_callbacks(context, scenario);
         report.errors.extend(out_of_reach(context.caller, scenario));
@@ -132,16 +137,41 @@ pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Resu
         let error = ApiError::new(ErrorCode::ScenarioInvalid, report.errors.join("; "));
         return Err(error.with("errors", report.errors).with("warnings", report.warnings).into());
     };
+    Ok((scenario, report.warnings))
+}
+
+/// Walks the workflow before the transaction, which has nothing left to do.
+pub(crate) fn prepare_dry_run(context: &PrepareContext<'_>, input: DryRunBundle) -> Result<(DryRun, Vec<String>)> {
+    let (scenario, warnings) = read_valid(context, &input.bundle)?;
     context.check_payload("intent.payload", &scenario.payload)?;
-    check_size("workflow", &scenario.plan)?;
-    check_size("intent.human_task", &scenario.task)?;
-    let plan_text = scenario.plan.as_ref().map(|plan| Json::of(plan).text().to_owned());
-    let compile_id = plan_text.map(|text| format!("cmp_{}", &hex(&Sha256::digest(text))[..24]));
+    let run = dry_run(spec_of(context, &scenario), &input.answers, Time::from_micros(0))?;
+    Ok((run, warnings))
+}
+
+pub fn answer_dry_run(_: &mut CallContext<'_, '_>, (run, warnings): &(DryRun, Vec<String>)) -> Result<DryRunAnswer> {
+    let step = |run: &StepRun| DryStep {
+        step_id: run.step.clone(),
+        outcome: run.outcome.clone(),
+        answer: run.chosen.clone(),
+        asked: run.asked.clone(),
+        after_seconds: run.ended_after_seconds,
+    };
+    Ok(DryRunAnswer {
+        ok: true,
+        steps: run.runs.iter().map(step).collect(),
+        status: run.intent.status(),
+        outcome: views::ended(run.intent.outcome()),
+        warnings: warnings.clone(),
+    })
+}
+
+/// Returns the specification of the intent that a scenario submits.
+fn spec_of(context: &PrepareContext<'_>, scenario: &Scenario) -> IntentSpec {
     let caller = context.caller;
     let from =
         caller.address.clone().unwrap_or_else(|| Address::resolve(&format!("user://{}", caller.owner), caller.home()));
     let requested_by = caller.requested_by(&from);
-    let spec = IntentSpec {
+    IntentSpec {
         intent_type: scenario.intent_type.clone(),
         correlation_id: context.rng.uuid(),
         from,
@@ -157,7 +187,17 @@ pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Resu
         requested_with: caller.key_owner.clone(),
         client: context.client(),
         step: None,
-    };
+    }
+}
+
+pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Application> {
+    let (scenario, warnings) = read_valid(context, &input.body)?;
+    context.check_payload("intent.payload", &scenario.payload)?;
+    check_size("workflow", &scenario.plan)?;
+    check_size("intent.human_task", &scenario.task)?;
+    let plan_text = scenario.plan.as_ref().map(|plan| Json::of(plan).text().to_owned());
+    let compile_id = plan_text.map(|text| format!("cmp_{}", &hex(&Sha256::digest(text))[..24]));
+    let spec = spec_of(context, &scenario);
     let values = spec.task.as_ref().filter(|task| task.has_templates()).map(|_| task_values(&scenario, &spec));
     let spec = match values {
         Some(values) => IntentSpec { task: spec.task.map(|task| task.filled(&values)), ..spec },
@@ -167,7 +207,7 @@ pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Resu
         scenario.agents.iter().map(|agent| service_accounts::made_callback(context, agent.callback_url.as_deref()));
     let callbacks = callbacks.collect();
     let new = plan_root(context, spec)?;
-    Ok(Application { new, scenario, warnings: report.warnings, callbacks, compile_id })
+    Ok(Application { new, scenario, warnings, callbacks, compile_id })
 }
 
 /// Returns the values that the texts of a task outside a workflow can read. The intent has no id yet.

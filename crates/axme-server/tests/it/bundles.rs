@@ -12,6 +12,8 @@ each_engine! {
     validation_names_every_fault_and_its_place,
     unknown_fields_are_reported_in_warnings,
     validation_changes_nothing,
+    a_dry_run_walks_the_chosen_ends_and_changes_nothing,
+    a_dry_run_refuses_an_end_that_cannot_be,
     a_refused_bundle_leaves_nothing_behind,
     agents_are_created_only_when_the_bundle_says_so,
     a_bundle_without_a_workflow_is_one_intent,
@@ -24,6 +26,7 @@ each_engine! {
 }
 
 const VALIDATE: &str = "/v1/scenarios/validate";
+const DRY_RUN: &str = "/v1/scenarios/dry-run";
 
 async fn validation_names_every_fault_and_its_place(engine: Engine) {
     let server = Server::start(engine).await;
@@ -108,6 +111,95 @@ async fn validation_changes_nothing(engine: Engine) {
     assert_eq!(report, json!({ "ok": true, "valid": true, "errors": [], "warnings": [] }));
     assert_eq!(server.get(&server.admin, "/v1/agents").await["agents"], json!([]));
     assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"], json!([]));
+}
+
+/// Returns a bundle with a retry, a loop over a quorum, and a second person.
+fn review_in_rounds() -> Value {
+    json!({
+        "scenario_id": "rounds.v1",
+        "agents": [{ "role": "writer", "address": "writer", "create_if_missing": true }],
+        "humans": [{ "role": "boss", "contact": "boss@example.com" }],
+        "workflow": { "steps": [
+            { "step_id": "write", "assigned_to": "writer", "step_deadline_seconds": 60,
+              "retry": { "max_retries": 1, "delay_seconds": 5 } },
+            { "step_id": "review", "assigned_to": "boss", "on_failure": "write", "step_deadline_seconds": 600,
+              "human_task": { "title": "Good?", "task_type": "approval", "quorum": 2, "required_comment": true,
+                              "assignees": ["ann@example.com", "bob@example.com"] } },
+            { "step_id": "publish", "assigned_to": "boss", "on_failure": "end.canceled",
+              "human_task": { "title": "Publish?", "task_type": "approval", "distinct_from": ["review"] } },
+        ] },
+        "intent": { "type": "intent.text.v1", "payload": { "n": 1 } },
+    })
+}
+
+async fn a_dry_run_walks_the_chosen_ends_and_changes_nothing(engine: Engine) {
+    let server = Server::start(engine).await;
+    let walk = async |answers: Value| {
+        let walked =
+            server.post(&server.admin, DRY_RUN, json!({ "bundle": review_in_rounds(), "answers": answers })).await;
+        let steps = walked["steps"].as_array().unwrap().iter();
+        let steps: Vec<String> = steps
+            .map(|step| {
+                let word = |field: &str| step[field].as_str().unwrap_or_default().to_owned();
+                format!("{} {} {}", word("step_id"), word("outcome"), step["after_seconds"])
+            })
+            .collect();
+        (steps, walked)
+    };
+    let (steps, walked) = walk(json!({})).await;
+    assert_eq!(steps, ["write succeeded 0", "review succeeded 0", "publish succeeded 0"]);
+    assert_eq!((&walked["status"], &walked["outcome"]), (&json!("COMPLETED"), &json!("approved")));
+    assert_eq!(walked["steps"][1]["asked"], json!(["ann@example.com", "bob@example.com"]));
+    assert_eq!(walked["steps"][2]["asked"], json!(["boss@example.com"]));
+
+    let answers =
+        json!({ "write": ["failed", "succeeded"], "review": ["rejected", "approved"], "publish": ["rejected"] });
+    let (steps, walked) = walk(answers).await;
+    let expected = [
+        "write retrying 0",
+        "write succeeded 5",
+        "review failed 5",
+        "write succeeded 5",
+        "review succeeded 5",
+        "publish failed 5",
+    ];
+    assert_eq!(steps, expected);
+    assert_eq!(walked["status"], "CANCELED");
+    assert_eq!(walked["steps"][2]["answer"], "rejected");
+
+    let (steps, walked) = walk(json!({ "write": ["timed_out"] })).await;
+    assert_eq!(steps, ["write retrying 60", "write failed 125"]);
+    assert_eq!(walked["status"], "FAILED");
+    // The workflow stops after so many runs, as a real one does.
+    let (steps, walked) = walk(json!({ "review": ["rejected"] })).await;
+    assert_eq!((steps.len(), &walked["status"]), (1_000, &json!("FAILED")));
+
+    assert_eq!(server.get(&server.admin, "/v1/agents").await["agents"], json!([]));
+    assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"], json!([]));
+}
+
+async fn a_dry_run_refuses_an_end_that_cannot_be(engine: Engine) {
+    let server = Server::start(engine).await;
+    let mut barred = review_in_rounds();
+    barred["workflow"]["steps"][2]["human_task"]["assignees"] = json!(["ann@example.com"]);
+    let mut direct = review_in_rounds();
+    direct["workflow"] = Value::Null;
+    let mut invalid = review_in_rounds();
+    invalid["workflow"]["steps"][0]["assigned_to"] = json!("nobody");
+    for (bundle, answers, code, says) in [
+        (review_in_rounds(), json!({ "wriet": ["failed"] }), "validation_failed", "no step \"wriet\""),
+        (review_in_rounds(), json!({ "write": ["approved"] }), "validation_failed", "an agent's step is"),
+        (review_in_rounds(), json!({ "publish": ["timed_out"] }), "validation_failed", "it has no deadline"),
+        (review_in_rounds(), json!({ "publish": ["perhaps"] }), "outcome_not_allowed", "perhaps"),
+        (review_in_rounds(), json!("approved"), "validation_failed", "answers"),
+        (barred, json!({}), "validation_failed", "ann@example.com answered step review"),
+        (direct, json!({}), "validation_failed", "no workflow"),
+        (invalid, json!({}), "scenario_invalid", "workflow.steps[0].assigned_to"),
+    ] {
+        let input = json!({ "bundle": bundle, "answers": answers });
+        let text = server.send(&server.admin, "POST", DRY_RUN, Some(input)).await.refused(422, code);
+        assert!(text.contains(says), "{text}");
+    }
 }
 
 async fn a_refused_bundle_leaves_nothing_behind(engine: Engine) {

@@ -1,8 +1,9 @@
 //! `axme scenarios`: checks, submits and follows a bundle; `templates` writes one (`spec/protocol.md` §3.9, §6).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use axme_client::api::scenarios::ApplyAnswer;
+use axme_client::api::scenarios::{ApplyAnswer, DryRunAnswer, DryStep};
 use axme_client::{Json, JsonFields, Object};
 use clap::{Args, Subcommand};
 
@@ -20,6 +21,7 @@ use crate::text_file;
 pub(crate) enum Scenarios {
     Apply(Apply),
     Validate(Validate),
+    DryRun(DryRun),
     Create(Create),
     /// List the templates for `axme scenarios create`, with their parameters
     ListTemplates,
@@ -55,11 +57,27 @@ pub(crate) struct Validate {
     file: PathBuf,
 }
 
+/// Show which steps of a scenario would run, without submitting it
+///
+/// Agents succeed and people give the first outcome of their task, unless --answer chooses another end. The forms of
+/// tasks are not filled in.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: axme scenarios dry-run scenario.json --answer sign_off=rejected")]
+pub(crate) struct DryRun {
+    /// Bundle, a JSON file; - reads it from stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// End of a step: an outcome of its task, succeeded, failed or timed_out; repeat it for each run of the step
+    #[arg(long = "answer", value_name = "STEP=END")]
+    answers: Vec<String>,
+}
+
 impl Scenarios {
     pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         match self {
             Scenarios::Apply(apply) => apply.run(flags).await,
             Scenarios::Validate(validate) => validate.run(flags).await,
+            Scenarios::DryRun(walk) => walk.run(flags).await,
             Scenarios::Create(create) => create.run(flags).await,
             Scenarios::ListTemplates => templates::list(flags).await,
         }
@@ -140,6 +158,51 @@ impl Validate {
             })?;
         }
         if checked.errors.is_empty() { Ok(()) } else { Err(Failure::quiet(crate::exit::Ending::Failed)) }
+    }
+}
+
+impl DryRun {
+    async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let mut answers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for pair in &self.answers {
+            let Some((step, end)) = pair.split_once('=').filter(|(step, end)| !step.is_empty() && !end.is_empty())
+            else {
+                return Err(Failure::usage(format!("--answer takes STEP=END, not \"{pair}\"")));
+            };
+            answers.entry(step.to_owned()).or_default().push(end.to_owned());
+        }
+        let bundle = read(&self.file)?;
+        let session = Session::open(flags).await?;
+        let walked = session.check(session.client.dry_run_scenario(bundle, answers).await)?;
+        if session.output().is_json() {
+            return session.output().print_json(&serde_json::to_value(&walked)?);
+        }
+        show_walked(&walked)
+    }
+}
+
+/// Prints the runs of a dry run, one line each, and its end.
+fn show_walked(walked: &DryRunAnswer) -> Result<(), Failure> {
+    for warning in &walked.warnings {
+        line(format!("warning: {warning}"))?;
+    }
+    walked.steps.iter().enumerate().try_for_each(|(index, step)| line(run_text(index + 1, step)))?;
+    let outcome = walked.outcome.outcome_text.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+    line(format!("The intent would end as {}{outcome}", walked.status.as_str()))
+}
+
+/// Returns the line of one run.
+fn run_text(number: usize, step: &DryStep) -> String {
+    let mut text = format!("{number:>3}. {} {}", step.step_id, step.outcome);
+    if let Some(answer) = step.answer.as_ref().filter(|answer| **answer != step.outcome) {
+        text += &format!(" ({answer})");
+    }
+    if !step.asked.is_empty() {
+        text += &format!(", asks {}", step.asked.join(", "));
+    }
+    match step.after_seconds {
+        0 => text,
+        seconds => format!("{text}, after {seconds} s"),
     }
 }
 

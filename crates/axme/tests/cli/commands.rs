@@ -98,6 +98,7 @@ const COMMANDS: &[&str] = &[
     "intents retry {intent#}",
     "intents cleanup",
     "scenarios validate bundle.json",
+    "scenarios dry-run bundle.json",
     "scenarios apply bundle.json",
     "scenarios list-templates",
     "tasks list",
