@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axme_types::ErrorCode;
 use uuid::Uuid;
 
-use crate::human::{Response, Standing, Via, group_name};
+use crate::human::{Response, Standing, Via, group_name, is_same_person};
 use crate::lifecycle::{
     Answer, Command, DecideInput, Decision, Ending, Event, EventBody, Fault, Intent, IntentSpec, Refusal,
 };
@@ -240,10 +240,12 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Returns a person who is asked and may answer now. The members of a group have numbers in place of names.
+    /// Returns a person who is asked and may answer now: of several, one whom the fewest other steps ask, since a later step
+    /// may need somebody who has not answered. The members of a group have numbers in place of names.
     fn who_may_answer(&self, step: &str) -> Result<(String, Standing), Refusal> {
         let needed = self.intent.open_task().map_or(1, HumanTask::needed);
         let mut refusal = None;
+        let mut able: Vec<(String, Standing)> = Vec::new();
         for asked in self.intent.asked() {
             let group = group_name(asked).map(|_| asked.to_owned());
             let people: Vec<String> = match &group {
@@ -256,13 +258,32 @@ impl Walk<'_> {
                 let groups = group.iter().cloned().collect();
                 let standing = Standing { is_requester, is_person: true, groups, ..Standing::default() };
                 match self.intent.bars(&person, &standing) {
-                    None => return Ok((person, standing)),
+                    None => able.push((person, standing)),
                     Some(why) => refusal = Some(why),
                 }
             }
         }
-        let why = refusal.map_or_else(|| "nobody is asked".to_owned(), |refusal| refusal.message);
-        Err(refuse(format!("step {step} stays open, because nobody who is asked may answer it: {why}")))
+        let first = able.into_iter().min_by_key(|(person, _)| self.other_steps_that_ask(step, person));
+        first.ok_or_else(|| {
+            let why = refusal.map_or_else(|| "nobody is asked".to_owned(), |refusal| refusal.message);
+            refuse(format!(
+                "step {step} stays open: of the people who are asked, nobody is left who may answer it ({why}). The walk \
+                 tries one choice of people for the earlier steps"
+            ))
+        })
+    }
+
+    /// Counts the other steps of the workflow that ask a person by name.
+    fn other_steps_that_ask(&self, step: &str, person: &str) -> usize {
+        let asks = |other: &&Step| match &other.kind {
+            StepKind::Human { holder, task, escalated_from } => {
+                let holders = [Some(holder), escalated_from.as_ref()].into_iter().flatten();
+                let named = holders.map(|holder| &holder.reference).chain(task.assignees.iter().flatten());
+                named.chain(&task.notify_email).any(|named| is_same_person(named, person))
+            }
+            _ => false,
+        };
+        self.plan.steps.iter().filter(|other| other.id != step).filter(asks).count()
     }
 }
 

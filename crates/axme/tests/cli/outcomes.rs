@@ -119,3 +119,20 @@ fn a_second_answer_is_told_of_the_first() {
         "{said}"
     );
 }
+
+#[test]
+fn a_dry_run_shows_the_path_and_the_end() {
+    let home = Home::new();
+    let _server = home.serve("serve");
+    let file = bundle(&home, "deploy.json", ask());
+    let said = home.ok(&["scenarios", "dry-run", &file]);
+    assert!(said.contains("sign_off") && said.contains("ops@example.com") && said.contains("approved"), "{said}");
+    let walked = home.ok_json(&["scenarios", "dry-run", &file, "--answer", "sign_off=rejected", "--json"]);
+    let steps: Vec<&str> =
+        walked["steps"].as_array().unwrap().iter().map(|step| step["step_id"].as_str().unwrap()).collect();
+    assert_eq!(steps, ["sign_off", "tell"], "{walked}");
+    let said = home.fails(&["scenarios", "dry-run", &file, "--answer", "nowhere=approved"], 1);
+    assert!(said.contains("no step \"nowhere\"; steps are sign_off, tell"), "{said}");
+    home.fails(&["scenarios", "dry-run", &file, "--answer", "sign_off"], 2);
+    assert_eq!(home.ok(&["tasks", "list"]), "No pending tasks.\n");
+}
