@@ -194,7 +194,8 @@ impl Packages {
         // Beside the executable, which is on a disk.
         let folder = program.parent().unwrap_or(Path::new(".")).join("peers");
         std::fs::create_dir_all(&folder)?;
-        let node = Command::new("node").arg("--version").output().context("node is missing: install Node.js and npm")?;
+        let node =
+            Command::new("node").arg("--version").output().context("node is missing: install Node.js and npm")?;
         let lock = "package-lock.json";
         let is_old =
             std::fs::read(folder.join(lock)).ok() != Some(std::fs::read(root().join("bench/peers").join(lock))?);
@@ -203,7 +204,9 @@ impl Packages {
         }
         if is_old || !folder.join("node_modules").exists() {
             let mut npm = Command::new("npm");
-            npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder).stdout(Stdio::null());
+            npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+                .current_dir(&folder)
+                .stdout(Stdio::null());
             ensure!(npm.status().context("npm is missing: install Node.js and npm")?.success(), "npm ci failed");
         }
         Ok(Packages { folder, node: String::from_utf8_lossy(&node.stdout).trim().to_owned() })
@@ -290,12 +293,7 @@ impl Driver {
         }
     }
 
-    fn measure(
-        &mut self,
-        generator: &mut LoadGenerator,
-        clients: usize,
-        measured: Duration,
-    ) -> anyhow::Result<Report> {
+    fn measure(&mut self, generator: &mut LoadGenerator, clients: usize, measured: Duration) -> anyhow::Result<Report> {
         let warm_up = measured / 4;
         match self {
             Driver::Axme { server, workload } => {
@@ -438,13 +436,18 @@ fn section(comparison: &Comparison) -> String {
 }
 
 fn render() -> anyhow::Result<()> {
-    let (page, kept) = (root().join(PAGE), read()?);
-    let text = between(&std::fs::read_to_string(&page)?, PAGE, "peers", &section(&kept))?;
+    let page = root().join(PAGE);
+    let text = between(&std::fs::read_to_string(&page)?, PAGE, "peers", &kept_section()?)?;
     Ok(std::fs::write(page, text)?)
 }
 
-fn read() -> anyhow::Result<Comparison> {
-    serde_json::from_str(&std::fs::read_to_string(root().join(KEPT))?).context(KEPT)
+/// Renders the kept result; a sentence without one.
+fn kept_section() -> anyhow::Result<String> {
+    let file = root().join(KEPT);
+    if !file.exists() {
+        return Ok("\nNo result of this command is kept yet: it needs a quiet machine.\n\n".to_owned());
+    }
+    Ok(section(&serde_json::from_str(&std::fs::read_to_string(file)?).context(KEPT)?))
 }
 
 #[cfg(test)]
@@ -455,7 +458,7 @@ mod tests {
     #[test]
     fn the_page_shows_the_kept_result() {
         let page = std::fs::read_to_string(root().join(PAGE)).unwrap();
-        let shown = between(&page, PAGE, "peers", &section(&read().unwrap())).unwrap();
+        let shown = between(&page, PAGE, "peers", &kept_section().unwrap()).unwrap();
         assert_eq!(page, shown, "run `cargo xtask peers --render`");
     }
 
@@ -467,15 +470,19 @@ mod tests {
             to_agent: None,
         };
         let rounds = |rates: [f64; 3]| rates.into_iter().map(report).collect();
-        let kept = read().unwrap();
         let comparison = Comparison {
+            cores: 2,
+            seconds: 3,
+            machine: Machine::this().unwrap(),
+            node: "v20.0.0".to_owned(),
+            versions: vec![(System::PgBoss, "10.4.2".to_owned())],
             measured: vec![
                 Measured { system: System::AxmePostgres, clients: 4, rounds: rounds([100.0, 200.0, 400.0]) },
                 Measured { system: System::PgBoss, clients: 4, rounds: rounds([50.0, 50.0, 50.0]) },
             ],
-            ..kept
         };
         let text = section(&comparison);
+        assert!(text.contains("Medians of 3 rounds of 3 s.") && text.contains("Node.js 20.0.0; pg-boss 10.4.2."), "{text}");
         assert!(text.contains("| 4 | AXME, PostgreSQL | 200 | 1.00 | 1.0 | 2.0 |"), "{text}");
         assert!(text.contains("| 4 | pg-boss, PostgreSQL | 50 | 0.25 | 1.0 | 2.0 |"), "{text}");
     }
