@@ -240,8 +240,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Returns a person who is asked and may answer now: of several, one whom the fewest other steps ask, since a later step
-    /// may need somebody who has not answered. The members of a group have numbers in place of names.
+    /// Returns a person who is asked and may answer now. Of several, it is one whom the fewest other steps ask: a later step
+    /// may need a person who has not answered. The members of a group have numbers in place of names.
     fn who_may_answer(&self, step: &str) -> Result<(String, Standing), Refusal> {
         let needed = self.intent.open_task().map_or(1, HumanTask::needed);
         let mut refusal = None;

@@ -331,9 +331,6 @@ mod tests {
         assert!(merge(&ServerFlags::default(), Some(&missing), HashMap::new()).is_err());
         let config = merge(&ServerFlags::default(), None, variables(&[("AXME_LISTEN", "127.0.0.1:80000")])).unwrap();
         let wrong = config.try_deserialize::<server::Config>().unwrap_err().to_string();
-        assert!(
-            wrong.contains("\"127.0.0.1:80000\" is not an IP address with a port") && wrong.contains("AXME_LISTEN"),
-            "{wrong}"
-        );
+        assert!(wrong.contains("\"127.0.0.1:80000\" is not an IP address with a port"), "{wrong}");
     }
 }

@@ -482,7 +482,10 @@ mod tests {
             ],
         };
         let text = section(&comparison);
-        assert!(text.contains("Medians of 3 rounds of 3 s.") && text.contains("Node.js 20.0.0; pg-boss 10.4.2."), "{text}");
+        assert!(
+            text.contains("Medians of 3 rounds of 3 s.") && text.contains("Node.js 20.0.0; pg-boss 10.4.2."),
+            "{text}"
+        );
         assert!(text.contains("| 4 | AXME, PostgreSQL | 200 | 1.00 | 1.0 | 2.0 |"), "{text}");
         assert!(text.contains("| 4 | pg-boss, PostgreSQL | 50 | 0.25 | 1.0 | 2.0 |"), "{text}");
     }

@@ -11,7 +11,10 @@ use super::{Home, help, stderr, stdout};
 /// The commands that other files test, because they need a person, a second program, a stopped server, or much time.
 const ELSEWHERE: &[(&str, &[&str])] = &[
     ("absence.rs", &["absence show", "absence set", "absence end"]),
-    ("agents.rs", &["webhooks listen", "agents policy remove", "agents receive-override remove", "console"]),
+    (
+        "agents.rs",
+        &["agents new", "webhooks listen", "agents policy remove", "agents receive-override remove", "console"],
+    ),
     ("audit.rs", &["audit verify"]),
     ("login.rs", &["login", "logout", "session list", "session revoke"]),
     ("main.rs", &["serve", "dev", "examples run", "conformance run"]),
