@@ -1,5 +1,5 @@
-//! `cargo xtask peers`: the same shape of work on this server and on systems that solve problems near it, in turns, in the
-//! same run on the same machine. `docs/comparison.md` shows the kept result and says what the systems promise.
+//! `cargo xtask peers`: the same shape of work on this server and on systems that solve problems near it. They take turns in
+//! one run. `docs/comparison.md` shows the kept result and says what the systems promise.
 //!
 //! A client submits work, a worker does it, and the client submits the next one when it knows that the work is done. This
 //! server and Restate get their load from the same light client. The libraries run in Node.js, as their users run them.
